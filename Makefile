@@ -1,0 +1,275 @@
+# GNU make. Variables to set: CC, CFLAGS, LDFLAGS, BUILD, PREFIX, DESTDIR, WERROR=1,
+# SANITIZE=address,undefined. Every compiler or set of flags is best given a BUILD of its own.
+
+VERSION := 0.1.0
+SOMAJOR := 0
+
+BUILD  ?= build
+PREFIX ?= /usr/local
+WERROR ?= 0
+CFLAGS ?= -O2 -g
+AR     ?= ar
+SANITIZE ?=
+PKG_CONFIG   ?= pkg-config
+CLANG_FORMAT ?= clang-format
+CLANG_TIDY   ?= clang-tidy
+VALGRIND     ?= valgrind
+
+# STUB_ANSWER_ADDRESS of tape/intercept/stub/answer.h.
+STUB_LDFLAGS ?= -Wl,--section-start=.answer=0x60000000 -Wl,-z,noseparate-code
+
+PUBLIC_HEADERS := $(wildcard tape/tape.h) base/error.h
+
+LIB_DIRS := base tape tape/intercept
+STUB_DIR := tape/intercept/stub
+
+# --- Which files -------------------------------------------------------------------------------
+# A file name's suffix chooses the platform: x_linux.c, x_x86_64.c, x_linux_x86_64_test.c.
+
+OS   := $(shell uname -s | tr A-Z a-z)
+ARCH := $(subst amd64,x86_64,$(subst arm64,aarch64,$(shell uname -m)))
+
+OTHER_PLATFORMS := $(filter-out $(OS),linux darwin openbsd windows) \
+		   $(filter-out $(ARCH),x86_64 aarch64)
+
+# With the dots turned into underlines, a suffix is _name_ wherever it stands.
+is_foreign = $(strip $(foreach p,$(OTHER_PLATFORMS),$(findstring _$p_,$(subst .,_,$(notdir $1)))))
+native     = $(foreach f,$1,$(if $(call is_foreign,$f),,$f))
+sources_in = $(call native,$(sort $(wildcard $(addsuffix /*.c,$1) $(addsuffix /*.S,$1))))
+
+ALL_LIB_SRCS := $(call sources_in,$(LIB_DIRS))
+TEST_SRCS    := $(filter %_test.c,$(ALL_LIB_SRCS)) tools/test_main.c
+LIB_SRCS     := $(filter-out %_test.c,$(ALL_LIB_SRCS))
+STUB_SRCS    := $(filter-out %_test.c,$(call sources_in,$(STUB_DIR)))
+BENCH_SRCS   := $(call native,$(wildcard tools/bench_*.c))
+PROGRAM_SRCS := $(filter-out tools/bench_%.c tools/test_main.c %_test.c,$(call sources_in,tools))
+FIXTURE_SRCS := $(call native,$(wildcard fixtures/programs/*.c))
+MAN_PAGES    := $(wildcard tools/man/*.[135])
+
+objects = $(addprefix $(BUILD)/obj/,$(addsuffix .o,$(basename $1)))
+
+LIB_OBJS     := $(call objects,$(LIB_SRCS))
+TEST_OBJS    := $(call objects,$(TEST_SRCS))
+PROGRAM_OBJS := $(call objects,$(PROGRAM_SRCS))
+BENCH_OBJS   := $(call objects,$(BENCH_SRCS))
+STUB_OBJS    := $(call objects,$(STUB_SRCS))
+
+# --- What is built -----------------------------------------------------------------------------
+
+PROGRAM    := $(if $(PROGRAM_SRCS),$(BUILD)/sandtape)
+STUB       := $(if $(STUB_SRCS),$(BUILD)/sandtape-stub)
+LIB_A      := $(BUILD)/libsandtape.a
+LIB_SO     := $(BUILD)/libsandtape.so
+LIB_SONAME := $(LIB_SO).$(SOMAJOR)
+TESTS      := $(BUILD)/sandtape-tests
+FIXTURES   := $(patsubst fixtures/programs/%.c,$(BUILD)/fixtures/%,$(FIXTURE_SRCS))
+BENCHES    := $(patsubst tools/%.c,$(BUILD)/%,$(BENCH_SRCS))
+
+# --- Flags -------------------------------------------------------------------------------------
+
+PACKAGES := jansson libmd libxxhash
+
+ifneq ($(filter-out clean format format-check includes,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(shell $(PKG_CONFIG) --exists $(PACKAGES) && echo yes),yes)
+$(error $(PKG_CONFIG) does not find all of: $(PACKAGES))
+endif
+PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES))
+PKG_LIBS   := $(shell $(PKG_CONFIG) --libs $(PACKAGES))
+endif
+# Asked only when tests are built: users do not need libcheck.
+CHECK_CFLAGS = $(shell $(PKG_CONFIG) --cflags check)
+CHECK_LIBS   = $(shell $(PKG_CONFIG) --libs check)
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla
+ifeq ($(WERROR),1)
+WARNINGS += -Werror
+endif
+
+LANGUAGE := -std=gnu11 -D_GNU_SOURCE -I. -MMD -MP
+DEFINES  := -DSANDTAPE_VERSION='"$(VERSION)"' \
+	    -DSANDTAPE_LIBEXECDIR='"$(PREFIX)/libexec/sandtape"'
+
+ifneq ($(SANITIZE),)
+SANITIZE_FLAGS := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+else
+# A sanitized library leaves symbols to the program, so only the plain one is checked for that.
+NO_UNDEFINED := -Wl,-z,defs
+endif
+
+BASE_CFLAGS := $(LANGUAGE) $(DEFINES) $(WARNINGS) -fPIC -pthread $(PKG_CFLAGS)
+ALL_CFLAGS  = $(BASE_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(SANITIZE_FLAGS) $(EXTRA_CFLAGS)
+ALL_LDFLAGS = -pthread $(CFLAGS) $(SANITIZE_FLAGS) $(LDFLAGS)
+
+# The stub has no C library beneath it and stands in for any program: neither the user's CFLAGS
+# nor a sanitizer may put a runtime into it.
+STUB_CFLAGS := $(LANGUAGE) $(WARNINGS) -O2 -g -ffreestanding -fno-stack-protector -fno-pie \
+	       -fno-asynchronous-unwind-tables
+STUB_LINK   = -nostdlib -static -no-pie -Wl,--build-id=none $(STUB_LDFLAGS)
+
+FIXTURE_CFLAGS := $(LANGUAGE) $(WARNINGS) -O1 -g -pthread
+
+# --- Targets -----------------------------------------------------------------------------------
+
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.SECONDARY:
+.PHONY: all check unit demo valgrind asan bench install includes format format-check tidy clean
+.PHONY: FORCE
+
+all: $(PROGRAM) $(STUB) $(LIB_A) $(LIB_SO) $(FIXTURES)
+
+# A stamp changes only when its text does, so that other flags or a file more or less rebuild
+# what they touch, and nothing else is rebuilt.
+define write_stamp
+@mkdir -p $(@D)
+@printf '%s\n' "$$STAMP" | cmp -s - $@ || printf '%s\n' "$$STAMP" >$@
+endef
+
+$(BUILD)/flags: export STAMP = $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(STUB_CFLAGS) $(STUB_LINK) \
+	$(FIXTURE_CFLAGS)
+$(BUILD)/flags: FORCE
+	$(write_stamp)
+
+$(BUILD)/sources: export STAMP = $(LIB_SRCS) $(TEST_SRCS) $(PROGRAM_SRCS) $(STUB_SRCS)
+$(BUILD)/sources: FORCE
+	$(write_stamp)
+
+$(call objects,$(filter %.c,$(STUB_SRCS))): $(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(STUB_CFLAGS) -c -o $@ $<
+
+$(call objects,$(filter %.S,$(STUB_SRCS))): $(BUILD)/obj/%.o: %.S
+	@mkdir -p $(@D)
+	$(CC) $(STUB_CFLAGS) -c -o $@ $<
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(BUILD)/obj/%.o: %.S
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(LIB_OBJS) $(TEST_OBJS) $(PROGRAM_OBJS) $(BENCH_OBJS) $(STUB_OBJS) $(FIXTURES): $(BUILD)/flags
+$(TEST_OBJS): EXTRA_CFLAGS = $(CHECK_CFLAGS)
+
+# Made anew each time: ar would keep the members whose source is gone.
+$(LIB_A): $(LIB_OBJS) $(BUILD)/sources
+	@rm -f $@
+	$(AR) rcs $@ $(LIB_OBJS)
+
+$(LIB_SONAME): $(LIB_OBJS) $(BUILD)/sources tools/dev/libsandtape.map
+	$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,$(@F) $(NO_UNDEFINED) \
+		-Wl,--version-script=tools/dev/libsandtape.map -o $@ $(LIB_OBJS) $(PKG_LIBS)
+
+$(LIB_SO): $(LIB_SONAME)
+	ln -sf $(<F) $@
+
+$(BUILD)/sandtape: $(PROGRAM_OBJS) $(LIB_A)
+	$(CC) $(ALL_LDFLAGS) -o $@ $(PROGRAM_OBJS) $(LIB_A) $(PKG_LIBS)
+
+$(BUILD)/sandtape-stub: $(STUB_OBJS) $(BUILD)/sources
+	$(CC) $(STUB_LINK) -o $@ $(STUB_OBJS)
+
+$(TESTS): $(TEST_OBJS) $(LIB_A)
+	$(CC) $(ALL_LDFLAGS) -o $@ $(TEST_OBJS) $(LIB_A) $(CHECK_LIBS) $(PKG_LIBS)
+
+$(BENCHES): $(BUILD)/bench_%: $(BUILD)/obj/tools/bench_%.o $(LIB_A)
+	$(CC) $(ALL_LDFLAGS) -o $@ $< $(LIB_A) $(PKG_LIBS)
+
+$(BUILD)/fixtures/%_static: fixtures/programs/%_static.c
+	@mkdir -p $(@D)
+	$(CC) $(FIXTURE_CFLAGS) -static -o $@ $<
+
+$(BUILD)/fixtures/%: fixtures/programs/%.c
+	@mkdir -p $(@D)
+	$(CC) $(FIXTURE_CFLAGS) -o $@ $<
+
+# --- Running it --------------------------------------------------------------------------------
+# The scripts and tests find what was built through BUILD.
+
+export BUILD
+
+unit: all $(TESTS)
+	$(TESTS) $(TEST_FLAGS)
+
+check: unit
+	tools/e2e.sh
+
+demo: all
+	tools/demo.sh
+
+bench: all $(BENCHES)
+	tools/bench.sh
+
+valgrind: all $(TESTS)
+	CK_FORK=no $(VALGRIND) -q --error-exitcode=1 --leak-check=full \
+		--errors-for-leak-kinds=definite $(TESTS) --no-native
+
+# Tests ask for more memory than there is and expect NULL, not the sanitizer's abort.
+asan:
+	ASAN_OPTIONS=allocator_may_return_null=1 CK_TIMEOUT_MULTIPLIER=5 \
+		$(MAKE) BUILD=build-asan SANITIZE=address,undefined unit
+
+includes:
+	tools/check_includes.sh
+
+# What git has or would add; all files when this is not a git checkout.
+FORMAT_FILES = $(wildcard $(shell git ls-files -co --exclude-standard '*.c' '*.h' 2>/dev/null || \
+	find . -name '*.[ch]' -not -path './build*'))
+
+format:
+	$(CLANG_FORMAT) -i $(FORMAT_FILES)
+
+format-check:
+	@test -n "$(firstword $(FORMAT_FILES))"
+	$(CLANG_FORMAT) --dry-run -Werror $(FORMAT_FILES)
+
+TIDY_SRCS  = $(filter %.c,$(LIB_SRCS) $(TEST_SRCS) $(PROGRAM_SRCS) $(BENCH_SRCS))
+TIDY_FLAGS = $(filter-out -Werror -MMD -MP,$(BASE_CFLAGS)) $(CHECK_CFLAGS)
+STUB_TIDY_FLAGS = $(filter-out -Werror -MMD -MP,$(STUB_CFLAGS))
+
+# One process a file, as many at once as there are processors. $1: files, $2: compiler flags.
+tidy_files = printf '%s\n' $1 | xargs -r -P "$$(nproc)" -I{} \
+	$(CLANG_TIDY) --quiet --warnings-as-errors='*' {} -- $2
+
+tidy:
+	$(call tidy_files,$(filter-out base/error.c,$(TIDY_SRCS)),-include tools/dev/tidy.h $(TIDY_FLAGS))
+	$(call tidy_files,base/error.c,$(TIDY_FLAGS))
+	$(if $(STUB_SRCS),$(call tidy_files,$(filter %.c,$(STUB_SRCS)),$(STUB_TIDY_FLAGS)))
+
+# --- Installing --------------------------------------------------------------------------------
+
+AT := $(DESTDIR)$(PREFIX)
+
+# One flat directory: <sandtape/tape.h> includes <sandtape/error.h>.
+FLATTEN := s,^\#include "[a-z_/]*/\([a-z0-9_]*\.h\)",\#include <sandtape/\1>,
+
+$(BUILD)/sandtape.pc: tools/dev/sandtape.pc.in Makefile FORCE
+	@mkdir -p $(@D)
+	sed -e 's,@PREFIX@,$(PREFIX),' -e 's,@VERSION@,$(VERSION),' \
+		-e 's,@REQUIRES@,$(PACKAGES),' $< >$@
+
+install: all $(BUILD)/sandtape.pc
+	install -d $(AT)/bin $(AT)/lib/pkgconfig $(AT)/libexec/sandtape $(AT)/include/sandtape
+	install -m 755 $(BUILD)/sandtape $(AT)/bin/
+	install -m 755 $(BUILD)/sandtape-stub $(AT)/libexec/sandtape/
+	install -m 644 $(LIB_A) $(AT)/lib/
+	install -m 755 $(LIB_SONAME) $(AT)/lib/
+	ln -sf $(notdir $(LIB_SONAME)) $(AT)/lib/$(notdir $(LIB_SO))
+	install -m 644 $(BUILD)/sandtape.pc $(AT)/lib/pkgconfig/
+	for h in $(PUBLIC_HEADERS); do \
+		sed '$(FLATTEN)' $$h >$(AT)/include/sandtape/$${h##*/} || exit 1; \
+		chmod 644 $(AT)/include/sandtape/$${h##*/} || exit 1; \
+	done
+	for page in $(MAN_PAGES); do \
+		install -D -m 644 $$page $(AT)/share/man/man$${page##*.}/$${page##*/} || exit 1; \
+	done
+
+clean:
+	rm -rf $(BUILD) build-asan build-clang
+
+-include $(LIB_OBJS:.o=.d) $(TEST_OBJS:.o=.d) $(PROGRAM_OBJS:.o=.d) $(BENCH_OBJS:.o=.d)
+-include $(STUB_OBJS:.o=.d) $(addsuffix .d,$(FIXTURES))
