@@ -1,0 +1,74 @@
+/*
+ * What differs between processor architectures, and nothing else: one file arch_<cpu>.c each.
+ * All functions act on a tracee that is in a ptrace stop of the calling thread.
+ */
+#ifndef SANDTAPE_TAPE_INTERCEPT_ARCH_H
+#define SANDTAPE_TAPE_INTERCEPT_ARCH_H
+
+#include "tape/intercept/stub/answer.h" /* HYPER_CALL */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/user.h>
+
+/* What the tracer wants to see of a system call. */
+enum call_kind {
+	CALL_NONE = 0,
+	CALL_EXECVE,	 /* path, argv, envp */
+	CALL_EXECVEAT,	 /* dirfd, path, argv, envp, flags */
+	CALL_KILL,	 /* pid, signal */
+	CALL_PIDFD_KILL, /* pidfd, signal */
+	CALL_HYPER	 /* the stub, or an injected list, speaks to the tracer */
+};
+
+struct arch_call {
+	uint32_t audit_arch; /* AUDIT_ARCH_* of linux/audit.h */
+	uint32_t number;
+	enum call_kind kind;
+	unsigned char word; /* size of a pointer in argv[] */
+};
+
+/* Every way to make one of the calls on this machine, 32-bit and other ABIs included. */
+extern const struct arch_call arch_calls[];
+extern const size_t arch_call_count;
+
+/* The ABI of 64-bit programs here: what injected calls and the stub use. */
+extern const uint32_t arch_native_audit;
+
+struct arch_regs {
+	struct user_regs_struct user;
+};
+
+/* 0 or -errno; -EOPNOTSUPP when the tracee runs in another mode (32-bit). */
+int arch_get_regs(pid_t tid, struct arch_regs *ret);
+int arch_set_regs(pid_t tid, const struct arch_regs *regs);
+
+unsigned long arch_ip(const struct arch_regs *regs);
+unsigned long arch_sp(const struct arch_regs *regs);
+
+/* At the entry of execve or execveat: the path argument points to `address`. */
+void arch_set_path(struct arch_regs *regs, enum call_kind kind, unsigned long address);
+/* At the entry of any call: the kernel skips it and the program sees `result`. */
+void arch_skip_call(struct arch_regs *regs, long result);
+
+/*
+ * The runner: position-independent code that makes the system calls of a list, one after the
+ * other, and stores each result. A list entry with the number HYPER_CALL stops at the tracer.
+ * Its size is a multiple of sizeof(long).
+ */
+struct runner_call {
+	uint64_t number;
+	uint64_t args[6];
+	uint64_t result;
+};
+
+extern const unsigned char arch_runner[];
+extern const size_t arch_runner_size;
+
+/* Registers that start the runner at `ip` with its list at `list`. */
+void arch_enter_runner(struct arch_regs *regs, unsigned long ip, unsigned long list);
+/* Registers that start the program from its entry, as the kernel would have after execve. */
+void arch_enter_program(struct arch_regs *regs, const struct arch_regs *at_exec);
+
+#endif

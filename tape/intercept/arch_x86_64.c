@@ -1,0 +1,109 @@
+/* x86-64 (System V ABI, linux/arch/x86/entry/syscalls/syscall_{32,64}.tbl). */
+#include "tape/intercept/arch.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <linux/audit.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
+
+#define X32 0x40000000 /* __X32_SYSCALL_BIT: x32 calls come under AUDIT_ARCH_X86_64 */
+
+const uint32_t arch_native_audit = AUDIT_ARCH_X86_64;
+
+const struct arch_call arch_calls[] = {
+	{AUDIT_ARCH_X86_64, 59, CALL_EXECVE, 8},
+	{AUDIT_ARCH_X86_64, 322, CALL_EXECVEAT, 8},
+	{AUDIT_ARCH_X86_64, 62, CALL_KILL, 8},
+	{AUDIT_ARCH_X86_64, 129, CALL_KILL, 8}, /* rt_sigqueueinfo: the same first two */
+	{AUDIT_ARCH_X86_64, 424, CALL_PIDFD_KILL, 8},
+	{AUDIT_ARCH_X86_64, HYPER_CALL, CALL_HYPER, 8},
+	{AUDIT_ARCH_X86_64, X32 | 520, CALL_EXECVE, 4},
+	{AUDIT_ARCH_X86_64, X32 | 545, CALL_EXECVEAT, 4},
+	{AUDIT_ARCH_X86_64, X32 | 62, CALL_KILL, 4},
+	{AUDIT_ARCH_X86_64, X32 | 424, CALL_PIDFD_KILL, 4},
+	{AUDIT_ARCH_I386, 11, CALL_EXECVE, 4},
+	{AUDIT_ARCH_I386, 358, CALL_EXECVEAT, 4},
+	{AUDIT_ARCH_I386, 37, CALL_KILL, 4},
+	{AUDIT_ARCH_I386, 178, CALL_KILL, 4},
+	{AUDIT_ARCH_I386, 424, CALL_PIDFD_KILL, 4},
+};
+const size_t arch_call_count = sizeof(arch_calls) / sizeof(arch_calls[0]);
+
+/*
+ *	next:	mov  (%rbx),%rax	the number
+ *		mov  8(%rbx),%rdi	six arguments
+ *		mov  16(%rbx),%rsi
+ *		mov  24(%rbx),%rdx
+ *		mov  32(%rbx),%r10
+ *		mov  40(%rbx),%r8
+ *		mov  48(%rbx),%r9
+ *		syscall
+ *		mov  %rax,56(%rbx)	the result
+ *		add  $64,%rbx
+ *		jmp  next
+ */
+const unsigned char arch_runner[] = {
+	0x48, 0x8b, 0x03, 0x48, 0x8b, 0x7b, 0x08, 0x48, 0x8b, 0x73, 0x10, 0x48, 0x8b, 0x53,
+	0x18, 0x4c, 0x8b, 0x53, 0x20, 0x4c, 0x8b, 0x43, 0x28, 0x4c, 0x8b, 0x4b, 0x30, 0x0f,
+	0x05, 0x48, 0x89, 0x43, 0x38, 0x48, 0x83, 0xc3, 0x40, 0xeb, 0xd9, 0x90,
+};
+const size_t arch_runner_size = sizeof(arch_runner);
+
+#define CODE_SEGMENT_64 0x33 /* __USER_CS: the tracee is in 64-bit mode */
+
+int arch_get_regs(pid_t tid, struct arch_regs *ret)
+{
+	struct iovec io = {&ret->user, sizeof(ret->user)};
+
+	if (ptrace(PTRACE_GETREGSET, tid, NT_PRSTATUS, &io) < 0)
+		return -errno;
+	/* A 32-bit tracee has a shorter register set. */
+	if (io.iov_len != sizeof(ret->user) || ret->user.cs != CODE_SEGMENT_64)
+		return -EOPNOTSUPP;
+	return 0;
+}
+
+int arch_set_regs(pid_t tid, const struct arch_regs *regs)
+{
+	struct user_regs_struct copy = regs->user;
+	struct iovec io = {&copy, sizeof(copy)};
+
+	return ptrace(PTRACE_SETREGSET, tid, NT_PRSTATUS, &io) < 0 ? -errno : 0;
+}
+
+unsigned long arch_ip(const struct arch_regs *regs)
+{
+	return regs->user.rip;
+}
+
+unsigned long arch_sp(const struct arch_regs *regs)
+{
+	return regs->user.rsp;
+}
+
+void arch_set_path(struct arch_regs *regs, enum call_kind kind, unsigned long address)
+{
+	if (kind == CALL_EXECVE)
+		regs->user.rdi = address;
+	else
+		regs->user.rsi = address;
+}
+
+void arch_skip_call(struct arch_regs *regs, long result)
+{
+	regs->user.orig_rax = (unsigned long)-1;
+	regs->user.rax = (unsigned long)result;
+}
+
+void arch_enter_runner(struct arch_regs *regs, unsigned long ip, unsigned long list)
+{
+	regs->user.rip = ip;
+	regs->user.rbx = list;
+}
+
+void arch_enter_program(struct arch_regs *regs, const struct arch_regs *at_exec)
+{
+	*regs = *at_exec;
+	arch_skip_call(regs, 0);
+}

@@ -1,0 +1,256 @@
+/* An exec of the subject: read it, let the client decide, carry the decision out. */
+#include "tape/intercept/tracer.h"
+
+#include "tape/intercept/memory.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <unistd.h>
+
+/* An exec call, read from the tracee. */
+struct exec_call {
+	struct exec_request request;
+	struct buf path;
+	struct memory_strings argv;
+	struct memory_strings env;
+	char cwd[PATH_MAX];
+};
+
+static void exec_call_clear(struct exec_call *call)
+{
+	buf_free(&call->path);
+	memory_strings_clear(&call->argv);
+	memory_strings_clear(&call->env);
+}
+
+/* The directory or file behind a link of /proc; its length, 0 when there is none. */
+static size_t read_proc_link(pid_t pid, const char *name, char *into, size_t size)
+{
+	static const char deleted[] = " (deleted)";
+	char path[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+	n = readlink(path, into, size);
+	if (n < 0)
+		return 0;
+	if ((size_t)n > strlen(deleted) &&
+	    memcmp(into + n - strlen(deleted), deleted, strlen(deleted)) == 0)
+		n -= (ssize_t)strlen(deleted);
+	return (size_t)n;
+}
+
+/* execveat: an empty path is the fd itself (fexecve), a relative one starts at the fd. */
+static int resolve_dirfd(pid_t pid, int dirfd, struct buf *path)
+{
+	char link[32];
+	char base[PATH_MAX];
+	struct buf whole = BUF_INIT;
+	size_t len;
+
+	if (dirfd == AT_FDCWD || (path->len > 0 && path->data[0] == '/'))
+		return 0;
+	snprintf(link, sizeof(link), "fd/%d", dirfd);
+	len = read_proc_link(pid, link, base, sizeof(base));
+	if (buf_add(&whole, base, len) < 0 || (path->len > 0 && buf_add_char(&whole, '/') < 0) ||
+	    buf_add(&whole, path->data, path->len) < 0) {
+		buf_free(&whole);
+		return -ENOMEM;
+	}
+	buf_free(path);
+	*path = whole;
+	return 0;
+}
+
+/* Where the arguments stand in each call. */
+struct exec_args {
+	int path, argv, env;
+};
+
+static const struct exec_args exec_args[] = {
+	[CALL_EXECVE] = {0, 1, 2},
+	[CALL_EXECVEAT] = {1, 2, 3},
+};
+
+/* -errno; -EFAULT and -E2BIG are what the kernel itself will answer. */
+static int read_exec(const struct interceptor *t, const struct task *task,
+		     const struct arch_call *call, struct exec_call *ret)
+{
+	const struct exec_args *at = &exec_args[call->kind];
+	const uint64_t *args = task->call_args;
+	int r = memory_read_string(task->tid, args[at->path], PATH_MAX, &ret->path);
+
+	if (r == 0 && call->kind == CALL_EXECVEAT)
+		r = resolve_dirfd(task->process->pid, (int)args[0], &ret->path);
+	if (r == 0)
+		r = memory_read_strings(task->tid, args[at->argv], call->word, &ret->argv);
+	if (r == 0 && t->options.want_env)
+		r = memory_read_strings(task->tid, args[at->env], call->word, &ret->env);
+	ret->request = (struct exec_request){
+		.path = {ret->path.data, ret->path.len},
+		.argv = ret->argv.item,
+		.argc = ret->argv.count,
+		.env = ret->env.item,
+		.env_count = ret->env.count,
+	};
+	ret->request.cwd.data = ret->cwd;
+	ret->request.cwd.len =
+		read_proc_link(task->process->pid, "cwd", ret->cwd, sizeof(ret->cwd));
+	return r;
+}
+
+static int change_call(const struct task *task, enum call_kind kind, unsigned long stub_path,
+		       int fail_with, struct error *err)
+{
+	struct arch_regs regs;
+	int r = arch_get_regs(task->tid, &regs);
+
+	if (r == -EOPNOTSUPP)
+		return error_set(err, ERR_UNSUPPORTED,
+				 "process %d of the subject is a 32-bit program, whose commands "
+				 "cannot be answered from a tape",
+				 (int)task->process->pid);
+	if (r == 0 && fail_with)
+		arch_skip_call(&regs, -fail_with);
+	else if (r == 0)
+		arch_set_path(&regs, kind, stub_path);
+	if (r == 0)
+		r = arch_set_regs(task->tid, &regs);
+	return r < 0 ? tracer_ptrace_error(r, "answer", err) : 0;
+}
+
+static int carry_out(struct interceptor *t, struct task *task, enum call_kind kind,
+		     struct error *err)
+{
+	struct process *p = task->process;
+	unsigned long stub_path = 0;
+	int r = 0;
+
+	switch (p->decision.action) {
+	case EXEC_SUBJECT:
+	case EXEC_REAL:
+		return tracer_resume(task, PTRACE_CONT, 0, err);
+	case EXEC_FAIL:
+		r = change_call(task, kind, 0, p->decision.error, err);
+		return r < 0 ? r : tracer_resume(task, PTRACE_CONT, 0, err);
+	case EXEC_STUB:
+		r = tracer_planted(t, task->tid, &stub_path, err);
+		if (r == 0)
+			r = change_call(task, kind, stub_path, 0, err);
+		break;
+	case EXEC_UNIT:
+		break;
+	}
+	task->watch = WATCH_EXEC;
+	return r < 0 ? r : tracer_resume(task, PTRACE_SYSCALL, 0, err);
+}
+
+int tracer_on_exec_call(struct interceptor *t, struct task *task, const struct arch_call *call,
+			struct error *err)
+{
+	struct process *p = task->process;
+	struct exec_call exec = {0};
+	int r;
+
+	if (p->role != ROLE_SUBJECT)
+		return tracer_resume(task, PTRACE_CONT, 0, err);
+	p->decision = (struct exec_decision){.action = EXEC_SUBJECT};
+	r = read_exec(t, task, call, &exec);
+	if (r == -EFAULT || r == -E2BIG || r == -ESRCH) {
+		/* The kernel will refuse the same; or it has been killed. */
+		exec_call_clear(&exec);
+		return tracer_resume(task, PTRACE_CONT, 0, err);
+	}
+	if (r < 0)
+		r = tracer_ptrace_error(r, "read the exec of", err);
+	else
+		r = t->ops.exec(t->ctx, p, &exec.request, &p->decision, err);
+	exec_call_clear(&exec);
+	return r < 0 ? r : carry_out(t, task, call->kind, err);
+}
+
+int tracer_on_exec_failed(struct interceptor *t, struct task *task, int sys_errno,
+			  struct error *err)
+{
+	struct process *p = task->process;
+
+	if (p->decision.action == EXEC_STUB)
+		return error_sys(err, sys_errno, "the subject cannot execute sandtape's stub %s",
+				 t->options.stub_path);
+	return t->ops.exec_failed(t->ctx, p, sys_errno, err);
+}
+
+struct survivor {
+	struct interceptor *t;
+	const struct task *task;
+};
+
+static void remove_other_thread(void *ctx, struct task *task)
+{
+	struct survivor *s = ctx;
+
+	if (task->process == s->task->process && task != s->task)
+		tasks_remove(&s->t->tasks, task);
+}
+
+/* All other threads are gone, and the one that called exec has the leader's number now. */
+static void become_single(struct interceptor *t, struct task *task)
+{
+	struct survivor survivor = {t, task};
+
+	if (task->process->threads > 1)
+		tasks_each(&t->tasks, remove_other_thread, &survivor);
+	task->process->threads = 1;
+	task->watch = WATCH_NONE;
+}
+
+#define UNIT_OPTIONS                                                                               \
+	(PTRACE_O_EXITKILL | PTRACE_O_TRACESECCOMP | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |    \
+	 PTRACE_O_TRACECLONE | PTRACE_O_TRACESYSGOOD)
+
+static int become_unit(struct interceptor *t, struct task *task, enum role role, struct error *err)
+{
+	struct process *p = task->process;
+
+	p->role = role;
+	/* What its descendants execute is not told apart, so it need not stop. */
+	if (ptrace(PTRACE_SETOPTIONS, task->tid, 0, UNIT_OPTIONS) < 0 && errno != ESRCH)
+		return tracer_ptrace_error(-errno, "set up", err);
+	if (p->decision.action == EXEC_REAL)
+		return 0;
+	p->main = true;
+	p->unit = p->decision.unit;
+	p->unit->processes++;
+	return t->ops.started(t->ctx, p, task, err);
+}
+
+int tracer_on_exec_done(struct interceptor *t, struct task *task, struct error *err)
+{
+	struct process *p = task->process;
+	int r = 0;
+
+	become_single(t, task);
+	if (p->role == ROLE_SUBJECT) {
+		switch (p->decision.action) {
+		case EXEC_UNIT:
+		case EXEC_REAL:
+			r = become_unit(t, task, ROLE_UNIT, err);
+			break;
+		case EXEC_STUB:
+			r = become_unit(t, task, ROLE_STUB, err);
+			break;
+		default:
+			p->in_place = true;
+			p->spreads = p->decision.spreads;
+			p->subject_id = p->decision.subject_id;
+			r = tracer_plant(t, task->tid, err);
+			break;
+		}
+	}
+	if (r < 0 || task->injection)
+		return r; /* the injection has resumed it */
+	return tracer_resume(task, PTRACE_CONT, 0, err);
+}

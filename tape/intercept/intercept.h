@@ -1,0 +1,157 @@
+/*
+ * Interception on Linux: holds the subject with ptrace and a seccomp filter that stops it at
+ * execve, execveat and kill only, tells the client (recorder or player) what happens, and does
+ * what the client decides. ARCHITECTURE.md, "Interception", tells the whole story.
+ *
+ * One interception per process at a time, all of it on the thread that calls intercept_run().
+ */
+#ifndef SANDTAPE_TAPE_INTERCEPT_INTERCEPT_H
+#define SANDTAPE_TAPE_INTERCEPT_INTERCEPT_H
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "tape/intercept/arch.h"
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct interceptor;
+
+enum role {
+	ROLE_SUBJECT, /* the program under test: its execs are decided by the client */
+	ROLE_UNIT,    /* belongs to a unit: let be, but held */
+	ROLE_STUB     /* stands in for a unit */
+};
+
+/* What the client knows a unit by; the first member of the client's own struct. */
+struct traced_unit {
+	unsigned processes; /* how many belong to it; kept by the interceptor */
+};
+
+/* A thread of a process, in a stop. */
+struct task;
+
+struct exec_request {
+	struct bytes path; /* as the program gave it */
+	const struct bytes *argv;
+	size_t argc;
+	const struct bytes *env;
+	size_t env_count;
+	struct bytes cwd; /* empty when the directory is gone */
+};
+
+enum exec_action {
+	EXEC_SUBJECT, /* goes ahead, and what runs then is subject */
+	EXEC_UNIT,    /* goes ahead, as a unit */
+	EXEC_REAL,    /* goes ahead, and is let be */
+	EXEC_STUB,    /* the stub runs instead */
+	EXEC_FAIL     /* the call fails with `error` */
+};
+
+struct exec_decision {
+	enum exec_action action;
+	int error;
+	struct traced_unit *unit; /* EXEC_UNIT, EXEC_STUB */
+	bool spreads;		  /* EXEC_SUBJECT */
+	unsigned subject_id;	  /* EXEC_SUBJECT */
+};
+
+struct process {
+	pid_t pid;
+	enum role role;
+	bool in_place;	     /* an exec of this process stays subject: the root, or a launcher */
+	bool main;	     /* the first process of its unit */
+	bool ended;	     /* its end has been told to the client */
+	unsigned subject_id; /* which subject program this is, 0 the root */
+	bool spreads;	     /* what this launcher's children execute stays subject too */
+	struct traced_unit *unit;
+	void *attempt; /* the client's: an exec of this process that failed so far */
+
+	/* of the interceptor */
+	struct process *next;
+	unsigned threads;
+	bool held;		       /* its end is held back */
+	struct exec_decision decision; /* waits for the exec to succeed */
+};
+
+/* All return 0, or an error that ends the session (and with it every process of it). */
+struct intercept_ops {
+	/* A subject process is about to execute something. */
+	int (*exec)(void *ctx, struct process *p, const struct exec_request *request,
+		    struct exec_decision *ret, struct error *err);
+	/* The program of a unit, or the stub, is loaded, and has not run an instruction. */
+	int (*started)(void *ctx, struct process *p, struct task *task, struct error *err);
+	/* The exec that the client let through failed. */
+	int (*exec_failed)(void *ctx, struct process *p, int sys_errno, struct error *err);
+	/* The process is gone. *ret_hold: its parent must not know yet; the client will call
+	 * intercept_release(). */
+	int (*ended)(void *ctx, struct process *p, int wait_status, bool *ret_hold,
+		     struct error *err);
+	/* The last process of a unit is gone: the client may free it. */
+	int (*unit_gone)(void *ctx, struct traced_unit *unit, struct error *err);
+	/* The stub asks something: *ret_result is what its call returns. */
+	int (*hypercall)(void *ctx, struct process *p, const uint64_t args[6], long *ret_result,
+			 struct error *err);
+	/* A unit has read `len` bytes of its stdin, which are `data`; 0: the end of it. */
+	int (*stdin_read)(void *ctx, struct process *p, const char *data, size_t len,
+			  struct error *err);
+	/* The subject sent a signal to the first process of a unit, or to its group. */
+	int (*signalled)(void *ctx, struct process *target, int signal, struct error *err);
+};
+
+struct intercept_options {
+	char *const *argv;	 /* the subject; looked up in PATH */
+	const char *stub_path;	 /* for EXEC_STUB, else NULL */
+	const char *path_append; /* a directory for the end of the subject's PATH, or NULL */
+	bool want_env;		 /* fill exec_request.env */
+};
+
+int intercept_new(const struct intercept_options *options, const struct intercept_ops *ops,
+		  void *ctx, struct interceptor **ret, struct error *err);
+void intercept_free(struct interceptor *t); /* ends every process that is left */
+
+/*
+ * Starts the subject and returns when it has ended: *ret_status is its wait status. A subject that
+ * cannot be executed is *ret_status = exit 126 or 127 and a text in `err`, with return value 0.
+ */
+int intercept_run(struct interceptor *t, int *ret_status, struct error *err);
+
+/* For the client, from its callbacks */
+
+/* The end that `ended` held back becomes visible to the parent. */
+int intercept_release(struct interceptor *t, struct process *p, struct error *err);
+
+/* `ready` is called whenever epoll reports one of `events` on fd (0: errors and hang-ups). */
+typedef int (*intercept_ready)(void *ctx, uint32_t events, struct error *err);
+int intercept_watch(struct interceptor *t, int fd, uint32_t events, intercept_ready ready,
+		    void *ctx, void **ret_watch, struct error *err);
+int intercept_watch_change(struct interceptor *t, void *watch, uint32_t events, struct error *err);
+void intercept_unwatch(struct interceptor *t, void *watch);
+
+/*
+ * Makes the process run system calls of its own before its program starts; only from `started`.
+ * The list ends at the first stop; `done` sees the results, and either writes a further list
+ * (*ret_more = true, count set) or is finished. `data` is copied into the tracee; pointers to it
+ * are written as INJECT_DATA(offset).
+ */
+#define INJECT_MAX	    24
+#define INJECT_DATA(offset) (0xda7a000000000000ull + (offset))
+
+struct inject_list {
+	struct runner_call call[INJECT_MAX];
+	unsigned count;
+	char data[4096];
+	size_t data_len;
+	size_t pointer_at; /* where in `data` an INJECT_DATA() stands, or 0 */
+};
+
+typedef int (*inject_done)(void *ctx, struct process *p, struct task *task,
+			   struct inject_list *list, bool *ret_more, struct error *err);
+int intercept_inject(struct interceptor *t, struct task *task, const struct inject_list *list,
+		     inject_done done, void *ctx, struct error *err);
+
+/* Writes into the memory of a process in a stop. ESRCH (it was killed) is no error. */
+int intercept_write(struct interceptor *t, struct process *p, unsigned long address,
+		    const void *from, size_t len, struct error *err);
+
+#endif

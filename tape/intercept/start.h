@@ -1,0 +1,35 @@
+/* Starts the subject under the tracer. Private to the interceptor. */
+#ifndef SANDTAPE_TAPE_INTERCEPT_START_H
+#define SANDTAPE_TAPE_INTERCEPT_START_H
+
+#include "base/error.h"
+#include <signal.h>
+#include <sys/types.h>
+
+struct start_options {
+	char *const *argv;
+	const char *path_append; /* a directory for the end of PATH, or NULL */
+	long ptrace_options;
+	/* What the subject gets: those of sandtape before it changed them for itself. */
+	const sigset_t *mask;
+	const struct sigaction *sigpipe;
+};
+
+struct started {
+	pid_t pid;
+	int report; /* the child writes {stage, errno} here when it fails; ends at its exec; owned
+		     */
+};
+
+/*
+ * Forks; the child is seized, installs the filter and executes argv. It runs
+ * only once the caller serves its stops. ERR_UNSUPPORTED, in words for a user, when this host does
+ * not let us trace.
+ */
+int start_subject(const struct start_options *options, struct started *ret, struct error *err);
+
+/* What the child reported: 0 when it has executed its program, else the errno of the exec. Any
+ * other stage that failed is an error. */
+int start_report(const struct started *s, int *ret_exec_errno, struct error *err);
+
+#endif

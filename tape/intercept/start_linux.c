@@ -1,0 +1,189 @@
+#include "tape/intercept/start.h"
+
+#include "base/cleanup.h"
+#include "base/fs.h"
+#include "tape/intercept/filter.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum stage { STAGE_GO, STAGE_FILTER, STAGE_EXEC };
+
+static const char *const stage_text[] = {
+	[STAGE_GO] = "wait for the tracer",
+	[STAGE_FILTER] = "install the seccomp filter",
+	[STAGE_EXEC] = "execute",
+};
+
+struct report {
+	int stage;
+	int sys_errno;
+};
+
+_Noreturn static void child_fail(int fd, enum stage stage)
+{
+	struct report report = {stage, errno};
+
+	/* Nobody is left to tell if this fails: the parent then sees an early end. */
+	(void)!write(fd, &report, sizeof(report));
+	_exit(127);
+}
+
+/*
+ * With CAP_SYS_ADMIN the filter needs no no_new_privs, and set-user-id programs below the subject
+ * keep working for root; without it the kernel asks for no_new_privs.
+ */
+static int install_filter(const struct sock_fprog *program)
+{
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, program) == 0)
+		return 0;
+	if (errno != EACCES || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -1;
+	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, program);
+}
+
+_Noreturn static void child(const struct start_options *o, char *const *env, int go, int report,
+			    const struct sock_fprog *program)
+{
+	char byte;
+
+	/* As sandtape itself was given them. */
+	sigaction(SIGPIPE, o->sigpipe, NULL);
+	sigprocmask(SIG_SETMASK, o->mask, NULL);
+
+	if (read(go, &byte, 1) != 1)
+		child_fail(report, STAGE_GO);
+	if (install_filter(program) < 0)
+		child_fail(report, STAGE_FILTER);
+	execvpe(o->argv[0], o->argv, env);
+	child_fail(report, STAGE_EXEC);
+}
+
+static int seize(pid_t pid, long options, struct error *err)
+{
+	if (ptrace(PTRACE_SEIZE, pid, 0, options) == 0)
+		return 0;
+	if (errno == EPERM || errno == ENOSYS)
+		return error_set(err, ERR_UNSUPPORTED,
+				 "this host does not allow tracing (ptrace: %s): sandtape may be "
+				 "running under another tracer (strace, gdb, sandtape), or a "
+				 "container profile or kernel.yama.ptrace_scope=3 forbids it",
+				 strerror(errno));
+	return error_sys(err, errno, "cannot trace the subject");
+}
+
+/* The environment of the subject: ours, but for PATH. Built before the fork. */
+struct subject_env {
+	char **item; /* NULL-terminated; the strings are borrowed, but for `path` */
+	char *path;
+};
+
+static int build_env(const char *path_append, struct subject_env *ret, struct error *err)
+{
+	size_t count = 0;
+
+	while (environ[count])
+		count++;
+	ret->path = NULL;
+	ret->item = calloc(count + 1, sizeof(*ret->item));
+	if (!ret->item)
+		return error_set(err, ERR_NOMEM, "out of memory");
+	for (size_t i = 0; i < count; i++) {
+		ret->item[i] = environ[i];
+		if (!path_append || ret->path || strncmp(environ[i], "PATH=", 5) != 0)
+			continue;
+		if (asprintf(&ret->path, "%s:%s", environ[i], path_append) < 0) {
+			free(ret->item);
+			return error_set(err, ERR_NOMEM, "out of memory");
+		}
+		ret->item[i] = ret->path;
+	}
+	return 0;
+}
+
+static void free_env(struct subject_env *env)
+{
+	free(env->item);
+	free(env->path);
+}
+
+static int spawn_subject(const struct start_options *o, char *const *env, struct started *ret,
+			 struct error *err)
+{
+	struct sock_filter code[FILTER_MAX];
+	struct sock_fprog program = {(unsigned short)filter_build(code), code};
+	int go[2];
+	int report[2];
+	pid_t pid;
+	int r;
+
+	if (pipe2(go, O_CLOEXEC) < 0)
+		return error_sys(err, errno, "cannot make a pipe");
+	if (pipe2(report, O_CLOEXEC) < 0) {
+		close(go[0]);
+		close(go[1]);
+		return error_sys(err, errno, "cannot make a pipe");
+	}
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		close(go[1]);
+		close(report[0]);
+		child(o, env, go[0], report[1], &program);
+	}
+	close(go[0]);
+	close(report[1]);
+	r = pid < 0 ? error_sys(err, errno, "cannot fork") : seize(pid, o->ptrace_options, err);
+	if (r == 0)
+		r = fs_write_all(go[1], "", 1, "the pipe to the subject", err);
+	close(go[1]);
+	if (r < 0) {
+		close(report[0]);
+		if (pid > 0) {
+			kill(pid, SIGKILL);
+			waitpid(pid, NULL, __WALL);
+		}
+		return r;
+	}
+	*ret = (struct started){pid, report[0]};
+	return 0;
+}
+
+int start_subject(const struct start_options *o, struct started *ret, struct error *err)
+{
+	struct subject_env env;
+	int r = build_env(o->path_append, &env, err);
+
+	if (r < 0)
+		return r;
+	r = spawn_subject(o, env.item, ret, err);
+	free_env(&env);
+	return r;
+}
+
+int start_report(const struct started *s, int *ret_exec_errno, struct error *err)
+{
+	struct report report;
+	ssize_t n = read(s->report, &report, sizeof(report));
+
+	*ret_exec_errno = 0;
+	if (n < 0)
+		return error_sys(err, errno, "cannot read the report of the subject's start");
+	if (n != sizeof(report))
+		return 0;
+	if (report.stage != STAGE_EXEC)
+		return error_sys(err, report.sys_errno, "the subject could not %s",
+				 stage_text[report.stage]);
+	*ret_exec_errno = report.sys_errno;
+	return 0;
+}

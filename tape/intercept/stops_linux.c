@@ -1,0 +1,422 @@
+/* What each stop and each end means (ptrace(2), "Stopped states"). */
+#include "tape/intercept/tracer.h"
+
+#include "base/cleanup.h"
+#include "tape/intercept/filter.h"
+#include "tape/intercept/memory.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int tracer_ptrace_error(int negative_errno, const char *what, struct error *err)
+{
+	if (negative_errno == -ESRCH)
+		return 0;
+	return error_sys(err, -negative_errno, "cannot %s a traced process", what);
+}
+
+int tracer_resume(const struct task *task, int request, int signal, struct error *err)
+{
+	if (ptrace(request, task->tid, 0, signal) < 0)
+		return tracer_ptrace_error(-errno, "resume", err);
+	return 0;
+}
+
+static int go_on(const struct task *task, struct error *err)
+{
+	return tracer_resume(task, PTRACE_CONT, 0, err);
+}
+
+static int no_memory(struct error *err)
+{
+	return error_set(err, ERR_NOMEM, "out of memory");
+}
+
+int tracer_add_root(struct interceptor *t, pid_t pid, struct error *err)
+{
+	struct process *p = tasks_add_process(&t->tasks, pid);
+	struct task *task = tasks_add(&t->tasks, pid);
+
+	if (!p || !task)
+		return no_memory(err);
+	p->role = ROLE_SUBJECT;
+	p->in_place = true;
+	p->threads = 1;
+	task->process = p;
+	t->root = p;
+	return 0;
+}
+
+/* A new process starts as what its parent is. */
+static struct process *inherit(struct interceptor *t, const struct process *parent, pid_t pid)
+{
+	struct process *p = tasks_add_process(&t->tasks, pid);
+
+	if (!p)
+		return NULL;
+	p->role = parent->role;
+	p->subject_id = parent->subject_id;
+	p->spreads = parent->spreads;
+	p->unit = parent->unit;
+	if (p->unit)
+		p->unit->processes++;
+	return p;
+}
+
+/* fork, vfork or clone: the parent tells of its child. */
+static int on_child(struct interceptor *t, struct task *parent, int event, struct error *err)
+{
+	struct process *process = parent->process;
+	unsigned long child_tid;
+	struct task *child;
+
+	if (ptrace(PTRACE_GETEVENTMSG, parent->tid, 0, &child_tid) < 0)
+		return tracer_ptrace_error(-errno, "ask", err);
+	child = tasks_find(&t->tasks, (pid_t)child_tid);
+	if (!child)
+		child = tasks_add(&t->tasks, (pid_t)child_tid);
+	if (!child)
+		return no_memory(err);
+	/* Only a thread answers as a member of its parent's thread group. */
+	if (event != PTRACE_EVENT_CLONE ||
+	    syscall(SYS_tgkill, process->pid, (pid_t)child_tid, 0) != 0)
+		process = inherit(t, parent->process, (pid_t)child_tid);
+	if (!process)
+		return no_memory(err);
+	process->threads++;
+	child->process = process;
+	if (child->stopped_early) {
+		child->stopped_early = false;
+		if (go_on(child, err) < 0)
+			return ERR_SYSTEM;
+	}
+	return go_on(parent, err);
+}
+
+static const struct arch_call *find_call(const struct __ptrace_syscall_info *info)
+{
+	for (size_t i = 0; i < arch_call_count; i++) {
+		if (arch_calls[i].audit_arch == info->arch &&
+		    arch_calls[i].number == (uint32_t)info->seccomp.nr)
+			return &arch_calls[i];
+	}
+	return NULL;
+}
+
+/* "Pid:\t<n>" in /proc/<pid>/fdinfo/<fd> of a pidfd (proc(5)); 0 when it is none. */
+static pid_t pid_of_pidfd(pid_t owner, int fd)
+{
+	char path[64];
+	char line[128];
+	cleanup_fclose FILE *f = NULL;
+	pid_t pid = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", (int)owner, fd);
+	f = fopen(path, "re");
+	while (f && pid == 0 && fgets(line, sizeof(line), f)) {
+		if (strncmp(line, "Pid:", 4) == 0)
+			pid = (pid_t)strtol(line + 4, NULL, 10);
+	}
+	return pid;
+}
+
+struct signal_search {
+	struct interceptor *t;
+	pid_t group; /* of the sender's kill(0 or -group), else 0 */
+	int signal;
+	struct error *err;
+	int result;
+};
+
+static void tell_member(void *ctx, struct task *task)
+{
+	struct signal_search *s = ctx;
+	struct process *p = task->process;
+
+	if (s->result == 0 && p && p->main && !p->ended && task->tid == p->pid &&
+	    getpgid(p->pid) == s->group)
+		s->result = s->t->ops.signalled(s->t->ctx, p, s->signal, s->err);
+}
+
+/* The subject sends a signal: units that it hits are told to the client. */
+static int on_kill(struct interceptor *t, struct task *task, const struct arch_call *call,
+		   const uint64_t *args, struct error *err)
+{
+	struct signal_search s = {t, 0, (int)args[1], err, 0};
+	pid_t target = (pid_t)args[0];
+	struct process *p;
+
+	if (task->process->role != ROLE_SUBJECT)
+		return go_on(task, err);
+	if (call->kind == CALL_PIDFD_KILL)
+		target = pid_of_pidfd(task->process->pid, (int)args[0]);
+	p = target > 0 ? tasks_find_process(&t->tasks, target) : NULL;
+	if (p && p->main && !p->ended)
+		s.result = t->ops.signalled(t->ctx, p, s.signal, err);
+	if (target <= 0) {
+		s.group = target == 0 ? getpgid(task->process->pid) : -target;
+		tasks_each(&t->tasks, tell_member, &s);
+	}
+	return s.result < 0 ? s.result : go_on(task, err);
+}
+
+static int on_hypercall(struct interceptor *t, struct task *task, const uint64_t *args,
+			struct error *err)
+{
+	struct arch_regs regs;
+	long result = 0;
+	int r;
+
+	if (task->injection)
+		return tracer_on_injected(t, task, err);
+	if (task->process->role != ROLE_STUB)
+		return go_on(task, err); /* ENOSYS, as without us */
+	r = t->ops.hypercall(t->ctx, task->process, args, &result, err);
+	if (r < 0)
+		return r;
+	r = arch_get_regs(task->tid, &regs);
+	if (r == 0) {
+		arch_skip_call(&regs, result);
+		r = arch_set_regs(task->tid, &regs);
+	}
+	return r < 0 ? tracer_ptrace_error(r, "answer", err) : go_on(task, err);
+}
+
+static int on_call(struct interceptor *t, struct task *task,
+		   const struct __ptrace_syscall_info *info, struct error *err)
+{
+	const struct arch_call *call = find_call(info);
+	uint64_t args[6];
+
+	for (int i = 0; i < 6; i++)
+		args[i] = info->seccomp.args[i];
+	switch (call ? call->kind : CALL_NONE) {
+	case CALL_EXECVE:
+	case CALL_EXECVEAT:
+		memcpy(task->call_args, args, sizeof(args));
+		return tracer_on_exec_call(t, task, call, err);
+	case CALL_KILL:
+	case CALL_PIDFD_KILL:
+		return on_kill(t, task, call, args, err);
+	case CALL_HYPER:
+		return on_hypercall(t, task, args, err);
+	default:
+		return go_on(task, err);
+	}
+}
+
+/* A unit begins to read its stdin: what it got is seen at the exit of the call. */
+static int on_stdin_call(struct task *task, const struct __ptrace_syscall_info *info,
+			 struct error *err)
+{
+	task->watch = WATCH_STDIN;
+	task->call_number = info->seccomp.nr;
+	for (int i = 0; i < 6; i++)
+		task->call_args[i] = info->seccomp.args[i];
+	return tracer_resume(task, PTRACE_SYSCALL, 0, err);
+}
+
+static int on_seccomp(struct interceptor *t, struct task *task, struct error *err)
+{
+	struct __ptrace_syscall_info info;
+	long n = ptrace(PTRACE_GET_SYSCALL_INFO, task->tid, sizeof(info), &info);
+
+	if (n < 0)
+		return tracer_ptrace_error(-errno, "ask", err);
+	if (info.op != PTRACE_SYSCALL_INFO_SECCOMP)
+		return go_on(task, err);
+	if (info.seccomp.ret_data == COOKIE_CALL)
+		return on_call(t, task, &info, err);
+	if (info.seccomp.ret_data == COOKIE_STDIN && task->process->role == ROLE_UNIT)
+		return on_stdin_call(task, &info, err);
+	/* A filter of the program itself asked for a tracer: as without one. */
+	return go_on(task, err);
+}
+
+struct remote_vec {
+	uint64_t base;
+	uint64_t len;
+};
+
+#define VECS_MAX 1024 /* UIO_MAXIOV */
+
+/* The buffers of the watched call, in the tracee's memory; -errno. */
+static int read_vecs(const struct task *task, struct remote_vec *vec, size_t *ret_count)
+{
+	uint64_t header[7]; /* struct msghdr: msg_iov is [2], msg_iovlen is [3] */
+	uint64_t array = task->call_args[1];
+	uint64_t count = task->call_args[2];
+	int r = 0;
+
+	if (task->call_number == SYS_read || task->call_number == SYS_recvfrom) {
+		*ret_count = 1;
+		vec[0] = (struct remote_vec){task->call_args[1], task->call_args[2]};
+		return 0;
+	}
+	if (task->call_number == SYS_recvmsg) {
+		r = memory_read(task->tid, task->call_args[1], header, sizeof(header));
+		array = header[2];
+		count = header[3];
+	}
+	if (r == 0 && count > VECS_MAX)
+		r = -EINVAL;
+	if (r == 0)
+		r = memory_read(task->tid, array, vec, count * sizeof(*vec));
+	*ret_count = count;
+	return r;
+}
+
+static int tell_stdin(struct interceptor *t, struct task *task, uint64_t len, struct error *err)
+{
+	struct remote_vec vec[VECS_MAX];
+	size_t count = 0;
+	cleanup_free char *data = malloc(len);
+	uint64_t done = 0;
+	int r;
+
+	if (!data)
+		return no_memory(err);
+	r = read_vecs(task, vec, &count);
+	for (size_t i = 0; r == 0 && i < count && done < len; i++) {
+		uint64_t part = vec[i].len < len - done ? vec[i].len : len - done;
+
+		r = memory_read(task->tid, vec[i].base, data + done, part);
+		done += part;
+	}
+	if (r < 0)
+		return tracer_ptrace_error(r, "read the stdin of", err);
+	return t->ops.stdin_read(t->ctx, task->process, data, len, err);
+}
+
+static int on_call_exit(struct interceptor *t, struct task *task, struct error *err)
+{
+	enum task_watch watch = task->watch;
+	struct __ptrace_syscall_info info;
+	int64_t result;
+	int r = 0;
+
+	task->watch = WATCH_NONE;
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, task->tid, sizeof(info), &info) < 0)
+		return tracer_ptrace_error(-errno, "ask", err);
+	result = info.exit.rval;
+	if (watch == WATCH_EXEC && result < 0)
+		r = tracer_on_exec_failed(t, task, (int)-result, err);
+	else if (watch == WATCH_STDIN && result > 0)
+		r = tell_stdin(t, task, (uint64_t)result, err);
+	else if (watch == WATCH_STDIN && result == 0 && task->call_args[2] != 0)
+		r = t->ops.stdin_read(t->ctx, task->process, "", 0, err);
+	return r < 0 ? r : go_on(task, err);
+}
+
+/* A group stop (SIGSTOP, SIGTSTP, …) stays a stop; a newborn goes on. */
+static int on_event_stop(const struct task *task, int signal, struct error *err)
+{
+	if (signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU)
+		return tracer_resume(task, PTRACE_LISTEN, 0, err);
+	return go_on(task, err);
+}
+
+int tracer_on_stop(struct interceptor *t, pid_t tid, int status, struct error *err)
+{
+	struct task *task = tasks_find(&t->tasks, tid);
+	int signal = WSTOPSIG(status);
+	int event = status >> 16;
+
+	if (!task) {
+		task = tasks_add(&t->tasks, tid);
+		if (!task)
+			return no_memory(err);
+	}
+	if (!task->process) {
+		task->stopped_early = true;
+		return 0;
+	}
+	switch (event) {
+	case PTRACE_EVENT_FORK:
+	case PTRACE_EVENT_VFORK:
+	case PTRACE_EVENT_CLONE:
+		return on_child(t, task, event, err);
+	case PTRACE_EVENT_EXEC:
+		return tracer_on_exec_done(t, task, err);
+	case PTRACE_EVENT_SECCOMP:
+		return on_seccomp(t, task, err);
+	case PTRACE_EVENT_STOP:
+		return on_event_stop(task, signal, err);
+	default:
+		if (signal == (SIGTRAP | 0x80))
+			return on_call_exit(t, task, err);
+		return tracer_resume(task, PTRACE_CONT, signal, err);
+	}
+}
+
+struct leftover_search {
+	struct interceptor *t;
+	const struct process *process;
+};
+
+static void remove_leftover(void *ctx, struct task *task)
+{
+	struct leftover_search *s = ctx;
+
+	if (task->process == s->process)
+		tasks_remove(&s->t->tasks, task);
+}
+
+/* Reaps the process, which tells its parent, and forgets it. */
+static int bury(struct interceptor *t, struct process *p, struct error *err)
+{
+	struct leftover_search leftover = {t, p};
+	struct traced_unit *unit = p->unit;
+	int status;
+
+	if (waitpid(p->pid, &status, __WALL) == p->pid && p == t->root) {
+		t->root_ended = true;
+		t->root_status = status;
+		t->root = NULL;
+	}
+	tasks_each(&t->tasks, remove_leftover, &leftover);
+	tasks_remove_process(&t->tasks, p);
+	if (unit && --unit->processes == 0)
+		return t->ops.unit_gone(t->ctx, unit, err);
+	return 0;
+}
+
+int tracer_on_end(struct interceptor *t, pid_t tid, int wait_status, struct error *err)
+{
+	struct task *task = tasks_find(&t->tasks, tid);
+	struct process *p = task ? task->process : NULL;
+	bool hold = false;
+	int r = 0;
+
+	if (!p || tid != p->pid) { /* a thread, or one that died before its parent told of it */
+		waitpid(tid, NULL, __WALL);
+		if (p)
+			p->threads--;
+		if (task)
+			tasks_remove(&t->tasks, task);
+		return 0;
+	}
+	if (!p->ended) {
+		p->ended = true;
+		r = t->ops.ended(t->ctx, p, wait_status, &hold, err);
+	}
+	if (r == 0 && hold) {
+		p->held = true;
+		t->held_count++;
+		return 0;
+	}
+	return r < 0 ? r : bury(t, p, err);
+}
+
+int intercept_release(struct interceptor *t, struct process *p, struct error *err)
+{
+	p->held = false;
+	t->held_count--;
+	return bury(t, p, err);
+}

@@ -1,0 +1,56 @@
+/*
+ * What the player writes into the stub, and the stub carries out: a short program of operations
+ * at a fixed address. The stub has nothing else: no arguments, no files, no environment of ours.
+ */
+#ifndef SANDTAPE_TAPE_INTERCEPT_STUB_ANSWER_H
+#define SANDTAPE_TAPE_INTERCEPT_STUB_ANSWER_H
+
+#include <stdint.h>
+
+/* The linker puts `stub_answer` here (Makefile, STUB_LDFLAGS). */
+#define STUB_ANSWER_ADDRESS 0x60000000ul
+
+enum stub_op_kind {
+	STUB_END = 0,	  /* carry out `end` */
+	STUB_WRITE,	  /* data[offset, offset+len) to the stream `arg` */
+	STUB_WAIT_SIGNAL, /* until the signal `arg` comes */
+	STUB_LEAVE,	  /* fork: the parent carries out `end`, the child what follows */
+	STUB_MORE	  /* ask the player for the next operations */
+};
+
+enum stub_end_kind {
+	STUB_EXIT = 0, /* with the code `arg` */
+	STUB_KILL,     /* by the signal `arg`, sent by itself */
+	STUB_KILLED    /* by the signal `arg`, sent by somebody else: wait for it */
+};
+
+struct stub_op {
+	uint32_t kind;
+	int32_t arg;
+	uint64_t offset;
+	uint64_t len;
+};
+
+#define STUB_OPS_MAX  64
+#define STUB_DATA_MAX (256u * 1024)
+
+/* Bytes of stdin to take; all of it, up to its end. */
+#define STUB_STDIN_ALL UINT64_MAX
+
+struct stub_answer {
+	uint64_t stdin_want; /* read by the stub once, with the first operations */
+	uint32_t end_kind;
+	int32_t end_arg;
+	uint32_t keep_core; /* STUB_KILL: leave RLIMIT_CORE as it is */
+	uint32_t op_count;
+	struct stub_op op[STUB_OPS_MAX];
+	char data[STUB_DATA_MAX];
+};
+
+/* A number far above every system call: without a tracer the kernel answers ENOSYS. */
+#define HYPER_CALL 7540321
+
+/* HYPER_CALL(STUB_ASK_MORE): the player has put the next operations in place: 0. */
+enum stub_ask { STUB_ASK_MORE = 1 };
+
+#endif

@@ -1,0 +1,47 @@
+/* The processes and threads that are held: two tables by number. Private to the interceptor. */
+#ifndef SANDTAPE_TAPE_INTERCEPT_TASKS_H
+#define SANDTAPE_TAPE_INTERCEPT_TASKS_H
+
+#include "tape/intercept/intercept.h"
+
+enum task_watch {
+	WATCH_NONE = 0,
+	WATCH_EXEC, /* at the exit of this call, the exec has failed */
+	WATCH_STDIN /* at the exit of this call, stdin was read */
+};
+
+struct injection;
+
+struct task {
+	pid_t tid;
+	struct process *process; /* NULL: seen before its parent told of it */
+	bool stopped_early;	 /* it waits for its parent to tell of it */
+	enum task_watch watch;
+	uint64_t call_number; /* of the watched call */
+	uint64_t call_args[6];
+	struct injection *injection; /* owned */
+	struct task *next;
+};
+
+#define TASK_BUCKETS 1024
+
+struct tasks {
+	struct task *bucket[TASK_BUCKETS];
+	struct process *process_bucket[TASK_BUCKETS];
+	size_t count; /* tasks */
+};
+
+struct task *tasks_find(struct tasks *t, pid_t tid);
+struct task *tasks_add(struct tasks *t, pid_t tid); /* NULL when out of memory */
+void tasks_remove(struct tasks *t, struct task *task);
+
+struct process *tasks_find_process(struct tasks *t, pid_t pid);
+struct process *tasks_add_process(struct tasks *t, pid_t pid);
+void tasks_remove_process(struct tasks *t, struct process *p);
+
+/* Calls `visit` for every task; it may remove the task that it is given. */
+void tasks_each(struct tasks *t, void (*visit)(void *ctx, struct task *task), void *ctx);
+
+void tasks_clear(struct tasks *t);
+
+#endif

@@ -1,0 +1,62 @@
+/* The inside of the interceptor, shared by its files. */
+#ifndef SANDTAPE_TAPE_INTERCEPT_TRACER_H
+#define SANDTAPE_TAPE_INTERCEPT_TRACER_H
+
+#include "tape/intercept/intercept.h"
+#include "tape/intercept/start.h"
+#include "tape/intercept/tasks.h"
+#include <signal.h>
+
+struct watch;
+
+struct interceptor {
+	struct intercept_options options;
+	struct intercept_ops ops;
+	void *ctx;
+
+	struct tasks tasks;
+	struct started started;
+	struct process *root;
+	bool root_ended;
+	int root_status;
+	unsigned held_count;
+
+	int epoll_fd;
+	int signal_fd;
+	sigset_t old_mask;
+	struct sigaction old_sigpipe;
+	struct sigaction old_action[8];
+	unsigned watch_count;
+	struct watch *dead_watches;
+
+	/* Where the stub's path stands in every subject process: an offset into its vDSO. */
+	unsigned long plant_offset;
+};
+
+/* stops_linux.c: what a stop or an end means */
+int tracer_add_root(struct interceptor *t, pid_t pid, struct error *err);
+int tracer_on_stop(struct interceptor *t, pid_t tid, int status, struct error *err);
+int tracer_on_end(struct interceptor *t, pid_t tid, int wait_status, struct error *err);
+
+/* Lets a task go on. A task that was killed meanwhile (ESRCH) is no error. */
+int tracer_resume(const struct task *task, int request, int signal, struct error *err);
+/* error_sys() but for -ESRCH, which is 0: the process was killed, and its end will be told. */
+int tracer_ptrace_error(int negative_errno, const char *what, struct error *err);
+
+/* exec_linux.c: an exec of the subject */
+int tracer_on_exec_call(struct interceptor *t, struct task *task, const struct arch_call *call,
+			struct error *err);
+int tracer_on_exec_done(struct interceptor *t, struct task *task, struct error *err);
+int tracer_on_exec_failed(struct interceptor *t, struct task *task, int sys_errno,
+			  struct error *err);
+
+/* plant_linux.c: the stub's path in the memory of subject processes */
+int tracer_find_plant(struct interceptor *t, struct error *err);
+int tracer_plant(struct interceptor *t, pid_t tid, struct error *err);
+/* 0 and its address, or ERR_UNSUPPORTED when it is not there any more. */
+int tracer_planted(struct interceptor *t, pid_t tid, unsigned long *ret_address, struct error *err);
+
+/* inject_linux.c: system calls made by a unit before its program starts */
+int tracer_on_injected(struct interceptor *t, struct task *task, struct error *err);
+
+#endif

@@ -1,0 +1,342 @@
+/*
+ * The event loop: waits for stops and ends of everything that is held, and for the client's file
+ * descriptors, and hands them on.
+ *
+ * Ends are peeked at (WNOWAIT) before they are reaped: the parent learns of an end when the tracer
+ * reaps it, and the client may first have to deliver the last output.
+ */
+#include "tape/intercept/tracer.h"
+
+#include "tape/intercept/memory.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ptrace.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct watch {
+	int fd;
+	intercept_ready ready;
+	void *ctx;
+	struct watch *next_dead;
+	bool dead;
+};
+
+/* Signals to sandtape itself: a handler, because it must act while the loop sleeps in waitid. */
+static volatile sig_atomic_t forward_to;
+
+static void forward(int sig, siginfo_t *info, void *context)
+{
+	int saved = errno;
+
+	(void)context;
+	/* The terminal signals the whole foreground group: the subject has it already. */
+	if (info->si_code != SI_KERNEL && forward_to > 0)
+		kill((pid_t)forward_to, sig);
+	errno = saved;
+}
+
+static const int forwarded[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
+#define FORWARDED (sizeof(forwarded) / sizeof(forwarded[0]))
+
+static int open_loop(struct interceptor *t, struct error *err)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
+	struct sigaction ignore = {.sa_handler = SIG_IGN};
+	sigset_t chld;
+
+	sigemptyset(&chld);
+	sigaddset(&chld, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &chld, &t->old_mask);
+	/* A reader that has gone is told by EPIPE. */
+	sigaction(SIGPIPE, &ignore, &t->old_sigpipe);
+	t->signal_fd = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK);
+	t->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (t->signal_fd < 0 || t->epoll_fd < 0 ||
+	    epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, t->signal_fd, &event) < 0)
+		return error_sys(err, errno, "cannot set up the event loop");
+	return 0;
+}
+
+static void forward_signals(struct interceptor *t, pid_t to)
+{
+	struct sigaction action = {.sa_sigaction = forward, .sa_flags = SA_SIGINFO};
+
+	forward_to = to;
+	for (size_t i = 0; i < FORWARDED; i++)
+		sigaction(forwarded[i], &action, &t->old_action[i]);
+}
+
+static void stop_forwarding(struct interceptor *t)
+{
+	for (size_t i = 0; i < FORWARDED; i++)
+		sigaction(forwarded[i], &t->old_action[i], NULL);
+	forward_to = 0;
+}
+
+int intercept_new(const struct intercept_options *options, const struct intercept_ops *ops,
+		  void *ctx, struct interceptor **ret, struct error *err)
+{
+	struct interceptor *t = calloc(1, sizeof(*t));
+	int r;
+
+	if (!t)
+		return error_set(err, ERR_NOMEM, "out of memory");
+	_Static_assert(FORWARDED <= sizeof(t->old_action) / sizeof(t->old_action[0]),
+		       "room for every forwarded signal");
+	t->options = *options;
+	t->ops = *ops;
+	t->ctx = ctx;
+	t->signal_fd = -1;
+	t->epoll_fd = -1;
+	t->started.report = -1;
+	r = open_loop(t, err);
+	if (r < 0) {
+		intercept_free(t);
+		return r;
+	}
+	*ret = t;
+	return 0;
+}
+
+static void bury_watches(struct interceptor *t)
+{
+	while (t->dead_watches) {
+		struct watch *w = t->dead_watches;
+
+		t->dead_watches = w->next_dead;
+		free(w);
+	}
+}
+
+static void kill_task(void *ctx, struct task *task)
+{
+	(void)ctx;
+	kill(task->tid, SIGKILL);
+}
+
+void intercept_free(struct interceptor *t)
+{
+	if (!t)
+		return;
+	/* PTRACE_O_EXITKILL would end them when we exit; a library must not wait for that. */
+	tasks_each(&t->tasks, kill_task, NULL);
+	while (t->tasks.count > 0 && waitpid(-1, NULL, __WALL) > 0)
+		;
+	tasks_clear(&t->tasks);
+	bury_watches(t);
+	if (t->signal_fd >= 0) {
+		close(t->signal_fd);
+		sigaction(SIGPIPE, &t->old_sigpipe, NULL);
+		sigprocmask(SIG_SETMASK, &t->old_mask, NULL);
+	}
+	if (t->epoll_fd >= 0)
+		close(t->epoll_fd);
+	if (t->started.report >= 0)
+		close(t->started.report);
+	free(t);
+}
+
+int intercept_watch(struct interceptor *t, int fd, uint32_t events, intercept_ready ready,
+		    void *ctx, void **ret_watch, struct error *err)
+{
+	struct watch *w = calloc(1, sizeof(*w));
+	struct epoll_event event = {.events = events, .data.ptr = w};
+
+	if (!w)
+		return error_set(err, ERR_NOMEM, "out of memory");
+	*w = (struct watch){.fd = fd, .ready = ready, .ctx = ctx};
+	if (epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
+		int saved = errno;
+
+		free(w);
+		return error_sys(err, saved, "cannot watch a stream");
+	}
+	t->watch_count++;
+	*ret_watch = w;
+	return 0;
+}
+
+int intercept_watch_change(struct interceptor *t, void *watch, uint32_t events, struct error *err)
+{
+	struct watch *w = watch;
+	struct epoll_event event = {.events = events, .data.ptr = w};
+
+	if (epoll_ctl(t->epoll_fd, EPOLL_CTL_MOD, w->fd, &event) < 0)
+		return error_sys(err, errno, "cannot watch a stream");
+	return 0;
+}
+
+/* The batch of events in hand may still name the watch: it is freed after the batch. */
+void intercept_unwatch(struct interceptor *t, void *watch)
+{
+	struct watch *w = watch;
+
+	epoll_ctl(t->epoll_fd, EPOLL_CTL_DEL, w->fd, NULL);
+	w->dead = true;
+	w->next_dead = t->dead_watches;
+	t->dead_watches = w;
+	t->watch_count--;
+}
+
+#define EVENTS_AT_ONCE 32
+
+static int serve_fds(struct interceptor *t, int timeout, struct error *err)
+{
+	struct epoll_event events[EVENTS_AT_ONCE];
+	int n = epoll_wait(t->epoll_fd, events, EVENTS_AT_ONCE, timeout);
+	int r = 0;
+
+	if (n < 0 && errno != EINTR)
+		return error_sys(err, errno, "cannot wait for events");
+	for (int i = 0; r == 0 && i < n; i++) {
+		struct watch *w = events[i].data.ptr;
+		struct signalfd_siginfo info[8];
+
+		if (w && !w->dead)
+			r = w->ready(w->ctx, events[i].events, err);
+		else if (!w) /* SIGCHLD: only its arrival matters */
+			while (read(t->signal_fd, info, sizeof(info)) > 0)
+				;
+	}
+	bury_watches(t);
+	return r;
+}
+
+#define PEEK (WEXITED | WSTOPPED | WNOWAIT | __WALL)
+
+struct peek {
+	siginfo_t info;
+	bool found;
+};
+
+static void peek_task(void *ctx, struct task *task)
+{
+	struct peek *peek = ctx;
+	siginfo_t info = {0};
+
+	if (peek->found ||
+	    (task->process && task->process->held && task->process->pid == task->tid))
+		return;
+	if (waitid(P_PID, (id_t)task->tid, &info, PEEK | WNOHANG) == 0 && info.si_pid != 0) {
+		peek->info = info;
+		peek->found = true;
+	}
+}
+
+/*
+ * Finds one event without consuming it. A held end would be found again and again by P_ALL, so
+ * while there is one (a pipe is full, mostly never) the tasks are asked one by one; every task is
+ * known but the newborn, whose parent has an event of its own.
+ */
+static int peek_event(struct interceptor *t, bool block, struct peek *peek, struct error *err)
+{
+	peek->found = false;
+	if (t->held_count > 0) {
+		tasks_each(&t->tasks, peek_task, peek);
+		return 0;
+	}
+	memset(&peek->info, 0, sizeof(peek->info));
+	if (waitid(P_ALL, 0, &peek->info, PEEK | (block ? 0 : WNOHANG)) < 0) {
+		if (errno == EINTR)
+			return 0;
+		return error_sys(err, errno, "cannot wait for the subject");
+	}
+	peek->found = peek->info.si_pid != 0;
+	return 0;
+}
+
+static int wait_status_of(const siginfo_t *info)
+{
+	switch (info->si_code) {
+	case CLD_EXITED:
+		return (info->si_status & 0xff) << 8;
+	case CLD_DUMPED:
+		return info->si_status | 0x80;
+	default:
+		return info->si_status;
+	}
+}
+
+static int serve_event(struct interceptor *t, const siginfo_t *info, struct error *err)
+{
+	pid_t tid = info->si_pid;
+	int status;
+
+	if (info->si_code == CLD_EXITED || info->si_code == CLD_KILLED ||
+	    info->si_code == CLD_DUMPED)
+		return tracer_on_end(t, tid, wait_status_of(info), err);
+	if (waitpid(tid, &status, __WALL | WNOHANG) != tid)
+		return 0; /* it was killed meanwhile; its end comes next */
+	if (!WIFSTOPPED(status))
+		return error_set(err, ERR_SYSTEM, "process %d ended out of order", (int)tid);
+	return tracer_on_stop(t, tid, status, err);
+}
+
+static int serve(struct interceptor *t, struct error *err)
+{
+	bool block = t->watch_count == 0 && t->held_count == 0;
+	struct peek peek;
+	int r = 0;
+
+	do {
+		r = peek_event(t, block, &peek, err);
+		if (r == 0 && peek.found)
+			r = serve_event(t, &peek.info, err);
+	} while (r == 0 && peek.found && !t->root_ended);
+	if (r < 0 || t->root_ended || block)
+		return r;
+	return serve_fds(t, -1, err);
+}
+
+/* After the first exec, or its failure. */
+static int check_start(struct interceptor *t, int *ret_status, struct error *err)
+{
+	int exec_errno;
+	int r = start_report(&t->started, &exec_errno, err);
+
+	if (r == 0 && exec_errno != 0) {
+		*ret_status = (exec_errno == ENOENT ? 127 : 126) << 8;
+		error_sys(err, exec_errno, "cannot execute %s", t->options.argv[0]);
+	}
+	return r;
+}
+
+#define TRACE_OPTIONS                                                                              \
+	(PTRACE_O_EXITKILL | PTRACE_O_TRACESECCOMP | PTRACE_O_TRACEEXEC | PTRACE_O_TRACEFORK |     \
+	 PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACESYSGOOD)
+
+int intercept_run(struct interceptor *t, int *ret_status, struct error *err)
+{
+	struct start_options options = {t->options.argv, t->options.path_append, TRACE_OPTIONS,
+					&t->old_mask, &t->old_sigpipe};
+	int r = tracer_find_plant(t, err);
+
+	if (r == 0)
+		r = start_subject(&options, &t->started, err);
+	if (r == 0)
+		r = tracer_add_root(t, t->started.pid, err);
+	if (r < 0)
+		return r;
+	forward_signals(t, t->started.pid);
+	while (r == 0 && !t->root_ended)
+		r = serve(t, err);
+	stop_forwarding(t);
+	*ret_status = t->root_status;
+	return r < 0 ? r : check_start(t, ret_status, err);
+}
+
+int intercept_write(struct interceptor *t, struct process *p, unsigned long address,
+		    const void *from, size_t len, struct error *err)
+{
+	int r = memory_write(p->pid, address, from, len);
+
+	(void)t;
+	return r < 0 ? tracer_ptrace_error(r, "write to", err) : 0;
+}

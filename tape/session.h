@@ -1,0 +1,45 @@
+/* What record and replay set up alike: roots, the time, requests as units. */
+#ifndef SANDTAPE_TAPE_SESSION_H
+#define SANDTAPE_TAPE_SESSION_H
+
+#include "tape/head.h"
+#include "tape/intercept/intercept.h"
+#include "tape/roots.h"
+#include "tape/subject.h"
+#include "tape/tape.h"
+#include "tape/unit.h"
+
+struct session {
+	struct roots *roots;
+	struct strings env;	/* the variables that count, NULL-terminated for session_unit() */
+	struct strings through; /* NULL-terminated */
+	struct strings real;
+	struct subject_rules rules; /* points into the two */
+	tape_say say;
+	void *say_ctx;
+	uint64_t start_ns; /* CLOCK_MONOTONIC */
+	unsigned subject_programs;
+};
+
+/* `head` (may be NULL) adds the lists of a tape. ERR_INVALID for a bad root or env name. */
+int session_open(const struct tape_options *options, const struct tape_head *head,
+		 struct session *ret, struct error *err);
+void session_close(struct session *s);
+
+/* Nanoseconds since session_open(). */
+uint64_t session_now(const struct session *s);
+
+void session_say(const struct session *s, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Fills argv, cwd, env, parent and the program of a zeroed unit. 0 or ERR_NOMEM. */
+int session_unit(const struct session *s, const struct process *p,
+		 const struct exec_request *request, struct unit *ret);
+
+/* The rule of who is subject, as a decision. Whether the client still has to decide (a unit). */
+bool session_decide(struct session *s, const struct process *p, const struct exec_request *request,
+		    struct exec_decision *ret);
+
+int session_no_memory(struct error *err);
+
+#endif
