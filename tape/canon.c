@@ -1,0 +1,389 @@
+#include "tape/canon.h"
+#include "base/cleanup.h"
+#include "base/fs.h"
+#include "base/hash.h"
+#include "tape/codec.h"
+#include "tape/counts.h"
+#include "tape/files.h"
+#include "tape/order.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define NEW_SUFFIX  ".new" /* only the holder of the lock writes it, so a fixed name is enough */
+#define FLUSH_BYTES ((size_t)1024 * 1024)
+
+/* What makes two units the same: everything on the tape but their ordinals and times. */
+struct content {
+	struct bytes part[3]; /* the fields of spawn, exit and tail; {NULL, 0} when absent */
+	uint64_t hash;
+	uint32_t index;
+	bool paired;
+};
+
+struct contents {
+	struct content *item;
+	size_t count;
+};
+
+struct output {
+	char *path;
+	char *temp;
+	int fd;
+	struct buf pending;
+};
+
+static int no_memory(struct error *err)
+{
+	return error_set(err, ERR_NOMEM, "out of memory");
+}
+
+static int get_content(const struct tape_index *index, size_t i, struct content *ret,
+		       struct error *err)
+{
+	const struct index_unit *u = &index->units[i];
+	const uint64_t offsets[3] = {u->spawn, u->exit, u->tail};
+	uint64_t hashes[4] = {0, 0, 0, u->id.key};
+	struct content content = {.index = (uint32_t)i};
+	struct line line;
+	size_t k;
+	int rc;
+
+	for (k = 0; k < 3; k++) {
+		if (offsets[k] == INDEX_NONE)
+			continue;
+		rc = tape_index_line(index, offsets[k], &line, err);
+		if (rc < 0)
+			return rc;
+		content.part[k] = line.fields;
+		hashes[k] = hash64(line.fields.data, line.fields.len);
+	}
+	content.hash = hash64(hashes, sizeof(hashes));
+	*ret = content;
+	return 0;
+}
+
+static bool same_content(const struct content *a, const struct content *b)
+{
+	return bytes_equal(a->part[0], b->part[0]) && bytes_equal(a->part[1], b->part[1]) &&
+	       bytes_equal(a->part[2], b->part[2]);
+}
+
+static int by_hash(const void *left, const void *right)
+{
+	const struct content *a = left, *b = right;
+
+	if (a->hash != b->hash)
+		return a->hash < b->hash ? -1 : 1;
+	return (a->index > b->index) - (a->index < b->index);
+}
+
+static int sorted_contents(const struct tape_index *index, struct contents *ret, struct error *err)
+{
+	size_t i;
+	int rc = 0;
+
+	ret->count = index->count;
+	ret->item = calloc(index->count + 1, sizeof(*ret->item));
+	if (!ret->item)
+		return no_memory(err);
+	for (i = 0; rc == 0 && i < index->count; i++)
+		rc = get_content(index, i, &ret->item[i], err);
+	qsort(ret->item, ret->count, sizeof(*ret->item), by_hash);
+	return rc;
+}
+
+/* Of equal hashes, the first goes to the first, and so on. Returns the number of pairs. */
+static size_t pair_up(struct contents *ours, struct contents *theirs, bool exact,
+		      struct order_unit *units)
+{
+	size_t pairs = 0;
+	size_t i = 0, k = 0;
+
+	while (i < ours->count && k < theirs->count) {
+		struct content *a = &ours->item[i], *b = &theirs->item[k];
+
+		if (a->hash == b->hash && (!exact || same_content(a, b))) {
+			units[a->index].old = b->index;
+			a->paired = b->paired = true;
+			pairs++;
+		}
+		i += a->hash <= b->hash;
+		k += a->hash >= b->hash;
+	}
+	return pairs;
+}
+
+/* Leaves those that have no partner, to be paired by their keys alone. */
+static void keep_single(struct contents *c, const struct tape_index *index)
+{
+	size_t kept = 0;
+	size_t i;
+
+	for (i = 0; i < c->count; i++) {
+		if (c->item[i].paired)
+			continue;
+		c->item[kept] = c->item[i];
+		c->item[kept].hash = index->units[c->item[i].index].id.key;
+		kept++;
+	}
+	c->count = kept;
+	qsort(c->item, c->count, sizeof(*c->item), by_hash);
+}
+
+/* Sets units[].old: equal units first, then changed units of the same key, which are to stay in
+ * their place. `ret_equal` counts the former. */
+static int match_old(const struct tape_index *journal, const struct tape_index *old,
+		     struct order_unit *units, size_t *ret_equal, struct error *err)
+{
+	struct contents ours = {NULL, 0}, theirs = {NULL, 0};
+	int rc = sorted_contents(journal, &ours, err);
+
+	if (rc == 0)
+		rc = sorted_contents(old, &theirs, err);
+	if (rc == 0) {
+		*ret_equal = pair_up(&ours, &theirs, true, units);
+		keep_single(&ours, journal);
+		keep_single(&theirs, old);
+		pair_up(&ours, &theirs, false, units);
+	}
+	free(ours.item);
+	free(theirs.item);
+	return rc;
+}
+
+/* The old times. Ended units of an unknown time may have run at any time. */
+static int get_old_times(const struct tape_index *old, struct order_old *ret, struct error *err)
+{
+	size_t i;
+
+	for (i = 0; i < old->count; i++) {
+		const struct index_unit *u = &old->units[i];
+		struct unit unit = {0};
+		struct line line;
+		int rc = 0;
+
+		ret[i] = (struct order_old){0, UINT64_MAX};
+		if (u->time != INDEX_NONE) {
+			rc = tape_index_line(old, u->time, &line, err);
+			if (rc == 0 && codec_read_time(&line, &unit, NULL) == 0)
+				ret[i] = (struct order_old){unit.time.start_ns,
+							    unit.time.start_ns +
+								    unit.time.duration_ns};
+			unit_clear(&unit);
+		} else if (u->exit == INDEX_NONE) {
+			ret[i] = (struct order_old){1, 0};
+		}
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int decide_order(const struct tape_index *journal, const struct tape_index *old,
+			struct order_unit *units, uint32_t *ret_order, size_t *ret_equal,
+			struct error *err)
+{
+	size_t old_count = old ? old->count : 0;
+	cleanup_free struct order_old *times = calloc(old_count + 1, sizeof(*times));
+	size_t i;
+	int rc = times ? 0 : no_memory(err);
+
+	for (i = 0; i < journal->count; i++) {
+		const struct index_unit *u = &journal->units[i];
+
+		/* The lines are in the order of events, so their offsets are a clock. */
+		units[i] = (struct order_unit){u->id.key, u->spawn, u->exit, ORDER_NEW};
+	}
+	if (rc == 0 && old)
+		rc = match_old(journal, old, units, ret_equal, err);
+	if (rc == 0 && old)
+		rc = get_old_times(old, times, err);
+	if (rc == 0 && order_units(units, journal->count, times, old_count, ret_order) < 0)
+		rc = no_memory(err);
+	return rc;
+}
+
+static bool is_unchanged(const struct tape_index *journal, const struct tape_index *old,
+			 const struct order_unit *units, const uint32_t *order)
+{
+	struct line ours, theirs;
+	size_t i;
+
+	if (!old || old->count != journal->count || old->torn_len ||
+	    tape_index_head_line(journal, &ours, NULL) < 0 ||
+	    tape_index_head_line(old, &theirs, NULL) < 0 || !bytes_equal(ours.all, theirs.all))
+		return false;
+	for (i = 0; i < journal->count; i++) {
+		if (units[order[i]].old != i)
+			return false;
+	}
+	return true;
+}
+
+static int output_open(struct output *o, const char *dir, const char *name, struct error *err)
+{
+	cleanup_buf struct buf temp = BUF_INIT;
+	int rc = tape_file_path(dir, name, &o->path, err);
+
+	if (rc < 0)
+		return rc;
+	if (buf_addf(&temp, "%s" NEW_SUFFIX, o->path) < 0)
+		return no_memory(err);
+	o->temp = buf_steal(&temp);
+	o->fd = open(o->temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	return o->fd < 0 ? error_sys(err, errno, "cannot create %s", o->temp) : 0;
+}
+
+static int output_flush(struct output *o, struct error *err)
+{
+	int rc = fs_write_all(o->fd, o->pending.data, o->pending.len, o->temp, err);
+
+	buf_clear(&o->pending);
+	return rc;
+}
+
+static int output_line(struct output *o, const struct line *line, struct unit_id id,
+		       struct error *err)
+{
+	int rc = line_add(&o->pending, line->type, id, line->fields, err);
+
+	return rc == 0 && o->pending.len >= FLUSH_BYTES ? output_flush(o, err) : rc;
+}
+
+static int output_complete(struct output *o, bool sync, struct error *err)
+{
+	int rc = output_flush(o, err);
+
+	if (rc == 0 && sync && fsync(o->fd) < 0)
+		rc = error_sys(err, errno, "cannot sync %s", o->temp);
+	if (rc == 0 && close(steal_fd(&o->fd)) < 0)
+		rc = error_sys(err, errno, "cannot write %s", o->temp);
+	return rc;
+}
+
+static int output_rename(struct output *o, struct error *err)
+{
+	if (rename(o->temp, o->path) < 0)
+		return error_sys(err, errno, "cannot replace %s", o->path);
+	free(o->temp);
+	o->temp = NULL;
+	return 0;
+}
+
+static void output_clear(struct output *o)
+{
+	if (o->fd >= 0)
+		close(o->fd);
+	if (o->temp)
+		unlink(o->temp);
+	free(o->temp);
+	free(o->path);
+	buf_free(&o->pending);
+}
+
+static int copy_line(const struct tape_index *journal, uint64_t offset, struct output *to,
+		     struct unit_id id, struct error *err)
+{
+	struct line line;
+	int rc;
+
+	if (offset == INDEX_NONE || to->fd < 0)
+		return 0;
+	rc = tape_index_line(journal, offset, &line, err);
+	return rc < 0 ? rc : output_line(to, &line, id, err);
+}
+
+/* An output that is not open is left out. */
+static int write_units(const struct tape_index *journal, const uint32_t *order, struct output *tape,
+		       struct output *timing, struct error *err)
+{
+	struct counts counts = {0};
+	size_t i;
+	int rc = copy_line(journal, 0, tape, (struct unit_id){0, 0}, err);
+
+	for (i = 0; rc == 0 && i < journal->count; i++) {
+		const struct index_unit *u = &journal->units[order[i]];
+		struct unit_id id = {.key = u->id.key};
+
+		rc = counts_next(&counts, id.key, &id.ordinal, err);
+		if (rc == 0)
+			rc = copy_line(journal, u->spawn, tape, id, err);
+		if (rc == 0)
+			rc = copy_line(journal, u->exit, tape, id, err);
+		if (rc == 0)
+			rc = copy_line(journal, u->tail, tape, id, err);
+		if (rc == 0)
+			rc = copy_line(journal, u->time, timing, id, err);
+	}
+	counts_clear(&counts);
+	return rc;
+}
+
+/*
+ * The old timing goes first: a kill between the renames must leave no tape with the times of
+ * another, since they would be believed.
+ */
+static int replace_files(const char *dir, struct output *tape, struct output *timing, bool sync,
+			 struct error *err)
+{
+	int rc = 0;
+
+	if (tape->fd >= 0) {
+		if (unlink(timing->path) < 0 && errno != ENOENT)
+			return error_sys(err, errno, "cannot remove %s", timing->path);
+		if (sync)
+			rc = fs_sync_dir(dir, err);
+		if (rc == 0)
+			rc = output_complete(tape, sync, err);
+		if (rc == 0)
+			rc = output_rename(tape, err);
+	}
+	if (rc == 0)
+		rc = output_complete(timing, sync, err);
+	if (rc == 0)
+		rc = output_rename(timing, err);
+	if (rc == 0 && sync)
+		rc = fs_sync_dir(dir, err);
+	return rc;
+}
+
+static int write_files(const char *dir, const struct tape_index *journal, const uint32_t *order,
+		       bool only_timing, bool sync, struct error *err)
+{
+	struct output tape = {.fd = -1}, timing = {.fd = -1};
+	int rc = only_timing ? 0 : output_open(&tape, dir, TAPE_FILE, err);
+
+	if (rc == 0)
+		rc = output_open(&timing, dir, TIMING_FILE, err);
+	if (rc == 0)
+		rc = write_units(journal, order, &tape, &timing, err);
+	if (rc == 0)
+		rc = replace_files(dir, &tape, &timing, sync, err);
+	output_clear(&tape);
+	output_clear(&timing);
+	return rc;
+}
+
+int tape_canon_write(const char *dir, const struct tape_index *journal,
+		     const struct tape_index *old, bool sync, struct error *err)
+{
+	cleanup_free struct order_unit *units = calloc(journal->count + 1, sizeof(*units));
+	cleanup_free uint32_t *order = calloc(journal->count + 1, sizeof(*order));
+	size_t equal = 0;
+	bool unchanged;
+	int rc;
+
+	if (!units || !order)
+		return no_memory(err);
+	rc = decide_order(journal, old, units, order, &equal, err);
+	if (rc < 0)
+		return rc;
+	unchanged = equal == journal->count && is_unchanged(journal, old, units, order);
+	if (unchanged && tape_file_exists(dir, TIMING_FILE))
+		return 0;
+	return write_files(dir, journal, order, unchanged, sync, err);
+}

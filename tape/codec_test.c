@@ -1,0 +1,603 @@
+#include "base/cleanup.h"
+#include "base/hash.h"
+#include "tape/codec.h"
+#include "tape/names.h"
+#include "tape/scratch_test.h"
+#include "tools/tests.h"
+#include <errno.h>
+#include <jansson.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Every byte there is, and not UTF-8. */
+static void all_bytes(char *ret, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		ret[i] = (char)(255 - i % 256);
+}
+
+static void assert_same_buf(const struct buf *a, const struct buf *b)
+{
+	assert_same_bytes(a->data, a->len, b->data, b->len);
+}
+
+static void assert_same_payload(const struct payload *a, const struct payload *b)
+{
+	ck_assert_int_eq(a->form, b->form);
+	ck_assert_int_eq(a->rooted, b->rooted);
+	ck_assert_uint_eq(a->size, b->size);
+	ck_assert_str_eq(a->sha256, b->sha256);
+	assert_same_buf(&a->bytes, &b->bytes);
+}
+
+static void assert_same_stream(const struct stream *a, const struct stream *b)
+{
+	ck_assert_int_eq(a->fd, b->fd);
+	ck_assert_int_eq(a->kind, b->kind);
+	ck_assert_int_eq(a->same_as, b->same_as);
+	ck_assert_int_eq(a->eof, b->eof);
+	assert_same_payload(&a->data, &b->data);
+	assert_same_payload(&a->tail, &b->tail);
+}
+
+static void assert_same_time(const struct unit_time *a, const struct unit_time *b)
+{
+	size_t i;
+
+	ck_assert_int_eq(a->pid, b->pid);
+	ck_assert_uint_eq(a->start_ns, b->start_ns);
+	ck_assert_uint_eq(a->duration_ns, b->duration_ns);
+	assert_same_buf(&a->program, &b->program);
+	ck_assert_uint_eq(a->chunk_count, b->chunk_count);
+	for (i = 0; i < a->chunk_count; i++) {
+		ck_assert_int_eq(a->chunks[i].fd, b->chunks[i].fd);
+		ck_assert_uint_eq(a->chunks[i].len, b->chunks[i].len);
+		ck_assert_uint_eq(a->chunks[i].time_ns, b->chunks[i].time_ns);
+	}
+}
+
+static void assert_same_unit(const struct unit *a, const struct unit *b)
+{
+	size_t i;
+
+	ck_assert_uint_eq(a->id.key, b->id.key);
+	ck_assert_uint_eq(a->id.ordinal, b->id.ordinal);
+	ck_assert(unit_same_command(a, b));
+	assert_same_buf(&a->parent, &b->parent);
+	for (i = 0; i < a->argc; i++)
+		assert_same_buf(&a->argv[i], &b->argv[i]);
+	ck_assert_int_eq(a->end.how, b->end.how);
+	ck_assert_int_eq(a->end.code, b->end.code);
+	ck_assert_int_eq(a->end.signal, b->end.signal);
+	ck_assert_int_eq(a->end.core, b->end.core);
+	ck_assert_int_eq(a->end.exec_errno, b->end.exec_errno);
+	ck_assert_uint_eq(a->stream_count, b->stream_count);
+	for (i = 0; i < a->stream_count; i++)
+		assert_same_stream(&a->streams[i], &b->streams[i]);
+	ck_assert_uint_eq(a->signal_count, b->signal_count);
+	for (i = 0; i < a->signal_count; i++)
+		ck_assert_int_eq(a->signals[i], b->signals[i]);
+	assert_same_time(&a->time, &b->time);
+}
+
+typedef int write_fn(struct buf *out, const struct unit *u, struct error *err);
+typedef int read_fn(const struct line *line, struct unit *u, struct error *err);
+
+/* 0, or the first failure of writing a record and reading it into `to`. */
+static int pass_record(write_fn *write, read_fn *read, const struct unit *from, struct unit *to,
+		       struct error *err)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+	struct line line;
+	int rc = write(&text, from, err);
+
+	if (rc < 0)
+		return rc;
+	ck_assert_int_eq(text.data[text.len - 1], '\n');
+	ck_assert_ptr_null(memchr(text.data, '\n', text.len - 1));
+	ck_assert_int_eq(line_parse(text.data, text.len - 1, &line), LINE_OK);
+	return read(&line, to, err);
+}
+
+static int pass_unit(const struct unit *from, struct unit *to, struct error *err)
+{
+	int rc = pass_record(codec_write_spawn, codec_read_spawn, from, to, err);
+
+	if (rc == 0)
+		rc = pass_record(codec_write_exit, codec_read_exit, from, to, err);
+	if (rc == 0)
+		rc = pass_record(codec_write_tail, codec_read_tail, from, to, err);
+	if (rc == 0)
+		rc = pass_record(codec_write_time, codec_read_time, from, to, err);
+	return rc;
+}
+
+static void assert_round_trip(const struct unit *u)
+{
+	struct unit back = {0};
+	struct error err = {0};
+
+	ck_assert_msg(pass_unit(u, &back, &err) == 0, "%s", err.text);
+	assert_same_unit(u, &back);
+	unit_clear(&back);
+}
+
+static struct stream *add_stream(struct unit *u, int fd, enum stream_kind kind)
+{
+	struct stream *s = unit_add_stream(u, fd);
+
+	ck_assert_ptr_nonnull(s);
+	s->kind = kind;
+	return s;
+}
+
+static void add_blob(struct payload *p)
+{
+	p->form = PAYLOAD_BLOB;
+	p->size = UINT64_C(5000000000);
+	p->rooted = true;
+	memset(p->sha256, 'a', HASH_SHA256_HEX);
+}
+
+/* Something in every field. */
+static void make_rich_unit(struct unit *u)
+{
+	char bytes[600];
+	struct stream *s;
+
+	all_bytes(bytes, sizeof(bytes));
+	make_unit(u, "/bin/\xff\xfe", "");
+	u->id = (struct unit_id){UINT64_C(0xfedcba9876543210), 7};
+	unit_add_arg(u, "", 0);
+	unit_add_arg(u, bytes, sizeof(bytes));
+	unit_add_arg(u, "nul\0\"\\\n\x7f\xc3\xa4\xe2\x80\xa8", 14);
+	buf_clear(&u->cwd);
+	buf_add(&u->cwd, bytes, sizeof(bytes));
+	unit_add_env(u, bytes_of_str("LANG"), bytes_of_str("C"));
+	unit_add_env(u, bytes_of_str("B\xc3\xa4"), (struct bytes){bytes, sizeof(bytes)});
+	s = add_stream(u, 0, STREAM_FILE);
+	set_payload(&s->data, bytes, sizeof(bytes));
+	s->eof = true;
+	set_payload(&unit_stream(u, 1)->data, "text\0\r\n", 7);
+	set_payload(&unit_stream(u, 1)->tail, "late", 4);
+	s = add_stream(u, 2, STREAM_SAME);
+	s->same_as = 1;
+	s = add_stream(u, 9, STREAM_SOCKET);
+	add_blob(&s->data);
+	add_blob(&s->tail);
+	unit_add_signal(u, SIGTERM);
+	unit_add_signal(u, SIGRTMIN + 3);
+	u->time = (struct unit_time){.pid = 4711, .start_ns = 1, .duration_ns = INT64_MAX};
+	u->time.known = true;
+	buf_add(&u->time.program, bytes, sizeof(bytes));
+	unit_add_chunk(u, 1, 4, 10);
+	unit_add_chunk(u, 9, UINT64_C(5000000000), 20);
+}
+
+START_TEST(any_bytes_in_any_field_come_back)
+{
+	struct unit u;
+
+	make_rich_unit(&u);
+	assert_round_trip(&u);
+	unit_clear(&u);
+}
+END_TEST
+
+START_TEST(every_kind_of_stream_comes_back)
+{
+	struct unit u;
+	int kind;
+
+	make_unit(&u, "a", "out");
+	for (kind = STREAM_CLOSED; kind <= STREAM_OTHER; kind++)
+		add_stream(&u, 10 + kind, (enum stream_kind)kind);
+	set_payload(&unit_stream(&u, 1)->tail, "\xff", 1);
+	assert_round_trip(&u);
+	unit_clear(&u);
+}
+END_TEST
+
+START_TEST(every_end_comes_back)
+{
+	static const struct unit_end ends[] = {
+		{.how = END_EXITED, .code = 0},
+		{.how = END_EXITED, .code = 255},
+		{.how = END_SIGNALED, .signal = SIGKILL},
+		{.how = END_SIGNALED, .signal = SIGSEGV, .core = true},
+		{.how = END_SIGNALED, .signal = 33},
+		{.how = END_EXEC_FAILED, .exec_errno = ENOENT},
+		{.how = END_EXEC_FAILED, .exec_errno = 4000},
+	};
+	struct unit u;
+
+	make_unit(&u, "a", "");
+	u.end = ends[_i];
+	assert_round_trip(&u);
+	unit_clear(&u);
+}
+END_TEST
+
+START_TEST(an_unfinished_unit_has_no_exit_record)
+{
+	cleanup_buf struct buf out = BUF_INIT;
+	struct unit u;
+
+	make_unit(&u, "a", "");
+	u.end.how = END_UNFINISHED;
+	ck_assert_int_eq(codec_write_exit(&out, &u, NULL), ERR_INVALID);
+	ck_assert_uint_eq(out.len, 0);
+	unit_clear(&u);
+}
+END_TEST
+
+START_TEST(a_unit_for_any_cwd_comes_back)
+{
+	struct unit u;
+
+	make_unit(&u, "a", "");
+	buf_clear(&u.cwd);
+	u.cwd_any = true;
+	assert_round_trip(&u);
+	unit_clear(&u);
+}
+END_TEST
+
+START_TEST(the_lines_are_those_of_the_standard)
+{
+	cleanup_buf struct buf out = BUF_INIT;
+	struct unit u;
+
+	make_unit(&u, "git", "hi\n");
+	u.id = (struct unit_id){0xab, 1};
+	codec_write_spawn(&out, &u, NULL);
+	codec_write_exit(&out, &u, NULL);
+	ck_assert_str_eq(out.data,
+			 "{\"k\":\"00000000000000ab\",\"n\":1,\"t\":\"spawn\",\"parent\":\"0\","
+			 "\"argv\":[\"git\"],\"cwd\":\"$WORK\",\"c\":\"2bdd848835b21882\"}\n"
+			 "{\"k\":\"00000000000000ab\",\"n\":1,\"t\":\"exit\",\"code\":0,"
+			 "\"out\":{\"1\":{\"kind\":\"pipe\",\"text\":\"hi\\n\"}},"
+			 "\"c\":\"4158bc7158f97251\"}\n");
+	unit_clear(&u);
+}
+END_TEST
+
+START_TEST(an_env_name_that_json_cannot_hold_is_refused)
+{
+	static const struct bytes names[] = {{"", 0}, {"A\0B", 3}, {"\xff", 1}};
+	cleanup_buf struct buf out = BUF_INIT;
+	struct unit u;
+
+	make_unit(&u, "a", "");
+	unit_add_env(&u, names[_i], bytes_of_str(""));
+	ck_assert_int_eq(codec_write_spawn(&out, &u, NULL), ERR_INVALID);
+	ck_assert_uint_eq(out.len, 0);
+	unit_clear(&u);
+}
+END_TEST
+
+START_TEST(a_line_beyond_the_limit_is_refused)
+{
+	cleanup_buf struct buf out = BUF_INIT;
+	cleanup_free char *big = malloc(TAPE_LINE_MAX);
+	struct unit u;
+
+	memset(big, 'x', TAPE_LINE_MAX);
+	make_unit(&u, "a", "");
+	unit_add_arg(&u, big, TAPE_LINE_MAX);
+	ck_assert_int_eq(codec_write_spawn(&out, &u, NULL), ERR_LIMIT);
+	ck_assert_uint_eq(out.len, 0);
+	buf_clear(&u.argv[1]);
+	buf_add(&u.argv[1], big, TAPE_LINE_MAX - 1000);
+	ck_assert_int_eq(codec_write_spawn(&out, &u, NULL), 0);
+	unit_clear(&u);
+}
+END_TEST
+
+START_TEST(chunks_beyond_the_limit_are_left_out)
+{
+	struct unit u, back = {0};
+	struct error err = {0};
+	int i;
+
+	make_unit(&u, "a", "");
+	for (i = 0; i < TAPE_CHUNKS_MAX + 10; i++)
+		unit_add_chunk(&u, i % 2, 1, (uint64_t)i);
+	ck_assert_int_eq(pass_record(codec_write_time, codec_read_time, &u, &back, &err), 0);
+	ck_assert_uint_eq(back.time.chunk_count, TAPE_CHUNKS_MAX);
+	unit_clear(&u);
+	unit_clear(&back);
+}
+END_TEST
+
+START_TEST(the_head_comes_back)
+{
+	cleanup_buf struct buf out = BUF_INIT;
+	struct tape_head h, back;
+	struct line line;
+
+	make_head(&h);
+	strings_add(&h.command, "\xff\xfe");
+	strings_add(&h.env, "LANG");
+	strings_add(&h.through, "*/npm");
+	strings_add(&h.real, "");
+	ck_assert_int_eq(codec_write_head(&out, &h, NULL), 0);
+	ck_assert_int_eq(line_parse(out.data, out.len - 1, &line), LINE_OK);
+	ck_assert_int_eq(codec_read_head(&line, &back, NULL), 0);
+	ck_assert_int_eq(back.version, TAPE_FORMAT_VERSION);
+	ck_assert_str_eq(back.backend, "ptrace");
+	ck_assert_uint_eq(back.command.count, 2);
+	ck_assert_str_eq(back.command.item[1], "\xff\xfe");
+	ck_assert_uint_eq(back.roots.count, 2);
+	ck_assert_str_eq(back.env.item[0], "LANG");
+	ck_assert_str_eq(back.through.item[0], "*/npm");
+	ck_assert_str_eq(back.real.item[0], "");
+	tape_head_clear(&h);
+	tape_head_clear(&back);
+}
+END_TEST
+
+/* Records whose checksum is right and whose content is not. */
+static const struct bad_record {
+	enum line_type type;
+	const char *fields;
+	int code;
+} bad_records[] = {
+	{LINE_HEAD, "", ERR_FORMAT},
+	{LINE_HEAD, ",\"version\":0", ERR_FORMAT},
+	{LINE_HEAD, ",\"version\":\"1\"", ERR_FORMAT},
+	{LINE_HEAD, ",\"version\":2", ERR_VERSION},
+	{LINE_HEAD, ",\"version\":1,\"version\":1", ERR_FORMAT},
+	{LINE_HEAD, ",\"version\":1,\"roots\":\"WORK\"", ERR_FORMAT},
+	{LINE_HEAD, ",\"version\":1,\"roots\":[\"a\\u0000b\"]", ERR_FORMAT},
+	{LINE_HEAD, ",\"version\":1,\"backend\":7", ERR_FORMAT},
+	{LINE_SPAWN, "", ERR_FORMAT},
+	{LINE_SPAWN, ",\"argv\":[1]", ERR_FORMAT},
+	{LINE_SPAWN, ",\"argv\":[{\"base64\":\"A\"}]", ERR_FORMAT},
+	{LINE_SPAWN, ",\"argv\":[{\"base65\":\"\"}]", ERR_FORMAT},
+	{LINE_SPAWN, ",\"argv\":[],\"cwd\":null", ERR_FORMAT},
+	{LINE_SPAWN, ",\"argv\":[],\"env\":[]", ERR_FORMAT},
+	{LINE_SPAWN, ",\"argv\":[]}", ERR_FORMAT},
+	{LINE_EXIT, "", ERR_FORMAT},
+	{LINE_EXIT, ",\"code\":0,\"signal\":\"SIGTERM\"", ERR_FORMAT},
+	{LINE_EXIT, ",\"code\":1.5", ERR_FORMAT},
+	{LINE_EXIT, ",\"code\":99999999999", ERR_FORMAT},
+	{LINE_EXIT, ",\"signal\":\"SIGNOT\"", ERR_FORMAT},
+	{LINE_EXIT, ",\"signal\":\"SIGRTMIN+03\"", ERR_FORMAT},
+	{LINE_EXIT, ",\"signal\":\"SIGRTMIN+99\"", ERR_FORMAT},
+	{LINE_EXIT, ",\"signal\":0", ERR_FORMAT},
+	{LINE_EXIT, ",\"error\":\"ENOSUCHNAME\"", ERR_FORMAT},
+	{LINE_EXIT, ",\"code\":0,\"stdin\":[]", ERR_FORMAT},
+	{LINE_EXIT, ",\"code\":0,\"stdin\":{\"eof\":1}", ERR_FORMAT},
+	{LINE_EXIT, ",\"code\":0,\"stdin\":{\"kind\":\"pump\"}", ERR_FORMAT},
+	{LINE_EXIT, ",\"code\":0,\"stdin\":{\"kind\":\"same\"}", ERR_FORMAT},
+	{LINE_EXIT, ",\"code\":0,\"stdin\":{\"kind\":\"same\",\"same\":0}", ERR_FORMAT},
+	{LINE_EXIT, ",\"code\":0,\"stdin\":{\"text\":\"\",\"base64\":\"\"}", ERR_FORMAT},
+	{LINE_EXIT, ",\"code\":0,\"stdin\":{\"text\":1}", ERR_FORMAT},
+	{LINE_EXIT, ",\"code\":0,\"stdin\":{\"base64\":\"====\"}", ERR_FORMAT},
+	{LINE_EXIT, ",\"code\":0,\"stdin\":{\"blob\":\"../../../etc/passwd\",\"size\":1}",
+	 ERR_FORMAT},
+	{LINE_EXIT, ",\"code\":0,\"out\":{\"0\":{}}", ERR_FORMAT},
+	{LINE_EXIT, ",\"code\":0,\"out\":{\"01\":{}}", ERR_FORMAT},
+	{LINE_EXIT, ",\"code\":0,\"out\":{\"x\":{}}", ERR_FORMAT},
+	{LINE_EXIT, ",\"code\":0,\"out\":{\"1\":{},\"1\":{}}", ERR_FORMAT},
+	{LINE_EXIT, ",\"code\":0,\"out\":{\"99999999999\":{}}", ERR_FORMAT},
+	{LINE_EXIT, ",\"code\":0,\"signals\":{}", ERR_FORMAT},
+	{LINE_EXIT, ",\"code\":0,\"signals\":[null]", ERR_FORMAT},
+	{LINE_TAIL, "", 0},
+	{LINE_TAIL, ",\"out\":1", ERR_FORMAT},
+	{LINE_TAIL, ",\"out\":{\"1\":1}}", ERR_FORMAT},
+	{LINE_TAIL, ",\"out\":{\"0\":{}}", ERR_FORMAT},
+	{LINE_TIME, ",\"start_ns\":-1", ERR_FORMAT},
+	{LINE_TIME, ",\"chunks\":[[1,2]]", ERR_FORMAT},
+	{LINE_TIME, ",\"chunks\":[[1,-2,3]]", ERR_FORMAT},
+	{LINE_TIME, "", 0},
+	/* Keys that this version does not know are those of a later minor one. */
+	{LINE_SPAWN, ",\"argv\":[],\"reads\":[\"a\"]", 0},
+	{LINE_EXIT, ",\"code\":0,\"stdin\":{\"later\":{}},\"later\":1", 0},
+};
+
+#define BAD_RECORDS (sizeof(bad_records) / sizeof(bad_records[0]))
+
+static int read_any(const struct line *line, struct error *err)
+{
+	struct tape_head head = {0};
+	struct unit u = {0};
+	int rc;
+
+	switch (line->type) {
+	case LINE_HEAD:
+		rc = codec_read_head(line, &head, err);
+		break;
+	case LINE_SPAWN:
+		rc = codec_read_spawn(line, &u, err);
+		break;
+	case LINE_EXIT:
+		rc = codec_read_exit(line, &u, err);
+		break;
+	case LINE_TAIL:
+		rc = codec_read_tail(line, &u, err);
+		break;
+	default:
+		rc = codec_read_time(line, &u, err);
+	}
+	tape_head_clear(&head);
+	unit_clear(&u);
+	return rc;
+}
+
+START_TEST(bad_content_is_refused_with_a_sentence)
+{
+	const struct bad_record *bad = &bad_records[_i];
+	cleanup_buf struct buf text = BUF_INIT;
+	struct error err = {0};
+	struct line line;
+	int rc;
+
+	line_add(&text, bad->type, (struct unit_id){0, 0}, bytes_of_str(bad->fields), NULL);
+	ck_assert_int_eq(line_parse(text.data, text.len - 1, &line), LINE_OK);
+	rc = read_any(&line, &err);
+	ck_assert_msg(rc == bad->code, "%s: %d %s", bad->fields, rc, err.text);
+	ck_assert_int_eq(rc < 0, err.text[0] != '\0');
+}
+END_TEST
+
+static size_t allocations_left;
+
+static void *scarce_malloc(size_t size)
+{
+	return allocations_left && allocations_left-- ? malloc(size) : NULL;
+}
+
+/* Memory ends at every point in turn; what was built until then must not leak. */
+START_TEST(running_out_of_memory_is_an_error)
+{
+	struct unit u;
+	size_t n;
+	int rc = -1;
+
+	make_rich_unit(&u);
+	for (n = 0; rc != 0; n++) {
+		struct unit back = {0};
+		struct error err = {0};
+
+		allocations_left = n;
+		json_set_alloc_funcs(scarce_malloc, free);
+		rc = pass_unit(&u, &back, &err);
+		json_set_alloc_funcs(malloc, free);
+		unit_clear(&back);
+		ck_assert_msg(rc == 0 || rc == ERR_NOMEM || strstr(err.text, "cannot be parsed"),
+			      "%zu: %s", n, err.text);
+	}
+	ck_assert_uint_gt(n, 100);
+	unit_clear(&u);
+}
+END_TEST
+
+START_TEST(signals_have_names)
+{
+	char name[SIGNAL_NAME_SIZE];
+	int number, named = 0;
+
+	for (number = 1; number <= SIGRTMAX; number++) {
+		if (!signal_name(number, name))
+			continue;
+		ck_assert_int_eq(signal_number(name), number);
+		named++;
+	}
+	ck_assert_int_ge(named, 31);
+	ck_assert(signal_name(SIGRTMIN, name));
+	ck_assert_str_eq(name, "SIGRTMIN+0");
+	ck_assert(!signal_name(0, name));
+	ck_assert_int_eq(signal_number("SIGRTMIN+"), 0);
+	ck_assert_int_eq(signal_number("SIGRTMIN+-1"), 0);
+}
+END_TEST
+
+START_TEST(a_line_is_taken_apart_without_json)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+	struct line line;
+
+	line_add(&text, LINE_EXIT, (struct unit_id){0xf00, UINT32_MAX}, bytes_of_str(",\"x\":1"),
+		 NULL);
+	ck_assert_int_eq(line_parse(text.data, text.len - 1, &line), LINE_OK);
+	ck_assert_uint_eq(line.id.key, 0xf00);
+	ck_assert_uint_eq(line.id.ordinal, UINT32_MAX);
+	ck_assert_int_eq(line.type, LINE_EXIT);
+	assert_same_bytes(line.fields.data, line.fields.len, ",\"x\":1", 6);
+}
+END_TEST
+
+START_TEST(no_changed_byte_of_a_line_goes_unnoticed)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+	struct line line;
+	size_t i;
+
+	line_add(&text, LINE_EXIT, (struct unit_id){1, 2}, bytes_of_str(",\"code\":0"), NULL);
+	for (i = 0; i < text.len - 1; i++) {
+		text.data[i] ^= 1;
+		ck_assert_int_ne(line_parse(text.data, text.len - 1, &line), LINE_OK);
+		text.data[i] ^= 1;
+		ck_assert_int_ne(line_parse(text.data, i, &line), LINE_OK);
+	}
+	ck_assert_int_eq(line_parse(text.data, text.len - 1, &line), LINE_OK);
+}
+END_TEST
+
+static enum line_state parse_with_sum(const char *front)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+	struct line line;
+
+	buf_addf(&text, "%s,\"c\":\"%016llx\"}", front,
+		 (unsigned long long)hash64(front, strlen(front)));
+	return line_parse(text.data, text.len, &line);
+}
+
+START_TEST(other_frames_are_refused_even_with_a_right_checksum)
+{
+	static const char *const fronts[] = {
+		"",
+		"{}",
+		"{\"k\":\"00000000000000AB\",\"n\":0,\"t\":\"exit\"",
+		"{\"k\":\"0000000000000ab\",\"n\":0,\"t\":\"exit\"",
+		"{ \"k\":\"00000000000000ab\",\"n\":0,\"t\":\"exit\"",
+		"{\"n\":0,\"k\":\"00000000000000ab\",\"t\":\"exit\"",
+		"{\"k\":\"00000000000000ab\",\"n\":00,\"t\":\"exit\"",
+		"{\"k\":\"00000000000000ab\",\"n\":-1,\"t\":\"exit\"",
+		"{\"k\":\"00000000000000ab\",\"n\":,\"t\":\"exit\"",
+		"{\"k\":\"00000000000000ab\",\"n\":4294967296,\"t\":\"exit\"",
+		"{\"k\":\"00000000000000ab\",\"n\":99999999999999999999,\"t\":\"exit\"",
+		"{\"k\":\"00000000000000ab\",\"n\":0,\"t\":\"exit",
+		"{\"k\":\"00000000000000ab\",\"n\":0,\"t\":\"exit\"x",
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(fronts) / sizeof(fronts[0]); i++)
+		ck_assert_int_eq(parse_with_sum(fronts[i]), LINE_FRAME);
+	ck_assert_int_eq(parse_with_sum("{\"k\":\"00000000000000ab\",\"n\":0,\"t\":\"later\""),
+			 LINE_UNKNOWN);
+	ck_assert_int_eq(parse_with_sum("{\"k\":\"00000000000000ab\",\"n\":0,\"t\":\"exit\""),
+			 LINE_OK);
+}
+END_TEST
+
+static void add_line_tests(Suite *suite)
+{
+	TCase *lines = tcase_create("lines");
+
+	tcase_add_test(lines, a_line_is_taken_apart_without_json);
+	tcase_add_test(lines, no_changed_byte_of_a_line_goes_unnoticed);
+	tcase_add_test(lines, other_frames_are_refused_even_with_a_right_checksum);
+	suite_add_tcase(suite, lines);
+}
+
+Suite *tape_codec_suite(void)
+{
+	Suite *suite = suite_create("tape/codec");
+	TCase *all = tcase_create("all");
+
+	tcase_set_timeout(all, 60);
+	tcase_add_test(all, any_bytes_in_any_field_come_back);
+	tcase_add_test(all, every_kind_of_stream_comes_back);
+	tcase_add_loop_test(all, every_end_comes_back, 0, 7);
+	tcase_add_test(all, an_unfinished_unit_has_no_exit_record);
+	tcase_add_test(all, a_unit_for_any_cwd_comes_back);
+	tcase_add_test(all, the_lines_are_those_of_the_standard);
+	tcase_add_loop_test(all, an_env_name_that_json_cannot_hold_is_refused, 0, 3);
+	tcase_add_test(all, a_line_beyond_the_limit_is_refused);
+	tcase_add_test(all, chunks_beyond_the_limit_are_left_out);
+	tcase_add_test(all, the_head_comes_back);
+	tcase_add_loop_test(all, bad_content_is_refused_with_a_sentence, 0, BAD_RECORDS);
+	tcase_add_test(all, running_out_of_memory_is_an_error);
+	tcase_add_test(all, signals_have_names);
+	suite_add_tcase(suite, all);
+	add_line_tests(suite);
+	return suite;
+}

@@ -1,0 +1,73 @@
+#include "tape/counts.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_SLOTS 64
+
+struct count {
+	uint64_t key;
+	uint64_t seen; /* 0: the slot is free */
+};
+
+/* The key is a hash already, so its low bits are as good as any. */
+static struct count *probe(const struct counts *c, uint64_t key)
+{
+	size_t i = (size_t)key & (c->slot_count - 1);
+
+	while (c->slot[i].seen && c->slot[i].key != key)
+		i = (i + 1) & (c->slot_count - 1);
+	return &c->slot[i];
+}
+
+static int make_room(struct counts *c)
+{
+	struct counts bigger = {.used = c->used};
+	size_t i;
+
+	if (c->used < c->slot_count / 2)
+		return 0;
+	bigger.slot_count = c->slot_count ? c->slot_count * 2 : FIRST_SLOTS;
+	bigger.slot = calloc(bigger.slot_count, sizeof(*bigger.slot));
+	if (!bigger.slot)
+		return ERR_NOMEM;
+	for (i = 0; i < c->slot_count; i++) {
+		if (c->slot[i].seen)
+			*probe(&bigger, c->slot[i].key) = c->slot[i];
+	}
+	free(c->slot);
+	*c = bigger;
+	return 0;
+}
+
+int counts_peek(struct counts *c, uint64_t key, uint32_t *ret_ordinal, struct error *err)
+{
+	const struct count *count;
+
+	if (make_room(c) < 0)
+		return error_set(err, ERR_NOMEM, "out of memory");
+	count = probe(c, key);
+	if (count->seen > UINT32_MAX)
+		return error_set(err, ERR_LIMIT, "too many units with one key");
+	*ret_ordinal = (uint32_t)count->seen;
+	return 0;
+}
+
+int counts_next(struct counts *c, uint64_t key, uint32_t *ret_ordinal, struct error *err)
+{
+	struct count *count;
+	int rc = counts_peek(c, key, ret_ordinal, err);
+
+	if (rc < 0)
+		return rc;
+	count = probe(c, key);
+	c->used += !count->seen;
+	count->key = key;
+	count->seen++;
+	return 0;
+}
+
+void counts_clear(struct counts *c)
+{
+	free(c->slot);
+	memset(c, 0, sizeof(*c));
+}

@@ -1,0 +1,28 @@
+/* The names inside a tape directory, and new files in it. */
+#ifndef SANDTAPE_TAPE_FILES_H
+#define SANDTAPE_TAPE_FILES_H
+
+#include "base/error.h"
+#include <stdbool.h>
+
+#define TAPE_FILE    "tape.jsonl"
+#define JOURNAL_FILE "journal.jsonl"
+#define TIMING_FILE  "timing.jsonl"
+#define BLOBS_DIR    "blobs"
+#define SPOOL_PREFIX ".spool."
+
+/* "dir/name", or ERR_NOMEM. The caller frees. */
+int tape_file_path(const char *dir, const char *name, char **ret, struct error *err);
+
+/* A new string without trailing slashes; NULL when out of memory. */
+char *tape_dir_name(const char *path);
+
+/* Whether there is a file of this name. */
+bool tape_file_exists(const char *dir, const char *name);
+
+/* Makes a file or directory of a name that nobody has, "<stem><16 random digits>", with the usual
+ * mode less umask. The caller frees the name. */
+int tape_unique_file(const char *stem, char **ret_path, int *ret_fd, struct error *err);
+int tape_unique_dir(const char *stem, char **ret_path, struct error *err);
+
+#endif

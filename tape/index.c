@@ -1,0 +1,333 @@
+#include "tape/index.h"
+#include "base/cleanup.h"
+#include "tape/codec.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#define FIRST_SLOTS 64
+
+/* One pass over the lines of a file. */
+struct scan {
+	const struct mapped *map;
+	size_t at;     /* the beginning of the next line */
+	size_t number; /* of the line that was given last, from 1 */
+	struct bytes text;
+	bool whole; /* it ended with a newline */
+};
+
+static int no_memory(struct error *err)
+{
+	return error_set(err, ERR_NOMEM, "out of memory");
+}
+
+static bool next_line(struct scan *s)
+{
+	const char *start = s->map->data + s->at;
+	size_t left = s->map->len - s->at;
+	const char *newline = left ? memchr(start, '\n', left) : NULL;
+
+	if (!left)
+		return false;
+	s->text = (struct bytes){start, newline ? (size_t)(newline - start) : left};
+	s->whole = newline != NULL;
+	s->at += s->text.len + s->whole;
+	s->number++;
+	return true;
+}
+
+static int map_file(int fd, const char *path, struct mapped *ret, struct error *err)
+{
+	struct stat st;
+	void *data;
+
+	if (fstat(fd, &st) < 0)
+		return error_sys(err, errno, "cannot stat %s", path);
+	if (!S_ISREG(st.st_mode))
+		return error_set(err, ERR_FORMAT, "%s is not a regular file", path);
+	*ret = (struct mapped){NULL, (size_t)st.st_size};
+	if (!st.st_size)
+		return 0;
+	data = mmap(NULL, ret->len, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (data == MAP_FAILED)
+		return error_sys(err, errno, "cannot map %s", path);
+	ret->data = data;
+	return 0;
+}
+
+static void unmap(struct mapped *map)
+{
+	if (map->data)
+		munmap((void *)map->data, map->len);
+	*map = (struct mapped){NULL, 0};
+}
+
+void tape_index_free(struct tape_index *index)
+{
+	if (!index)
+		return;
+	unmap(&index->lines);
+	unmap(&index->timing);
+	tape_head_clear(&index->head);
+	free(index->path);
+	free(index->units);
+	free(index->slots);
+	free(index);
+}
+
+static size_t slot_of(const struct tape_index *index, struct unit_id id)
+{
+	/* Equal keys are common and differ by small ordinals only: spread those. */
+	uint64_t mixed = (id.key + id.ordinal) * UINT64_C(0x9e3779b97f4a7c15);
+
+	return (size_t)(mixed >> 32) & (index->slot_count - 1);
+}
+
+/* The slot that holds `id`, or the free one where it belongs. */
+static size_t probe(const struct tape_index *index, struct unit_id id)
+{
+	size_t slot = slot_of(index, id);
+
+	for (; index->slots[slot]; slot = (slot + 1) & (index->slot_count - 1)) {
+		struct unit_id there = index->units[index->slots[slot] - 1].id;
+
+		if (there.key == id.key && there.ordinal == id.ordinal)
+			break;
+	}
+	return slot;
+}
+
+long tape_index_find(const struct tape_index *index, struct unit_id id)
+{
+	return index->slot_count ? (long)index->slots[probe(index, id)] - 1 : -1;
+}
+
+/* Keeps the table at most half full, and the units in step with it. */
+static int make_room(struct tape_index *index, struct error *err)
+{
+	size_t slot_count = index->slot_count ? index->slot_count * 2 : FIRST_SLOTS;
+	struct index_unit *units;
+	uint32_t *slots;
+	size_t i;
+
+	if (index->count < index->slot_count / 2)
+		return 0;
+	if (index->count >= UINT32_MAX / 4)
+		return error_set(err, ERR_LIMIT, "too many units on one tape");
+	units = reallocarray(index->units, slot_count / 2, sizeof(*units));
+	if (units)
+		index->units = units;
+	slots = calloc(slot_count, sizeof(*slots));
+	if (!units || !slots) {
+		free(slots);
+		return no_memory(err);
+	}
+	free(index->slots);
+	index->slots = slots;
+	index->slot_count = slot_count;
+	for (i = 0; i < index->count; i++)
+		slots[probe(index, units[i].id)] = (uint32_t)i + 1;
+	return 0;
+}
+
+static int add_spawn(struct tape_index *index, struct unit_id id, uint64_t offset,
+		     struct error *err)
+{
+	struct unit_id before = {id.key, id.ordinal - 1};
+	size_t slot;
+	int rc = make_room(index, err);
+
+	if (rc < 0)
+		return rc;
+	slot = probe(index, id);
+	if (index->slots[slot])
+		return error_set(err, ERR_FORMAT, "the same unit is spawned a second time");
+	if (id.ordinal && tape_index_find(index, before) < 0)
+		return error_set(err, ERR_FORMAT,
+				 "the units with this key are not numbered 0, 1, … in order");
+	index->units[index->count] =
+		(struct index_unit){id, offset, INDEX_NONE, INDEX_NONE, INDEX_NONE};
+	index->slots[slot] = (uint32_t)++index->count;
+	return 0;
+}
+
+static int add_to_unit(struct tape_index *index, const struct line *line, uint64_t offset,
+		       struct error *err)
+{
+	long i = tape_index_find(index, line->id);
+	struct index_unit *u = i < 0 ? NULL : &index->units[i];
+	uint64_t *where;
+
+	if (!u)
+		return error_set(err, ERR_FORMAT, "there is no spawn record before it");
+	where = line->type == LINE_EXIT ? &u->exit : line->type == LINE_TAIL ? &u->tail : &u->time;
+	if (*where != INDEX_NONE)
+		return error_set(err, ERR_FORMAT, "the unit has such a record already");
+	if (line->type == LINE_TAIL && u->exit == INDEX_NONE)
+		return error_set(err, ERR_FORMAT, "there is no exit record before the tail");
+	*where = offset;
+	return 0;
+}
+
+static int add_line(struct tape_index *index, const struct line *line, uint64_t offset,
+		    struct error *err)
+{
+	if ((line->type == LINE_HEAD) != (offset == 0))
+		return error_set(err, ERR_FORMAT, "the head must be the first line, and only that");
+	if (line->type == LINE_SPAWN)
+		return add_spawn(index, line->id, offset, err);
+	if (line->type != LINE_HEAD)
+		return add_to_unit(index, line, offset, err);
+	if (line->id.key || line->id.ordinal)
+		return error_set(err, ERR_FORMAT, "the head has a key");
+	return codec_read_head(line, &index->head, err);
+}
+
+static int bad_line(const struct scan *s, enum line_state state, struct error *err)
+{
+	if (line_is_merge_mark(s->text.data, s->text.len))
+		return error_set(err, ERR_FORMAT,
+				 "this is the mark of a git merge that was not resolved; take one "
+				 "side whole (git checkout --ours or --theirs) or record again");
+	if (s->text.len && s->text.data[s->text.len - 1] == '\r')
+		return error_set(err, ERR_FORMAT,
+				 "the line ends with CR LF: something converted the ends of lines "
+				 "(git does so with core.autocrlf)");
+	return error_set(err, ERR_FORMAT, "%s", line_state_text(state));
+}
+
+static bool is_torn(const struct scan *s, enum line_state state, enum index_kind kind)
+{
+	if (state == LINE_UNKNOWN || line_is_merge_mark(s->text.data, s->text.len))
+		return false;
+	/* A power cut may keep the length of a file but not its last bytes. */
+	return !s->whole || (kind == INDEX_JOURNAL && state == LINE_SUM && s->at == s->map->len);
+}
+
+static int scan_lines(struct tape_index *index, enum index_kind kind, struct error *err)
+{
+	struct scan s = {.map = &index->lines};
+	int rc = 0;
+
+	while (rc == 0 && next_line(&s)) {
+		uint64_t offset = (uint64_t)(s.text.data - index->lines.data);
+		struct line line;
+		enum line_state state = line_parse(s.text.data, s.text.len, &line);
+
+		if (state != LINE_OK && offset && is_torn(&s, state, kind)) {
+			index->torn_len = s.map->len - offset;
+			break;
+		}
+		rc = state == LINE_OK ? add_line(index, &line, offset, err)
+				      : bad_line(&s, state, err);
+	}
+	if (rc < 0)
+		return error_wrap(err, rc, "%s: line %zu", index->path, s.number);
+	if (!s.number)
+		return error_set(err, ERR_FORMAT, "%s is empty: there is not even a head",
+				 index->path);
+	return 0;
+}
+
+int tape_index_map(int fd, const char *path, enum index_kind kind, struct tape_index **ret,
+		   struct error *err)
+{
+	struct tape_index *index = calloc(1, sizeof(*index));
+	int rc;
+
+	if (!index)
+		return no_memory(err);
+	index->path = strdup(path);
+	rc = index->path ? map_file(fd, path, &index->lines, err) : no_memory(err);
+	if (rc == 0)
+		rc = scan_lines(index, kind, err);
+	if (rc < 0) {
+		tape_index_free(index);
+		return rc;
+	}
+	*ret = index;
+	return 0;
+}
+
+static int open_file(const char *path, int *ret_fd, struct error *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+	if (fd < 0 && errno == ENOENT)
+		return error_set(err, ERR_NOTFOUND, "there is no %s", path);
+	if (fd < 0)
+		return error_sys(err, errno, "cannot open %s", path);
+	*ret_fd = fd;
+	return 0;
+}
+
+int tape_index_open(const char *path, enum index_kind kind, struct tape_index **ret,
+		    struct error *err)
+{
+	cleanup_close int fd = -1;
+	int rc = open_file(path, &fd, err);
+
+	return rc < 0 ? rc : tape_index_map(fd, path, kind, ret, err);
+}
+
+int tape_index_add_timing(struct tape_index *index, const char *path, struct timing_damage *ret,
+			  struct error *err)
+{
+	struct scan s = {.map = &index->timing};
+	struct timing_damage damage = {0, 0};
+	cleanup_close int fd = -1;
+	struct line line;
+	int rc = open_file(path, &fd, err);
+
+	if (rc == 0)
+		rc = map_file(fd, path, &index->timing, err);
+	if (rc < 0)
+		return rc;
+	while (next_line(&s)) {
+		uint64_t offset = (uint64_t)(s.text.data - index->timing.data);
+
+		if (line_parse(s.text.data, s.text.len, &line) == LINE_OK &&
+		    line.type == LINE_TIME &&
+		    add_to_unit(index, &line, offset | INDEX_APART, NULL) == 0)
+			continue;
+		if (!damage.bad_lines++)
+			damage.first_bad_line = s.number;
+	}
+	*ret = damage;
+	return 0;
+}
+
+int tape_index_line(const struct tape_index *index, uint64_t offset, struct line *ret,
+		    struct error *err)
+{
+	bool apart = (offset & INDEX_APART) != 0;
+	struct scan s = {
+		.map = apart ? &index->timing : &index->lines,
+		.at = (size_t)(offset & ~INDEX_APART),
+	};
+
+	if (!next_line(&s) || line_parse(s.text.data, s.text.len, ret) != LINE_OK)
+		return error_set(err, ERR_FORMAT, "%s was changed while it was being read",
+				 index->path);
+	return 0;
+}
+
+int tape_index_head_line(const struct tape_index *index, struct line *ret, struct error *err)
+{
+	return tape_index_line(index, 0, ret, err);
+}
+
+size_t tape_index_line_number(const struct tape_index *index, uint64_t offset)
+{
+	const struct mapped *map = offset & INDEX_APART ? &index->timing : &index->lines;
+	size_t end = (size_t)(offset & ~INDEX_APART);
+	size_t number = 1;
+	size_t i;
+
+	for (i = 0; i < end && i < map->len; i++)
+		number += map->data[i] == '\n';
+	return number;
+}

@@ -1,0 +1,342 @@
+#include "tape/reader.h"
+#include "base/cleanup.h"
+#include "base/hash.h"
+#include "tape/codec.h"
+#include "tape/files.h"
+#include "tape/index.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct tape_reader {
+	char *dir;
+	struct tape_index *index;
+	struct strings warnings;
+};
+
+static int no_memory(struct error *err)
+{
+	return error_set(err, ERR_NOMEM, "out of memory");
+}
+
+static int warn(struct tape_reader *r, struct error *err, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static int warn(struct tape_reader *r, struct error *err, const char *format, ...)
+{
+	char *text = NULL;
+	va_list args;
+	int len;
+
+	va_start(args, format);
+	len = vasprintf(&text, format, args);
+	va_end(args);
+	if (len < 0)
+		return no_memory(err);
+	if (strings_add(&r->warnings, text) < 0) {
+		free(text);
+		return no_memory(err);
+	}
+	free(text);
+	return 0;
+}
+
+static int check_directory(const char *dir, struct error *err)
+{
+	struct stat st;
+
+	if (stat(dir, &st) < 0) {
+		if (errno == ENOENT || errno == ENOTDIR)
+			return error_set(err, ERR_NOTFOUND, "there is no tape %s", dir);
+		return error_sys(err, errno, "cannot stat %s", dir);
+	}
+	if (!S_ISDIR(st.st_mode))
+		return error_set(err, ERR_FORMAT, "%s is not a tape: not a directory", dir);
+	return 0;
+}
+
+static int open_index(struct tape_reader *r, const char *name, enum index_kind kind,
+		      struct error *err)
+{
+	cleanup_free char *path = NULL;
+	int rc = tape_file_path(r->dir, name, &path, err);
+
+	return rc < 0 ? rc : tape_index_open(path, kind, &r->index, err);
+}
+
+static int add_timing(struct tape_reader *r, struct error *err)
+{
+	struct timing_damage damage = {0, 0};
+	cleanup_free char *path = NULL;
+	struct error why = {0};
+	int rc = tape_file_path(r->dir, TIMING_FILE, &path, err);
+
+	if (rc < 0)
+		return rc;
+	rc = tape_index_add_timing(r->index, path, &damage, &why);
+	if (rc == ERR_NOTFOUND)
+		return r->index->count ? warn(r, err, "%s is missing: no unit has times", path) : 0;
+	if (rc < 0)
+		return warn(r, err, "%s: no unit has times", why.text);
+	if (damage.bad_lines)
+		return warn(r, err,
+			    "%s: line %zu is damaged (%zu such lines in all): those units "
+			    "have no times",
+			    path, damage.first_bad_line, damage.bad_lines);
+	return 0;
+}
+
+static int open_tape(struct tape_reader *r, struct error *err)
+{
+	int rc = open_index(r, TAPE_FILE, INDEX_TAPE, err);
+
+	if (rc == 0)
+		rc = add_timing(r, err);
+	if (rc == 0 && tape_file_exists(r->dir, JOURNAL_FILE))
+		rc = warn(r, err,
+			  "a re-recording is in %s/" JOURNAL_FILE ", interrupted or still going "
+			  "on; it is ignored, and the next recording replaces it",
+			  r->dir);
+	return rc;
+}
+
+static int open_either(struct tape_reader *r, struct error *err)
+{
+	int rc = open_tape(r, err);
+
+	if (rc == ERR_NOTFOUND)
+		rc = open_index(r, JOURNAL_FILE, INDEX_JOURNAL, err);
+	if (rc == ERR_NOTFOUND)
+		return error_set(err, ERR_FORMAT,
+				 "%s is not a tape: it has neither " TAPE_FILE " nor " JOURNAL_FILE,
+				 r->dir);
+	if (rc == 0 && r->index->torn_len)
+		rc = warn(r, err, "%s: the last line is torn; its %zu bytes are ignored",
+			  r->index->path, r->index->torn_len);
+	return rc;
+}
+
+int tape_reader_open(const char *path, struct tape_reader **ret, struct error *err)
+{
+	struct tape_reader *r = calloc(1, sizeof(*r));
+	int rc;
+
+	if (!r)
+		return no_memory(err);
+	r->dir = tape_dir_name(path);
+	rc = r->dir ? check_directory(r->dir, err) : no_memory(err);
+	if (rc == 0)
+		rc = open_either(r, err);
+	if (rc < 0) {
+		tape_reader_free(r);
+		return rc;
+	}
+	*ret = r;
+	return 0;
+}
+
+void tape_reader_free(struct tape_reader *r)
+{
+	if (!r)
+		return;
+	tape_index_free(r->index);
+	strings_clear(&r->warnings);
+	free(r->dir);
+	free(r);
+}
+
+const struct tape_head *tape_reader_head(const struct tape_reader *r)
+{
+	return &r->index->head;
+}
+
+const char *tape_reader_path(const struct tape_reader *r)
+{
+	return r->dir;
+}
+
+size_t tape_reader_warning_count(const struct tape_reader *r)
+{
+	return r->warnings.count;
+}
+
+const char *tape_reader_warning(const struct tape_reader *r, size_t index)
+{
+	return r->warnings.item[index];
+}
+
+size_t tape_reader_count(const struct tape_reader *r)
+{
+	return r->index->count;
+}
+
+struct unit_id tape_reader_id(const struct tape_reader *r, size_t index)
+{
+	return r->index->units[index].id;
+}
+
+long tape_reader_find(const struct tape_reader *r, uint64_t key, uint32_t ordinal)
+{
+	return tape_index_find(r->index, (struct unit_id){key, ordinal});
+}
+
+typedef int read_fn(const struct line *line, struct unit *u, struct error *err);
+
+/* A record that is not there says nothing. */
+static int read_record(const struct tape_reader *r, uint64_t offset, read_fn *read, struct unit *u,
+		       struct error *err)
+{
+	struct line line;
+	int rc;
+
+	if (offset == INDEX_NONE)
+		return 0;
+	rc = tape_index_line(r->index, offset, &line, err);
+	if (rc == 0)
+		rc = read(&line, u, err);
+	return rc < 0 ? error_wrap(err, rc, "%s: line %zu", r->index->path,
+				   tape_index_line_number(r->index, offset))
+		      : 0;
+}
+
+/* A unit that was edited by hand would never be found under its old key. */
+static int check_key(const struct line *line, struct unit *u, struct error *err)
+{
+	uint64_t key;
+	int rc = codec_read_spawn(line, u, err);
+
+	if (rc < 0)
+		return rc;
+	if (unit_key(u, &key) < 0)
+		return no_memory(err);
+	if (key != u->id.key)
+		return error_set(err, ERR_FORMAT, "the key is not that of its argv, cwd and env");
+	return 0;
+}
+
+int tape_reader_unit(const struct tape_reader *r, size_t index, struct unit *ret, struct error *err)
+{
+	const struct index_unit *at = &r->index->units[index];
+	struct unit u = {0};
+	int rc = read_record(r, at->spawn, check_key, &u, err);
+
+	if (rc == 0)
+		rc = read_record(r, at->exit, codec_read_exit, &u, err);
+	if (rc == 0)
+		rc = read_record(r, at->tail, codec_read_tail, &u, err);
+	if (rc < 0) {
+		unit_clear(&u);
+		return rc;
+	}
+	/* The checksum is right, but the times make no sense: they are not worth an error. */
+	if (read_record(r, at->time, codec_read_time, &u, NULL) < 0)
+		unit_time_clear(&u.time);
+	*ret = u;
+	return 0;
+}
+
+static int map_blob(const char *path, uint64_t size, struct payload_view *v, struct error *err)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+
+	if (fd < 0 && errno == ENOENT)
+		return error_set(err, ERR_NOTFOUND, "the blob %s is missing", path);
+	if (fd < 0)
+		return error_sys(err, errno, "cannot open the blob %s", path);
+	if (fstat(fd, &st) < 0)
+		return error_sys(err, errno, "cannot stat the blob %s", path);
+	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != size)
+		return error_set(err, ERR_FORMAT,
+				 "the blob %s is damaged: it has %lld bytes and not %llu", path,
+				 (long long)st.st_size, (unsigned long long)size);
+	v->data = "";
+	v->len = (size_t)size;
+	if (!size)
+		return 0;
+	v->map = mmap(NULL, v->len, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (v->map == MAP_FAILED) {
+		v->map = NULL;
+		return error_sys(err, errno, "cannot map the blob %s", path);
+	}
+	v->map_len = v->len;
+	v->data = v->map;
+	return 0;
+}
+
+static int check_hash(const char *path, const struct payload *p, const struct payload_view *v,
+		      struct error *err)
+{
+	struct hash_sha256 *hash = hash_sha256_new();
+	char hex[HASH_SHA256_HEX + 1];
+
+	if (!hash)
+		return no_memory(err);
+	hash_sha256_add(hash, v->data, v->len);
+	hash_sha256_hex(hash, hex);
+	hash_sha256_free(hash);
+	if (strcmp(hex, p->sha256) != 0)
+		return error_set(err, ERR_FORMAT,
+				 "the blob %s is damaged: its SHA-256 is not its name", path);
+	return 0;
+}
+
+static int load_blob(const struct tape_reader *r, const struct payload *p, struct payload_view *v,
+		     struct error *err)
+{
+	cleanup_free char *blobs = NULL, *path = NULL;
+	int rc = tape_file_path(r->dir, BLOBS_DIR, &blobs, err);
+
+	if (rc == 0)
+		rc = tape_file_path(blobs, p->sha256, &path, err);
+	if (rc == 0)
+		rc = map_blob(path, p->size, v, err);
+	return rc < 0 ? rc : check_hash(path, p, v, err);
+}
+
+static int decode_view(const struct roots *roots, struct payload_view *v, struct error *err)
+{
+	if (roots_decode(roots, v->data, v->len, &v->owned) < 0)
+		return no_memory(err);
+	if (v->map)
+		munmap(v->map, v->map_len);
+	v->map = NULL;
+	v->map_len = 0;
+	v->data = v->owned.len ? v->owned.data : "";
+	v->len = v->owned.len;
+	return 0;
+}
+
+int tape_reader_payload(const struct tape_reader *r, const struct payload *p,
+			const struct roots *roots, struct payload_view *ret, struct error *err)
+{
+	struct payload_view v = {.data = ""};
+	int rc = 0;
+
+	if (p->form == PAYLOAD_BLOB)
+		rc = load_blob(r, p, &v, err);
+	else if (p->form == PAYLOAD_INLINE && p->bytes.len)
+		v = (struct payload_view){.data = p->bytes.data, .len = p->bytes.len};
+	if (rc == 0 && p->rooted && roots)
+		rc = decode_view(roots, &v, err);
+	if (rc < 0) {
+		payload_view_clear(&v);
+		return rc;
+	}
+	*ret = v;
+	return 0;
+}
+
+void payload_view_clear(struct payload_view *v)
+{
+	if (v->map)
+		munmap(v->map, v->map_len);
+	buf_free(&v->owned);
+	memset(v, 0, sizeof(*v));
+}

@@ -1,0 +1,48 @@
+/* What the tests of the tape share: a directory to work in, files, and units to write. */
+#ifndef SANDTAPE_TAPE_SCRATCH_TEST_H
+#define SANDTAPE_TAPE_SCRATCH_TEST_H
+
+#include "base/buf.h"
+#include "tape/head.h"
+#include "tape/reader.h"
+#include "tape/unit.h"
+#include "tape/writer.h"
+
+/* A checked fixture: each test works in an empty directory, which is removed afterwards. */
+void scratch_enter(void);
+void scratch_leave(void);
+
+void put_file(const char *path, const void *bytes, size_t len);
+void get_file(const char *path, struct buf *ret);
+bool is_file(const char *path);
+void assert_same_bytes(const void *got, size_t got_len, const void *wanted, size_t wanted_len);
+
+/* A small random number generator with a fixed seed: failures must repeat. */
+struct random {
+	uint64_t state;
+};
+uint64_t random_next(struct random *r);
+size_t random_below(struct random *r, size_t limit);
+
+/* A head with WORK and HOME as its roots. */
+void make_head(struct tape_head *h);
+/* argv {name}, in $WORK, that wrote `output` and ended with 0. */
+void make_unit(struct unit *u, const char *name, const char *output);
+void set_payload(struct payload *p, const void *bytes, size_t len);
+
+/* Both ends must succeed. */
+struct tape_writer *writer_at(const char *path);
+struct tape_reader *reader_at(const char *path);
+
+/*
+ * Plays events: "A( B( B)1 A)0 A}2" is a spawn of A, a spawn of B, the end of B with the output
+ * "1", the end of A with the output "0" and a tail "2" of A. A unit without its end is unfinished.
+ * Times are the positions of the events.
+ */
+void play(struct tape_writer *w, const char *events);
+/* The same for a whole recording. */
+void record(const char *path, const char *events);
+/* The names and outputs on a tape in its order: "A0 B1", "A?" for an unfinished one. */
+void assert_order(const char *path, const char *wanted);
+
+#endif

@@ -1,0 +1,96 @@
+/*
+ * libsandtape: record the commands that a program spawns, and replay them with nothing spawned.
+ *
+ * A *subject* is the program under test, a *unit* one command that it spawned, a *tape* the
+ * directory that holds the units (the format is tape/FORMAT.md of the sources).
+ *
+ * Every function returns 0 or a negative ERR_* (sandtape/error.h) and describes the failure in
+ * *err when err is not NULL. Nothing here prints or exits. Inputs are borrowed for the call.
+ *
+ * Rests on Linux 5.6 or later (pidfd_getfd; PTRACE_GET_SYSCALL_INFO of 5.3), x86-64.
+ */
+#ifndef SANDTAPE_TAPE_TAPE_H
+#define SANDTAPE_TAPE_TAPE_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define TAPE_API __attribute__((visibility("default")))
+
+/* One line for a human, without a newline; called on the thread of tape_record or tape_replay. */
+typedef void (*tape_say)(void *ctx, const char *line);
+
+/* What record and replay have in common. Zero is a good default for all but tape and argv. */
+struct tape_options {
+	const char *tape;	    /* the directory, by convention NAME.tape */
+	char *const *argv;	    /* the subject, NULL-terminated; looked up in PATH */
+	const char *const *env;	    /* names of variables that count, NULL-terminated; PATH must
+				       not be among them */
+	const char *const *through; /* globs (fnmatch(3)) of programs that stay subject */
+	const char *const *real;    /* globs of programs that run for real in replay, too */
+	const char *const *roots; /* further roots, "NAME=DIR" each; WORK, HOME and TMP are there */
+	tape_say say;
+	void *say_ctx;
+};
+
+struct tape_record_result {
+	int wait_status; /* of the subject, as waitpid(2) tells it */
+	size_t units;
+	size_t unfinished; /* units that still ran when the subject ended; they were killed */
+	uint64_t wall_ns;  /* from the subject's start to its end */
+	uint64_t units_ns; /* the sum of the units' durations */
+};
+
+/*
+ * Runs the subject for real and writes the tape. A failure after the start ends the subject and
+ * leaves a valid journal. ERR_UNSUPPORTED: this host does not let us trace; ERR_BUSY: another
+ * recorder has the tape. A subject that cannot be executed is wait_status 126 or 127 and a
+ * sentence by `say`. Not thread-safe: one recording or replay per process at a time, and the
+ * caller must have no other children.
+ */
+TAPE_API int tape_record(const struct tape_options *options, bool sync,
+			 struct tape_record_result *ret, struct error *err);
+
+struct tape_replay_result {
+	int wait_status;
+	size_t units;  /* answered from the tape */
+	size_t misses; /* commands without a record: nothing ran in their place */
+	size_t unused; /* records that no command asked for */
+	uint64_t wall_ns;
+	uint64_t units_ns; /* what the answered units took when they were recorded */
+};
+
+/*
+ * Runs the subject again and answers its commands from the tape. `stub` is the path of the
+ * sandtape-stub program. Misses are told by `say`, counted, and are no error of this function.
+ * The recording's env, through and real lists hold again; those of `options` are added.
+ */
+TAPE_API int tape_replay(const struct tape_options *options, const char *stub,
+			 struct tape_replay_result *ret, struct error *err);
+
+struct tape_reader; /* an open tape; thread-safe for reading */
+
+/*
+ * ERR_NOTFOUND when there is no such directory, ERR_FORMAT when it is not a tape or a line is
+ * damaged (the text names the file and the line), ERR_VERSION for a version from the future.
+ * A torn last line, an interrupted re-recording and missing timing are warnings.
+ */
+TAPE_API int tape_reader_open(const char *path, struct tape_reader **ret, struct error *err);
+TAPE_API void tape_reader_free(struct tape_reader *r);		/* NULL is allowed */
+TAPE_API size_t tape_reader_count(const struct tape_reader *r); /* units, in order of the tape */
+/* One unit as a JSON object on one line (`sandtape tape show --json`): UTF-8, malloc'ed. */
+TAPE_API int tape_reader_json(const struct tape_reader *r, size_t index, char **ret_json,
+			      struct error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

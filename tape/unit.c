@@ -1,0 +1,265 @@
+#include "tape/unit.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/text.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The NUL at its end is part of it: no other serialisation may begin with the same bytes. */
+static const char key_domain[] = "sandtape unit key 1";
+
+/*
+ * Room for one more at `count` of an array that grows by doubling: no capacity is stored, because
+ * every power of two is the moment to grow. Returns the array, or NULL with the old one intact.
+ */
+static void *grow(void *array, size_t count, size_t item_size)
+{
+	if (count && (count & (count - 1)))
+		return array;
+	return reallocarray(array, count ? count * 2 : 1, item_size);
+}
+
+void payload_clear(struct payload *p)
+{
+	buf_free(&p->bytes);
+	memset(p, 0, sizeof(*p));
+}
+
+void unit_time_clear(struct unit_time *t)
+{
+	buf_free(&t->program);
+	free(t->chunks);
+	memset(t, 0, sizeof(*t));
+}
+
+void unit_clear(struct unit *u)
+{
+	size_t i;
+
+	buf_free(&u->parent);
+	for (i = 0; i < u->argc; i++)
+		buf_free(&u->argv[i]);
+	free(u->argv);
+	buf_free(&u->cwd);
+	for (i = 0; i < u->env_count; i++) {
+		buf_free(&u->env[i].name);
+		buf_free(&u->env[i].value);
+	}
+	free(u->env);
+	for (i = 0; i < u->stream_count; i++) {
+		payload_clear(&u->streams[i].data);
+		payload_clear(&u->streams[i].tail);
+	}
+	free(u->streams);
+	free(u->signals);
+	unit_time_clear(&u->time);
+	memset(u, 0, sizeof(*u));
+}
+
+const struct stream *unit_stream_const(const struct unit *u, int fd)
+{
+	size_t i;
+
+	for (i = 0; i < u->stream_count; i++) {
+		if (u->streams[i].fd == fd)
+			return &u->streams[i];
+	}
+	return NULL;
+}
+
+struct stream *unit_stream(struct unit *u, int fd)
+{
+	return (struct stream *)unit_stream_const(u, fd);
+}
+
+struct stream *unit_add_stream(struct unit *u, int fd)
+{
+	struct stream *streams = grow(u->streams, u->stream_count, sizeof(*streams));
+	size_t at = u->stream_count;
+
+	if (!streams)
+		return NULL;
+	u->streams = streams;
+	while (at > 0 && streams[at - 1].fd > fd)
+		at--;
+	memmove(streams + at + 1, streams + at, (u->stream_count - at) * sizeof(*streams));
+	memset(streams + at, 0, sizeof(*streams));
+	streams[at].fd = fd;
+	u->stream_count++;
+	return &streams[at];
+}
+
+int unit_add_arg(struct unit *u, const void *bytes, size_t len)
+{
+	struct buf *argv = grow(u->argv, u->argc, sizeof(*argv));
+
+	if (!argv)
+		return ERR_NOMEM;
+	u->argv = argv;
+	memset(&argv[u->argc], 0, sizeof(*argv));
+	if (buf_add(&argv[u->argc], bytes, len) < 0)
+		return ERR_NOMEM;
+	u->argc++;
+	return 0;
+}
+
+static struct bytes bytes_of_buf(const struct buf *b)
+{
+	return (struct bytes){b->data, b->len};
+}
+
+static int bytes_compare(struct bytes a, struct bytes b)
+{
+	size_t common = a.len < b.len ? a.len : b.len;
+	int c = common ? memcmp(a.data, b.data, common) : 0;
+
+	return c ? c : (a.len > b.len) - (a.len < b.len);
+}
+
+int unit_add_env(struct unit *u, struct bytes name, struct bytes value)
+{
+	struct env_pair pair = {BUF_INIT, BUF_INIT};
+	struct env_pair *env;
+	size_t at = u->env_count;
+	int order = 1;
+
+	while (at > 0 && (order = bytes_compare(bytes_of_buf(&u->env[at - 1].name), name)) > 0)
+		at--;
+	if (at > 0 && order == 0)
+		return 0;
+	env = grow(u->env, u->env_count, sizeof(*env));
+	if (!env)
+		return ERR_NOMEM;
+	u->env = env;
+	if (buf_add(&pair.name, name.data, name.len) < 0 ||
+	    buf_add(&pair.value, value.data, value.len) < 0) {
+		buf_free(&pair.name);
+		buf_free(&pair.value);
+		return ERR_NOMEM;
+	}
+	memmove(env + at + 1, env + at, (u->env_count - at) * sizeof(*env));
+	env[at] = pair;
+	u->env_count++;
+	return 0;
+}
+
+int unit_add_signal(struct unit *u, int signal)
+{
+	int *signals = grow(u->signals, u->signal_count, sizeof(*signals));
+
+	if (!signals)
+		return ERR_NOMEM;
+	u->signals = signals;
+	signals[u->signal_count++] = signal;
+	return 0;
+}
+
+int unit_add_chunk(struct unit *u, int fd, uint64_t len, uint64_t time_ns)
+{
+	struct unit_time *t = &u->time;
+	struct chunk *chunks;
+
+	if (t->chunk_count && t->chunks[t->chunk_count - 1].fd == fd) {
+		t->chunks[t->chunk_count - 1].len += len;
+		return 0;
+	}
+	chunks = grow(t->chunks, t->chunk_count, sizeof(*chunks));
+	if (!chunks)
+		return ERR_NOMEM;
+	t->chunks = chunks;
+	chunks[t->chunk_count++] = (struct chunk){.fd = fd, .len = len, .time_ns = time_ns};
+	return 0;
+}
+
+static struct bytes last_component(const struct buf *path)
+{
+	const char *slash = path->len ? memrchr(path->data, '/', path->len) : NULL;
+	size_t skip = slash ? (size_t)(slash - path->data) + 1 : 0;
+
+	return (struct bytes){path->len ? path->data + skip : NULL, path->len - skip};
+}
+
+static struct bytes key_arg(const struct unit *u, size_t index)
+{
+	return index ? bytes_of_buf(&u->argv[index]) : last_component(&u->argv[0]);
+}
+
+static int add_u64(struct buf *b, uint64_t value)
+{
+	unsigned char le[8];
+	int i;
+
+	for (i = 0; i < 8; i++)
+		le[i] = (unsigned char)(value >> (8 * i));
+	return buf_add(b, le, sizeof(le));
+}
+
+static int add_sized(struct buf *b, struct bytes bytes)
+{
+	int r = add_u64(b, bytes.len);
+
+	return r < 0 ? r : buf_add(b, bytes.data, bytes.len);
+}
+
+static int add_key_env(struct buf *b, const struct unit *u)
+{
+	size_t i;
+	int r = add_u64(b, u->env_count);
+
+	for (i = 0; r == 0 && i < u->env_count; i++) {
+		r = add_sized(b, bytes_of_buf(&u->env[i].name));
+		if (r == 0)
+			r = add_sized(b, bytes_of_buf(&u->env[i].value));
+	}
+	return r;
+}
+
+int unit_key(const struct unit *u, uint64_t *ret_key)
+{
+	cleanup_buf struct buf b = BUF_INIT;
+	size_t i;
+	int r = buf_add(&b, key_domain, sizeof(key_domain));
+
+	if (r == 0)
+		r = add_u64(&b, u->argc);
+	for (i = 0; r == 0 && i < u->argc; i++)
+		r = add_sized(&b, key_arg(u, i));
+	if (r == 0)
+		r = buf_add_char(&b, u->cwd_any ? 0 : 1);
+	if (r == 0 && !u->cwd_any)
+		r = add_sized(&b, bytes_of_buf(&u->cwd));
+	if (r == 0)
+		r = add_key_env(&b, u);
+	if (r < 0)
+		return r;
+	*ret_key = hash64(b.data, b.len);
+	return 0;
+}
+
+bool unit_same_command(const struct unit *a, const struct unit *b)
+{
+	size_t i;
+
+	if (a->argc != b->argc || a->cwd_any != b->cwd_any || a->env_count != b->env_count)
+		return false;
+	if (!a->cwd_any && !bytes_equal(bytes_of_buf(&a->cwd), bytes_of_buf(&b->cwd)))
+		return false;
+	for (i = 0; i < a->argc; i++) {
+		if (!bytes_equal(key_arg(a, i), key_arg(b, i)))
+			return false;
+	}
+	for (i = 0; i < a->env_count; i++) {
+		if (!bytes_equal(bytes_of_buf(&a->env[i].name), bytes_of_buf(&b->env[i].name)) ||
+		    !bytes_equal(bytes_of_buf(&a->env[i].value), bytes_of_buf(&b->env[i].value)))
+			return false;
+	}
+	return true;
+}
+
+void unit_id_format(struct unit_id id, char ret_text[UNIT_ID_SIZE])
+{
+	text_hex64(id.key, ret_text);
+	snprintf(ret_text + TEXT_HEX64_LEN, UNIT_ID_SIZE - TEXT_HEX64_LEN, ".%" PRIu32, id.ordinal);
+}

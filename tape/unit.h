@@ -1,0 +1,145 @@
+/*
+ * One unit (one command that the subject spawned) in memory, as the recorder makes it and the
+ * reader gives it back. All strings here are *encoded* (roots already replaced by placeholders)
+ * and may hold any bytes.
+ */
+#ifndef SANDTAPE_TAPE_UNIT_H
+#define SANDTAPE_TAPE_UNIT_H
+
+#include "base/buf.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Where the bytes of a stream are. */
+enum payload_form {
+	PAYLOAD_EMPTY = 0, /* nothing was read or written */
+	PAYLOAD_INLINE,	   /* in `bytes` */
+	PAYLOAD_BLOB	   /* in blobs/<sha256> */
+};
+
+struct payload {
+	enum payload_form form;
+	bool rooted;	  /* stored with root placeholders: decode before use */
+	struct buf bytes; /* PAYLOAD_INLINE, owned */
+	char sha256[65];  /* PAYLOAD_BLOB */
+	uint64_t size;	  /* bytes as stored (inline or in the blob) */
+};
+
+/* What the unit had as one of its streams when it started. */
+enum stream_kind {
+	STREAM_CLOSED = 0, /* no such fd */
+	STREAM_NULL,	   /* /dev/null: what went there was not captured */
+	STREAM_PIPE,
+	STREAM_SOCKET,
+	STREAM_FILE,
+	STREAM_TTY,
+	STREAM_OTHER, /* a device and the like: passed through, not captured */
+	STREAM_SAME   /* the same open file as the stream number `same_as` */
+};
+
+struct stream {
+	int fd; /* 0 stdin, 1 stdout, 2 stderr, then passed fds */
+	enum stream_kind kind;
+	int same_as; /* STREAM_SAME */
+	bool eof;    /* fd 0: the unit read up to the end of the stream */
+	struct payload data;
+	struct payload tail; /* output after the unit's first process had ended, from descendants */
+};
+
+/* A run of output as it came: for the order between streams. */
+struct chunk {
+	int fd;
+	uint64_t len;	  /* bytes as written by the unit */
+	uint64_t time_ns; /* since the unit's start */
+};
+
+struct env_pair {
+	struct buf name;
+	struct buf value;
+};
+
+/* How a unit ended. Exactly one of the three is meaningful, by `how`. */
+enum end_how {
+	END_UNFINISHED = 0, /* the tape ends before the unit did */
+	END_EXITED,	    /* code */
+	END_SIGNALED,	    /* signal, core */
+	END_EXEC_FAILED	    /* error: the program never ran */
+};
+
+struct unit_end {
+	enum end_how how;
+	int code;
+	int signal;
+	bool core;
+	int exec_errno; /* Linux number; named on the tape */
+};
+
+/* The volatile part: kept in timing.jsonl. */
+struct unit_time {
+	int64_t pid;
+	uint64_t start_ns; /* since the start of the recording */
+	uint64_t duration_ns;
+	struct buf program; /* the file that was executed, as the kernel was given it */
+	struct chunk *chunks;
+	size_t chunk_count;
+	bool known; /* false: the tape has no timing for this unit */
+};
+
+struct unit_id {
+	uint64_t key;	  /* unit_key() of argv, cwd, env */
+	uint32_t ordinal; /* 0, 1, … among the units with this key, in the order of the tape */
+};
+
+struct unit {
+	struct unit_id id;
+	struct buf parent; /* the subject process that spawned it: "0" the root process */
+	struct buf *argv;
+	size_t argc;
+	struct buf cwd;
+	bool cwd_any;	      /* a hand-written record without cwd: matches any */
+	struct env_pair *env; /* in the order of names, bytewise */
+	size_t env_count;
+
+	struct unit_end end;
+	struct stream *streams;
+	size_t stream_count;
+	int *signals; /* signals that the subject sent to the unit, in order */
+	size_t signal_count;
+
+	struct unit_time time;
+};
+
+/* Frees everything inside and zeroes it. */
+void unit_clear(struct unit *u);
+void payload_clear(struct payload *p);
+void unit_time_clear(struct unit_time *t);
+
+/* NULL when the unit has no such stream. */
+struct stream *unit_stream(struct unit *u, int fd);
+const struct stream *unit_stream_const(const struct unit *u, int fd);
+/* Adds a stream (zeroed but for fd) keeping the order of fds. NULL when out of memory. */
+struct stream *unit_add_stream(struct unit *u, int fd);
+
+/* These return 0 or ERR_NOMEM. */
+int unit_add_arg(struct unit *u, const void *bytes, size_t len);
+/* Keeps the order of names. Of a name that is there already the first value stays, since that is
+ * the one that getenv() finds. */
+int unit_add_env(struct unit *u, struct bytes name, struct bytes value);
+int unit_add_signal(struct unit *u, int signal);
+/* Neighbours of the same fd become one. */
+int unit_add_chunk(struct unit *u, int fd, uint64_t len, uint64_t time_ns);
+
+/*
+ * The matching key (FORMAT.md, "Keys"). argv[0] counts by its last path component only, so that
+ * /usr/bin/git and /opt/git/bin/git are the same command; cwd_any leaves cwd out.
+ * Returns 0 or ERR_NOMEM.
+ */
+int unit_key(const struct unit *u, uint64_t *ret_key);
+/* The comparison behind the hash: same argv (argv[0] as above), cwd, env. */
+bool unit_same_command(const struct unit *a, const struct unit *b);
+
+/* "8f3a2b1c9d0e4f55.0" */
+#define UNIT_ID_SIZE 32
+void unit_id_format(struct unit_id id, char ret_text[UNIT_ID_SIZE]);
+
+#endif

@@ -1,0 +1,594 @@
+#include "base/cleanup.h"
+#include "base/fs.h"
+#include "tape/files.h"
+#include "tape/lines.h"
+#include "tape/order.h"
+#include "tape/scratch_test.h"
+#include "tape/spool.h"
+#include "tape/writer.h"
+#include "tools/tests.h"
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define TAPE	"t.tape"
+#define LINES	TAPE "/tape.jsonl"
+#define TIMING	TAPE "/timing.jsonl"
+#define JOURNAL TAPE "/journal.jsonl"
+
+/* Of a child that ends without freeing it; kept so that it does not count as lost. */
+static struct tape_writer *abandoned;
+
+static size_t entry_count(const char *path)
+{
+	cleanup_closedir DIR *d = opendir(path);
+	struct dirent *entry;
+	size_t n = 0;
+
+	ck_assert_ptr_nonnull(d);
+	while ((entry = readdir(d)))
+		n += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+	return n;
+}
+
+static void assert_file_is(const char *path, const struct buf *wanted)
+{
+	cleanup_buf struct buf got = BUF_INIT;
+
+	get_file(path, &got);
+	assert_same_bytes(got.data, got.len, wanted->data, wanted->len);
+}
+
+/* Whether recording `events` over the tape that is there leaves both files as they are. */
+static bool is_quiet(const char *events)
+{
+	cleanup_buf struct buf lines = BUF_INIT, timing = BUF_INIT;
+	cleanup_buf struct buf new_lines = BUF_INIT, new_timing = BUF_INIT;
+	bool same_lines, same_timing;
+
+	get_file(LINES, &lines);
+	get_file(TIMING, &timing);
+	record(TAPE, events);
+	get_file(LINES, &new_lines);
+	get_file(TIMING, &new_timing);
+	same_lines = bytes_equal((struct bytes){lines.data, lines.len},
+				 (struct bytes){new_lines.data, new_lines.len});
+	same_timing = bytes_equal((struct bytes){timing.data, timing.len},
+				  (struct bytes){new_timing.data, new_timing.len});
+	ck_assert(!same_lines || same_timing);
+	return same_lines;
+}
+
+START_TEST(a_recording_becomes_a_tape)
+{
+	record(TAPE, "A( A)1 B( C( C)3 B)2 B}9 A( A)4");
+	assert_order(TAPE, "A1 B2+9 C3 A4");
+	ck_assert(is_file(LINES));
+	ck_assert(is_file(TIMING));
+	ck_assert(!is_file(JOURNAL));
+	ck_assert_uint_eq(entry_count(TAPE), 3);
+	ck_assert_uint_eq(entry_count("."), 1);
+}
+END_TEST
+
+START_TEST(a_trailing_slash_is_no_part_of_the_name)
+{
+	struct tape_writer *w = writer_at(TAPE "//");
+
+	ck_assert_str_eq(tape_writer_dir(w), TAPE);
+	tape_writer_free(w);
+	assert_order(TAPE "/", "");
+}
+END_TEST
+
+START_TEST(equal_commands_get_ordinals)
+{
+	struct tape_writer *w = writer_at(TAPE);
+	struct unit a, b;
+
+	make_unit(&a, "a", "");
+	make_unit(&b, "b", "");
+	ck_assert_int_eq(tape_writer_spawn(w, &a, NULL), 0);
+	ck_assert_uint_eq(a.id.ordinal, 0);
+	ck_assert_int_eq(tape_writer_spawn(w, &b, NULL), 0);
+	ck_assert_uint_eq(b.id.ordinal, 0);
+	ck_assert_int_eq(tape_writer_spawn(w, &a, NULL), 0);
+	ck_assert_uint_eq(a.id.ordinal, 1);
+	unit_clear(&a);
+	unit_clear(&b);
+	tape_writer_free(w);
+}
+END_TEST
+
+START_TEST(what_a_failed_spawn_would_have_been_is_not_counted)
+{
+	struct tape_writer *w = writer_at(TAPE);
+	struct unit bad, good;
+
+	make_unit(&bad, "a", "");
+	unit_add_env(&bad, bytes_of_str(""), bytes_of_str("x"));
+	ck_assert_int_eq(tape_writer_spawn(w, &bad, NULL), ERR_INVALID);
+	make_unit(&good, "a", "");
+	ck_assert_int_eq(tape_writer_spawn(w, &good, NULL), 0);
+	ck_assert_uint_eq(good.id.ordinal, 0);
+	ck_assert_int_eq(tape_writer_finish(w, NULL), 0);
+	tape_writer_free(w);
+	assert_order(TAPE, "a?");
+	unit_clear(&bad);
+	unit_clear(&good);
+}
+END_TEST
+
+START_TEST(without_a_finish_the_journal_is_the_tape)
+{
+	struct tape_writer *w = writer_at(TAPE);
+
+	play(w, "A( B( B)2 C(");
+	assert_order(TAPE, "A? B2 C?");
+	tape_writer_free(w);
+	assert_order(TAPE, "A? B2 C?");
+	ck_assert(!is_file(LINES));
+}
+END_TEST
+
+/* Runs a recorder that ends in the middle, by a signal or by itself. */
+static void record_in_child(const char *events, int signal)
+{
+	pid_t pid = fork();
+	int status;
+
+	ck_assert_int_ge(pid, 0);
+	if (!pid) {
+		abandoned = writer_at(TAPE);
+		play(abandoned, events);
+		if (signal)
+			kill(getpid(), signal);
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(signal ? WTERMSIG(status) : WEXITSTATUS(status), signal);
+}
+
+START_TEST(a_kill_in_the_middle_loses_nothing_that_was_written)
+{
+	record_in_child("A( A)1 B(", _i ? SIGKILL : 0);
+	assert_order(TAPE, "A1 B?");
+	record(TAPE, "A( A)1 B( B)2");
+	assert_order(TAPE, "A1 B2");
+	ck_assert(!is_file(JOURNAL));
+}
+END_TEST
+
+START_TEST(a_killed_first_recording_is_kept_while_the_next_one_runs)
+{
+	struct tape_writer *w;
+
+	record_in_child("A( A)1 B(", SIGKILL);
+	w = writer_at(TAPE);
+	play(w, "C(");
+	assert_order(TAPE, "A1 B?");
+	tape_writer_free(w);
+	assert_order(TAPE, "A1 B?");
+}
+END_TEST
+
+START_TEST(a_killed_re_recording_leaves_the_tape)
+{
+	struct tape_reader *r;
+
+	record(TAPE, "A( A)1");
+	record_in_child("A( A)2 B(", SIGKILL);
+	assert_order(TAPE, "A1");
+	r = reader_at(TAPE);
+	ck_assert_uint_eq(tape_reader_warning_count(r), 1);
+	ck_assert_ptr_nonnull(strstr(tape_reader_warning(r, 0), "journal.jsonl"));
+	tape_reader_free(r);
+	record(TAPE, "A( A)3");
+	assert_order(TAPE, "A3");
+	ck_assert(!is_file(JOURNAL));
+}
+END_TEST
+
+START_TEST(spools_of_a_killed_recorder_are_removed)
+{
+	record(TAPE, "A( A)1");
+	put_file(TAPE "/blobs/.spool.0123456789abcdef", "x", 1);
+	put_file(TAPE "/blobs/keep", "x", 1);
+	record(TAPE, "A( A)1");
+	ck_assert_uint_eq(entry_count(TAPE "/blobs"), 1);
+}
+END_TEST
+
+START_TEST(a_second_recorder_is_refused_and_told_who_has_the_tape)
+{
+	int ready[2], done[2];
+	struct tape_writer *w = NULL;
+	struct tape_head head;
+	struct error err = {0};
+	char wanted[64], byte;
+	pid_t pid;
+
+	if (_i)
+		record(TAPE, "A( A)1");
+	ck_assert_int_eq(pipe(ready) | pipe(done), 0);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (!pid) {
+		abandoned = writer_at(TAPE);
+		ck_assert_int_eq(write(ready[1], "", 1), 1);
+		close(done[1]);
+		_exit(read(done[0], &byte, 1) != 0);
+	}
+	close(done[0]);
+	ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+	make_head(&head);
+	ck_assert_int_eq(tape_writer_open(TAPE, &head, false, &w, &err), ERR_BUSY);
+	snprintf(wanted, sizeof(wanted), "process %d ", (int)pid);
+	ck_assert_msg(strstr(err.text, wanted) != NULL, "%s", err.text);
+	close(done[1]);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	ck_assert_int_eq(tape_writer_open(TAPE, &head, false, &w, &err), 0);
+	tape_writer_free(w);
+	tape_head_clear(&head);
+	close(ready[0]);
+	close(ready[1]);
+}
+END_TEST
+
+static int open_error(const char *path, struct error *err)
+{
+	struct tape_writer *w = NULL;
+	struct tape_head head;
+	int rc;
+
+	make_head(&head);
+	rc = tape_writer_open(path, &head, false, &w, err);
+	tape_head_clear(&head);
+	ck_assert_ptr_null(w);
+	return rc;
+}
+
+START_TEST(what_is_no_tape_is_not_touched)
+{
+	struct error err = {0};
+
+	put_file("file", "x", 1);
+	ck_assert_int_eq(mkdir("dir", 0777), 0);
+	put_file("dir/precious", "x", 1);
+	ck_assert_int_eq(open_error("file", &err), ERR_FORMAT);
+	ck_assert_int_eq(open_error("dir", &err), ERR_FORMAT);
+	ck_assert_ptr_nonnull(strstr(err.text, "dir is there but is no tape"));
+	ck_assert_int_eq(open_error("missing/t.tape", &err), ERR_SYSTEM);
+	ck_assert_int_eq(err.sys, ENOENT);
+	ck_assert_uint_eq(entry_count("dir"), 1);
+	ck_assert_uint_eq(entry_count("."), 2);
+}
+END_TEST
+
+static void put_future(const char *path)
+{
+	cleanup_buf struct buf line = BUF_INIT;
+
+	line_add(&line, LINE_HEAD, (struct unit_id){0, 0}, bytes_of_str(",\"version\":2"), NULL);
+	buf_add_str(&line, "what follows is of the future\n");
+	put_file(path, line.data, line.len);
+}
+
+START_TEST(a_tape_of_a_newer_version_is_not_overwritten)
+{
+	cleanup_buf struct buf before = BUF_INIT;
+
+	ck_assert_int_eq(mkdir(TAPE, 0777), 0);
+	put_future(_i ? JOURNAL : LINES);
+	get_file(_i ? JOURNAL : LINES, &before);
+	ck_assert_int_eq(open_error(TAPE, NULL), ERR_VERSION);
+	assert_file_is(_i ? JOURNAL : LINES, &before);
+}
+END_TEST
+
+START_TEST(recording_mends_a_damaged_tape)
+{
+	record(TAPE, "A( A)1");
+	put_file(LINES, "<<<<<<< HEAD\n", 13);
+	record(TAPE, "A( A)1");
+	assert_order(TAPE, "A1");
+}
+END_TEST
+
+/* A disk that is full: what was written of a record is taken back, and the next one may fit. */
+START_TEST(a_record_that_does_not_fit_leaves_no_torn_line)
+{
+	struct rlimit before, small;
+	cleanup_free char *big = calloc(1, 100001);
+	struct tape_writer *w = writer_at(TAPE);
+	struct error err = {0};
+	struct unit u;
+	int rc;
+
+	memset(big, 'x', 100000);
+	make_unit(&u, big, "");
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &before);
+	small = before;
+	small.rlim_cur = 50000;
+	setrlimit(RLIMIT_FSIZE, &small);
+	rc = tape_writer_spawn(w, &u, &err);
+	setrlimit(RLIMIT_FSIZE, &before);
+	ck_assert_int_eq(rc, ERR_SYSTEM);
+	ck_assert_int_eq(err.sys, EFBIG);
+	ck_assert_ptr_nonnull(strstr(err.text, JOURNAL));
+	play(w, "A( A)1");
+	ck_assert_int_eq(tape_writer_finish(w, &err), 0);
+	tape_writer_free(w);
+	assert_order(TAPE, "A1");
+	unit_clear(&u);
+	signal(SIGXFSZ, SIG_DFL);
+}
+END_TEST
+
+START_TEST(a_synced_recording_is_a_recording)
+{
+	struct tape_head head;
+	struct tape_writer *w;
+	struct unit u;
+	struct spool *s;
+	char bytes[5000] = "";
+
+	make_head(&head);
+	ck_assert_int_eq(tape_writer_open(TAPE, &head, true, &w, NULL), 0);
+	make_unit(&u, "A", "");
+	ck_assert_int_eq(tape_writer_spawn(w, &u, NULL), 0);
+	s = spool_new(tape_writer_dir(w));
+	ck_assert_int_eq(spool_add(s, bytes, sizeof(bytes), NULL), 0);
+	payload_clear(&u.streams[0].data);
+	ck_assert_int_eq(spool_finish(s, NULL, &u.streams[0].data, NULL), 0);
+	spool_free(s);
+	ck_assert_int_eq(tape_writer_exit(w, &u, NULL), 0);
+	u.streams[0].tail = u.streams[0].data;
+	ck_assert_int_eq(tape_writer_tail(w, &u, NULL), 0);
+	ck_assert_int_eq(tape_writer_finish(w, NULL), 0);
+	tape_writer_free(w);
+	memset(&u.streams[0].tail, 0, sizeof(u.streams[0].tail));
+	unit_clear(&u);
+	tape_head_clear(&head);
+	assert_order(TAPE, "A");
+	ck_assert_uint_eq(entry_count(TAPE "/blobs"), 1);
+}
+END_TEST
+
+START_TEST(the_same_run_again_changes_nothing)
+{
+	record(TAPE, "A( A)1 B( B)2 A( A)1 C(");
+	ck_assert(is_quiet("A( A)1 B( B)2 A( A)1 C("));
+}
+END_TEST
+
+/* Four at once, as make -j4 would start and end them in any order. */
+START_TEST(chance_among_parallel_units_changes_nothing)
+{
+	static const char *const runs[] = {
+		"A( B( C( D( A)1 B)2 C)3 D)4",
+		"B( A( D( C( A)1 B)2 C)3 D)4",
+		"D( C( D)4 B( C)3 A( B)2 A)1",
+		/* Two workers, of which now one and now the other is slow. */
+		"A( B( A)1 C( C)3 B)2 D( D)4",
+		"B( A( B)2 D( D)4 A)1 C( C)3",
+		/* They came one after the other this time, by chance. */
+		"B( B)2 A( A)1 C( C)3 D( D)4",
+	};
+	size_t i;
+
+	record(TAPE, runs[0]);
+	for (i = 0; i < sizeof(runs) / sizeof(runs[0]); i++)
+		ck_assert_msg(is_quiet(runs[i]), "%s", runs[i]);
+}
+END_TEST
+
+START_TEST(chance_in_the_new_run_changes_nothing_either)
+{
+	record(TAPE, "A( A)1 B( B)2 C( C)3");
+	ck_assert(is_quiet("C( B( A( A)1 B)2 C)3"));
+}
+END_TEST
+
+START_TEST(equal_parallel_units_change_nothing)
+{
+	record(TAPE, "A( B( A)1 A( A)2 B)3");
+	ck_assert(is_quiet("A( B( A)1 B)3 A( A)2"));
+}
+END_TEST
+
+START_TEST(another_order_of_units_that_ran_alone_is_a_change)
+{
+	record(TAPE, "A( A)1 B( B)2");
+	ck_assert(!is_quiet("B( B)2 A( A)1"));
+	assert_order(TAPE, "B2 A1");
+}
+END_TEST
+
+/* The answers to one question come first in, first out, whatever else runs. */
+START_TEST(equal_keys_keep_the_order_of_the_run_beside_a_server)
+{
+	record(TAPE, "S( A( A)1 B( B)2 A( A)3 S)");
+	ck_assert(!is_quiet("S( A( A)3 B( B)2 A( A)1 S)"));
+	assert_order(TAPE, "S A3 B2 A1");
+}
+END_TEST
+
+static size_t changed_lines(const struct buf *a, const struct buf *b)
+{
+	const char *p = a->data, *q = b->data;
+	size_t changed = 0;
+
+	while (*p && *q) {
+		size_t m = strcspn(p, "\n"), n = strcspn(q, "\n");
+
+		changed += m != n || memcmp(p, q, m) != 0;
+		p += m + 1;
+		q += n + 1;
+	}
+	return changed + (*p || *q);
+}
+
+START_TEST(a_changed_unit_is_a_small_change)
+{
+	cleanup_buf struct buf before = BUF_INIT, after = BUF_INIT;
+
+	record(TAPE, "A( B( C( D( A)1 B)2 C)3 D)4 E( E)5");
+	get_file(LINES, &before);
+	record(TAPE, "D( C( B( A( A)1 B)2 C)9 D)4 E( E)5");
+	get_file(LINES, &after);
+	assert_order(TAPE, "A1 B2 C9 D4 E5");
+	ck_assert_uint_eq(changed_lines(&before, &after), 1);
+}
+END_TEST
+
+START_TEST(an_added_unit_stands_behind_the_one_before_it)
+{
+	record(TAPE, "A( B( C( A)1 B)2 C)3");
+	record(TAPE, "C( B( D( A( A)1 B)2 C)3 D)4");
+	assert_order(TAPE, "A1 B2 D4 C3");
+	record(TAPE, "C( B( A( A)1 B)2 C)3");
+	assert_order(TAPE, "A1 B2 C3");
+}
+END_TEST
+
+START_TEST(a_changed_unit_brings_the_times_of_its_own_run)
+{
+	struct tape_reader *r;
+	struct unit u;
+
+	record(TAPE, "A( A)1 B( B)2");
+	record(TAPE, "X( X)0 A( A)1 B( B)2");
+	r = reader_at(TAPE);
+	ck_assert_int_eq(tape_reader_unit(r, 2, &u, NULL), 0);
+	ck_assert(u.time.known);
+	ck_assert_uint_eq(u.time.start_ns, 4);
+	unit_clear(&u);
+	tape_reader_free(r);
+}
+END_TEST
+
+START_TEST(another_head_is_a_change)
+{
+	struct tape_writer *w;
+	struct tape_head head;
+	struct tape_reader *r;
+
+	record(TAPE, "A( A)1");
+	make_head(&head);
+	strings_add(&head.env, "LANG");
+	ck_assert_int_eq(tape_writer_open(TAPE, &head, false, &w, NULL), 0);
+	play(w, "A( A)1");
+	ck_assert_int_eq(tape_writer_finish(w, NULL), 0);
+	tape_writer_free(w);
+	tape_head_clear(&head);
+	r = reader_at(TAPE);
+	ck_assert_uint_eq(tape_reader_head(r)->env.count, 1);
+	tape_reader_free(r);
+}
+END_TEST
+
+START_TEST(missing_times_come_back_without_touching_the_tape)
+{
+	cleanup_buf struct buf before = BUF_INIT;
+	struct stat old, new;
+	struct tape_reader *r;
+
+	record(TAPE, "A( B( A)1 B)2");
+	get_file(LINES, &before);
+	stat(LINES, &old);
+	unlink(TIMING);
+	record(TAPE, "B( A( A)1 B)2");
+	stat(LINES, &new);
+	ck_assert_uint_eq(old.st_ino, new.st_ino);
+	assert_file_is(LINES, &before);
+	r = reader_at(TAPE);
+	ck_assert_uint_eq(tape_reader_warning_count(r), 0);
+	tape_reader_free(r);
+}
+END_TEST
+
+/* The order is one of the new run's units, each exactly once, whatever the two runs were. */
+START_TEST(every_order_is_a_permutation)
+{
+	struct random random = {.state = 7};
+	struct order_unit units[12];
+	struct order_old old[12];
+	uint32_t order[12];
+	int round;
+
+	for (round = 0; round < 20000; round++) {
+		size_t count = random_below(&random, 13), i;
+		unsigned int seen = 0;
+
+		for (i = 0; i < 12; i++) {
+			uint64_t at = random_below(&random, 20);
+
+			units[i] = (struct order_unit){random_below(&random, 4), i * 2 + 1,
+						       i * 2 + 1 + random_below(&random, 6),
+						       ORDER_NEW};
+			old[i] = (struct order_old){at, at + random_below(&random, 6)};
+		}
+		for (i = 0; i < count; i++)
+			units[i].old = (uint32_t)((i * 5 + (size_t)round) % 12);
+		ck_assert_int_eq(order_units(units, count, old, 12, order), 0);
+		for (i = 0; i < count; i++)
+			seen |= 1U << order[i];
+		ck_assert_uint_eq(seen, (1U << count) - 1);
+	}
+}
+END_TEST
+
+static TCase *canonical_tests(void)
+{
+	TCase *c = tcase_create("canonical order");
+
+	tcase_add_checked_fixture(c, scratch_enter, scratch_leave);
+	tcase_add_test(c, the_same_run_again_changes_nothing);
+	tcase_add_test(c, chance_among_parallel_units_changes_nothing);
+	tcase_add_test(c, chance_in_the_new_run_changes_nothing_either);
+	tcase_add_test(c, equal_parallel_units_change_nothing);
+	tcase_add_test(c, another_order_of_units_that_ran_alone_is_a_change);
+	tcase_add_test(c, equal_keys_keep_the_order_of_the_run_beside_a_server);
+	tcase_add_test(c, a_changed_unit_is_a_small_change);
+	tcase_add_test(c, an_added_unit_stands_behind_the_one_before_it);
+	tcase_add_test(c, a_changed_unit_brings_the_times_of_its_own_run);
+	tcase_add_test(c, another_head_is_a_change);
+	tcase_add_test(c, missing_times_come_back_without_touching_the_tape);
+	tcase_add_test(c, every_order_is_a_permutation);
+	return c;
+}
+
+Suite *tape_writer_suite(void)
+{
+	Suite *suite = suite_create("tape/writer");
+	TCase *all = tcase_create("all");
+
+	tcase_add_checked_fixture(all, scratch_enter, scratch_leave);
+	tcase_add_test(all, a_recording_becomes_a_tape);
+	tcase_add_test(all, a_trailing_slash_is_no_part_of_the_name);
+	tcase_add_test(all, equal_commands_get_ordinals);
+	tcase_add_test(all, what_a_failed_spawn_would_have_been_is_not_counted);
+	tcase_add_test(all, without_a_finish_the_journal_is_the_tape);
+	tcase_add_loop_test(all, a_kill_in_the_middle_loses_nothing_that_was_written, 0, 2);
+	tcase_add_test(all, a_killed_first_recording_is_kept_while_the_next_one_runs);
+	tcase_add_test(all, a_killed_re_recording_leaves_the_tape);
+	tcase_add_test(all, spools_of_a_killed_recorder_are_removed);
+	tcase_add_loop_test(all, a_second_recorder_is_refused_and_told_who_has_the_tape, 0, 2);
+	tcase_add_test(all, what_is_no_tape_is_not_touched);
+	tcase_add_loop_test(all, a_tape_of_a_newer_version_is_not_overwritten, 0, 2);
+	tcase_add_test(all, recording_mends_a_damaged_tape);
+	tcase_add_test(all, a_record_that_does_not_fit_leaves_no_torn_line);
+	tcase_add_test(all, a_synced_recording_is_a_recording);
+	suite_add_tcase(suite, all);
+	suite_add_tcase(suite, canonical_tests());
+	return suite;
+}
