@@ -122,11 +122,27 @@ static int change_call(const struct task *task, enum call_kind kind, unsigned lo
 	return r < 0 ? tracer_ptrace_error(r, "answer", err) : 0;
 }
 
-static int carry_out(struct interceptor *t, struct task *task, enum call_kind kind,
-		     struct error *err)
+/*
+ * A search through PATH fails most of its attempts. Where the file is not there the kernel's answer
+ * is known, and the stop at the exit of the call is saved. (Seen from another root the file may be
+ * there: the exec then succeeds, and is treated so.)
+ */
+static bool is_missing(const struct exec_request *request)
+{
+	return request->path.len > 0 && request->path.data[0] == '/' &&
+	       access(request->path.data, F_OK) < 0 && errno == ENOENT;
+}
+
+static int let_miss(struct interceptor *t, const struct task *task, struct error *err)
+{
+	int r = t->ops.exec_failed(t->ctx, task->process, ENOENT, err);
+
+	return r < 0 ? r : tracer_resume(task, PTRACE_CONT, 0, err);
+}
+
+static int carry_out(struct task *task, enum call_kind kind, struct error *err)
 {
 	struct process *p = task->process;
-	unsigned long stub_path = 0;
 	int r = 0;
 
 	switch (p->decision.action) {
@@ -137,9 +153,12 @@ static int carry_out(struct interceptor *t, struct task *task, enum call_kind ki
 		r = change_call(task, kind, 0, p->decision.error, err);
 		return r < 0 ? r : tracer_resume(task, PTRACE_CONT, 0, err);
 	case EXEC_STUB:
-		r = tracer_planted(t, task->tid, &stub_path, err);
-		if (r == 0)
-			r = change_call(task, kind, stub_path, 0, err);
+		if (!p->planted)
+			return error_set(err, ERR_UNSUPPORTED,
+					 "process %d of the subject has no vDSO that could hold "
+					 "the path of the stub: its commands cannot be answered",
+					 (int)p->pid);
+		r = change_call(task, kind, p->planted, 0, err);
 		break;
 	case EXEC_UNIT:
 		break;
@@ -153,6 +172,7 @@ int tracer_on_exec_call(struct interceptor *t, struct task *task, const struct a
 {
 	struct process *p = task->process;
 	struct exec_call exec = {0};
+	bool missing = false;
 	int r;
 
 	if (p->role != ROLE_SUBJECT)
@@ -168,8 +188,12 @@ int tracer_on_exec_call(struct interceptor *t, struct task *task, const struct a
 		r = tracer_ptrace_error(r, "read the exec of", err);
 	else
 		r = t->ops.exec(t->ctx, p, &exec.request, &p->decision, err);
+	if (r == 0 && p->decision.action == EXEC_UNIT)
+		missing = is_missing(&exec.request);
 	exec_call_clear(&exec);
-	return r < 0 ? r : carry_out(t, task, call->kind, err);
+	if (missing)
+		return let_miss(t, task, err);
+	return r < 0 ? r : carry_out(task, call->kind, err);
 }
 
 int tracer_on_exec_failed(struct interceptor *t, struct task *task, int sys_errno,
@@ -211,46 +235,46 @@ static void become_single(struct interceptor *t, struct task *task)
 	(PTRACE_O_EXITKILL | PTRACE_O_TRACESECCOMP | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |    \
 	 PTRACE_O_TRACECLONE | PTRACE_O_TRACESYSGOOD)
 
-static int become_unit(struct interceptor *t, struct task *task, enum role role, struct error *err)
+static int become_unit(struct interceptor *t, struct task *task, bool *ret_detach,
+		       struct error *err)
 {
 	struct process *p = task->process;
 
-	p->role = role;
+	p->role = p->decision.action == EXEC_STUB ? ROLE_STUB : ROLE_UNIT;
 	/* What its descendants execute is not told apart, so it need not stop. */
-	if (ptrace(PTRACE_SETOPTIONS, task->tid, 0, UNIT_OPTIONS) < 0 && errno != ESRCH)
+	if (p->role == ROLE_UNIT && ptrace(PTRACE_SETOPTIONS, task->tid, 0, UNIT_OPTIONS) < 0 &&
+	    errno != ESRCH)
 		return tracer_ptrace_error(-errno, "set up", err);
 	if (p->decision.action == EXEC_REAL)
 		return 0;
 	p->main = true;
 	p->unit = p->decision.unit;
 	p->unit->processes++;
-	return t->ops.started(t->ctx, p, task, err);
+	return t->ops.started(t->ctx, p, task, ret_detach, err);
+}
+
+static int become_subject(struct interceptor *t, struct process *p, struct error *err)
+{
+	p->in_place = true;
+	p->spreads = p->decision.spreads;
+	p->subject_id = p->decision.subject_id;
+	return tracer_plant(t, p, err);
 }
 
 int tracer_on_exec_done(struct interceptor *t, struct task *task, struct error *err)
 {
 	struct process *p = task->process;
+	bool detach = false;
 	int r = 0;
 
 	become_single(t, task);
-	if (p->role == ROLE_SUBJECT) {
-		switch (p->decision.action) {
-		case EXEC_UNIT:
-		case EXEC_REAL:
-			r = become_unit(t, task, ROLE_UNIT, err);
-			break;
-		case EXEC_STUB:
-			r = become_unit(t, task, ROLE_STUB, err);
-			break;
-		default:
-			p->in_place = true;
-			p->spreads = p->decision.spreads;
-			p->subject_id = p->decision.subject_id;
-			r = tracer_plant(t, task->tid, err);
-			break;
-		}
-	}
+	if (p->role == ROLE_SUBJECT && p->decision.action == EXEC_SUBJECT)
+		r = become_subject(t, p, err);
+	else if (p->role == ROLE_SUBJECT)
+		r = become_unit(t, task, &detach, err);
 	if (r < 0 || task->injection)
 		return r; /* the injection has resumed it */
+	if (detach)
+		return tracer_let_go(t, task, err);
 	return tracer_resume(task, PTRACE_CONT, 0, err);
 }

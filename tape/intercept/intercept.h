@@ -69,6 +69,7 @@ struct process {
 
 	/* of the interceptor */
 	struct process *next;
+	unsigned long planted; /* the address of the stub's path in its memory, or 0 */
 	unsigned threads;
 	bool held;		       /* its end is held back */
 	struct exec_decision decision; /* waits for the exec to succeed */
@@ -79,8 +80,10 @@ struct intercept_ops {
 	/* A subject process is about to execute something. */
 	int (*exec)(void *ctx, struct process *p, const struct exec_request *request,
 		    struct exec_decision *ret, struct error *err);
-	/* The program of a unit, or the stub, is loaded, and has not run an instruction. */
-	int (*started)(void *ctx, struct process *p, struct task *task, struct error *err);
+	/* The program of a unit, or the stub, is loaded, and has not run an instruction.
+	 * *ret_detach: it needs nobody any more; its end goes straight to its parent. */
+	int (*started)(void *ctx, struct process *p, struct task *task, bool *ret_detach,
+		       struct error *err);
 	/* The exec that the client let through failed. */
 	int (*exec_failed)(void *ctx, struct process *p, int sys_errno, struct error *err);
 	/* The process is gone. *ret_hold: its parent must not know yet; the client will call

@@ -22,8 +22,9 @@ struct memory_strings {
 	size_t count;
 };
 
-#define MEMORY_STRINGS_MAX (8u << 20) /* bytes; the kernel's own limit for argv and env is 6 MiB   \
-				       */
+#define MEMORY_STRINGS_MAX                                                                         \
+	(8u << 20) /* bytes; the kernel's own limit for argv and env is 6 MiB                      \
+		    */
 
 /* `word` is the size of a pointer in the array (4 or 8). A NULL array is an empty one. */
 int memory_read_strings(pid_t pid, unsigned long array, unsigned word, struct memory_strings *ret);

@@ -75,36 +75,19 @@ static unsigned long vdso_of(pid_t pid)
 	return 0;
 }
 
-int tracer_plant(struct interceptor *t, pid_t tid, struct error *err)
+int tracer_plant(struct interceptor *t, struct process *p, struct error *err)
 {
 	char padded[4096] = {0};
 	size_t len = t->options.stub_path ? strlen(t->options.stub_path) + 1 : 0;
-	unsigned long vdso = 0;
+	unsigned long vdso = len > 0 ? vdso_of(p->pid) : 0;
 	int r;
 
-	if (len == 0)
-		return 0;
-	vdso = vdso_of(tid);
+	p->planted = 0;
 	if (vdso == 0)
-		return 0; /* tracer_planted() complains if it ever spawns anything */
+		return 0; /* whoever spawns from there is told so then */
 	memcpy(padded, t->options.stub_path, len);
 	len = (len + sizeof(long) - 1) / sizeof(long) * sizeof(long);
-	r = memory_poke(tid, vdso + t->plant_offset, padded, len);
+	r = memory_poke(p->pid, vdso + t->plant_offset, padded, len);
+	p->planted = vdso + t->plant_offset;
 	return r < 0 ? tracer_ptrace_error(r, "plant the stub in", err) : 0;
-}
-
-int tracer_planted(struct interceptor *t, pid_t tid, unsigned long *ret_address, struct error *err)
-{
-	char there[4096];
-	size_t len = strlen(t->options.stub_path) + 1;
-	unsigned long address = vdso_of(tid) + t->plant_offset;
-
-	if (memory_read(tid, address, there, len) < 0 ||
-	    memcmp(there, t->options.stub_path, len) != 0)
-		return error_set(err, ERR_UNSUPPORTED,
-				 "process %d of the subject has no vDSO that could hold the path "
-				 "of the stub: its commands cannot be answered",
-				 (int)tid);
-	*ret_address = address;
-	return 0;
 }

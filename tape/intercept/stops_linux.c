@@ -63,6 +63,7 @@ static struct process *inherit(struct interceptor *t, const struct process *pare
 	p->role = parent->role;
 	p->subject_id = parent->subject_id;
 	p->spreads = parent->spreads;
+	p->planted = parent->planted;
 	p->unit = parent->unit;
 	if (p->unit)
 		p->unit->processes++;
@@ -368,11 +369,33 @@ static void remove_leftover(void *ctx, struct task *task)
 		tasks_remove(&s->t->tasks, task);
 }
 
-/* Reaps the process, which tells its parent, and forgets it. */
-static int bury(struct interceptor *t, struct process *p, struct error *err)
+static int forget(struct interceptor *t, struct process *p, struct error *err)
 {
 	struct leftover_search leftover = {t, p};
 	struct traced_unit *unit = p->unit;
+
+	struct task *leader = tasks_find(&t->tasks, p->pid);
+
+	if (leader)
+		tasks_remove(&t->tasks, leader);
+	if (p->threads > 1)
+		tasks_each(&t->tasks, remove_leftover, &leftover);
+	tasks_remove_process(&t->tasks, p);
+	if (unit && --unit->processes == 0)
+		return t->ops.unit_gone(t->ctx, unit, err);
+	return 0;
+}
+
+int tracer_let_go(struct interceptor *t, struct task *task, struct error *err)
+{
+	if (ptrace(PTRACE_DETACH, task->tid, 0, 0) < 0)
+		return tracer_ptrace_error(-errno, "let go of", err);
+	return forget(t, task->process, err);
+}
+
+/* Reaps the process, which tells its parent, and forgets it. */
+static int bury(struct interceptor *t, struct process *p, struct error *err)
+{
 	int status;
 
 	if (waitpid(p->pid, &status, __WALL) == p->pid && p == t->root) {
@@ -380,11 +403,7 @@ static int bury(struct interceptor *t, struct process *p, struct error *err)
 		t->root_status = status;
 		t->root = NULL;
 	}
-	tasks_each(&t->tasks, remove_leftover, &leftover);
-	tasks_remove_process(&t->tasks, p);
-	if (unit && --unit->processes == 0)
-		return t->ops.unit_gone(t->ctx, unit, err);
-	return 0;
+	return forget(t, p, err);
 }
 
 int tracer_on_end(struct interceptor *t, pid_t tid, int wait_status, struct error *err)

@@ -20,6 +20,9 @@ struct interceptor {
 	bool root_ended;
 	int root_status;
 	unsigned held_count;
+	bool has_spare_cpu; /* to look for events instead of sleeping */
+	int spin_trust;
+	unsigned spin_skipped;
 
 	int epoll_fd;
 	int signal_fd;
@@ -38,6 +41,8 @@ int tracer_add_root(struct interceptor *t, pid_t pid, struct error *err);
 int tracer_on_stop(struct interceptor *t, pid_t tid, int status, struct error *err);
 int tracer_on_end(struct interceptor *t, pid_t tid, int wait_status, struct error *err);
 
+/* Lets the only task of a process go for good, and forgets both. */
+int tracer_let_go(struct interceptor *t, struct task *task, struct error *err);
 /* Lets a task go on. A task that was killed meanwhile (ESRCH) is no error. */
 int tracer_resume(const struct task *task, int request, int signal, struct error *err);
 /* error_sys() but for -ESRCH, which is 0: the process was killed, and its end will be told. */
@@ -52,9 +57,7 @@ int tracer_on_exec_failed(struct interceptor *t, struct task *task, int sys_errn
 
 /* plant_linux.c: the stub's path in the memory of subject processes */
 int tracer_find_plant(struct interceptor *t, struct error *err);
-int tracer_plant(struct interceptor *t, pid_t tid, struct error *err);
-/* 0 and its address, or ERR_UNSUPPORTED when it is not there any more. */
-int tracer_planted(struct interceptor *t, pid_t tid, unsigned long *ret_address, struct error *err);
+int tracer_plant(struct interceptor *t, struct process *p, struct error *err);
 
 /* inject_linux.c: system calls made by a unit before its program starts */
 int tracer_on_injected(struct interceptor *t, struct task *task, struct error *err);

@@ -10,6 +10,7 @@
 #include "tape/intercept/memory.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #include <sys/ptrace.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 struct watch {
@@ -84,6 +86,7 @@ int intercept_new(const struct intercept_options *options, const struct intercep
 		  void *ctx, struct interceptor **ret, struct error *err)
 {
 	struct interceptor *t = calloc(1, sizeof(*t));
+	cpu_set_t cpus;
 	int r;
 
 	if (!t)
@@ -96,6 +99,7 @@ int intercept_new(const struct intercept_options *options, const struct intercep
 	t->signal_fd = -1;
 	t->epoll_fd = -1;
 	t->started.report = -1;
+	t->has_spare_cpu = sched_getaffinity(0, sizeof(cpus), &cpus) == 0 && CPU_COUNT(&cpus) > 1;
 	r = open_loop(t, err);
 	if (r < 0) {
 		intercept_free(t);
@@ -187,28 +191,6 @@ void intercept_unwatch(struct interceptor *t, void *watch)
 
 #define EVENTS_AT_ONCE 32
 
-static int serve_fds(struct interceptor *t, int timeout, struct error *err)
-{
-	struct epoll_event events[EVENTS_AT_ONCE];
-	int n = epoll_wait(t->epoll_fd, events, EVENTS_AT_ONCE, timeout);
-	int r = 0;
-
-	if (n < 0 && errno != EINTR)
-		return error_sys(err, errno, "cannot wait for events");
-	for (int i = 0; r == 0 && i < n; i++) {
-		struct watch *w = events[i].data.ptr;
-		struct signalfd_siginfo info[8];
-
-		if (w && !w->dead)
-			r = w->ready(w->ctx, events[i].events, err);
-		else if (!w) /* SIGCHLD: only its arrival matters */
-			while (read(t->signal_fd, info, sizeof(info)) > 0)
-				;
-	}
-	bury_watches(t);
-	return r;
-}
-
 #define PEEK (WEXITED | WSTOPPED | WNOWAIT | __WALL)
 
 struct peek {
@@ -228,6 +210,52 @@ static void peek_task(void *ctx, struct task *task)
 		peek->info = info;
 		peek->found = true;
 	}
+}
+
+/*
+ * How long to look before sleeping: the next stop mostly comes within this time, and waking up
+ * costs more than the stop itself on a machine whose idle processors sleep deeply (a virtual one).
+ * When looking has been in vain for a while, as with a subject that computes, it is tried less
+ * often.
+ */
+#define SPIN_NS	   60000u
+#define SPIN_TRUST 8
+
+static uint64_t clock_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static bool has_event(struct interceptor *t, struct epoll_event *events, int *ret_count)
+{
+	siginfo_t info = {0};
+
+	if (t->watch_count == 0 && t->held_count == 0)
+		return waitid(P_ALL, 0, &info, PEEK | WNOHANG) == 0 && info.si_pid != 0;
+	*ret_count = epoll_wait(t->epoll_fd, events, EVENTS_AT_ONCE, 0);
+	return *ret_count > 0;
+}
+
+/* Not with sched_yield: on a busy machine that gives away milliseconds. */
+static bool spin(struct interceptor *t, struct epoll_event *events, int *ret_count)
+{
+	uint64_t until = clock_ns() + SPIN_NS;
+	bool found;
+
+	*ret_count = 0;
+	if (!t->has_spare_cpu || (t->spin_trust <= 0 && ++t->spin_skipped % SPIN_TRUST != 0))
+		return false;
+	do {
+		found = has_event(t, events, ret_count);
+	} while (!found && clock_ns() < until);
+	if (found && t->spin_trust < SPIN_TRUST)
+		t->spin_trust++;
+	else if (!found && t->spin_trust > 0)
+		t->spin_trust--;
+	return found;
 }
 
 /*
@@ -279,20 +307,57 @@ static int serve_event(struct interceptor *t, const siginfo_t *info, struct erro
 	return tracer_on_stop(t, tid, status, err);
 }
 
-static int serve(struct interceptor *t, struct error *err)
+static int serve_fds(struct interceptor *t, const struct epoll_event *events, int count,
+		     struct error *err)
 {
-	bool block = t->watch_count == 0 && t->held_count == 0;
-	struct peek peek;
 	int r = 0;
+
+	for (int i = 0; r == 0 && i < count; i++) {
+		struct watch *w = events[i].data.ptr;
+		struct signalfd_siginfo info[8];
+
+		if (w && !w->dead)
+			r = w->ready(w->ctx, events[i].events, err);
+		else if (!w) /* SIGCHLD: only its arrival matters */
+			while (read(t->signal_fd, info, sizeof(info)) > 0)
+				;
+	}
+	bury_watches(t);
+	return r;
+}
+
+/* All that there is to serve of the traced processes, without sleeping. */
+static int serve_events(struct interceptor *t, bool block, struct error *err)
+{
+	struct peek peek;
+	int r;
 
 	do {
 		r = peek_event(t, block, &peek, err);
 		if (r == 0 && peek.found)
 			r = serve_event(t, &peek.info, err);
+		block = false;
 	} while (r == 0 && peek.found && !t->root_ended);
-	if (r < 0 || t->root_ended || block)
+	return r;
+}
+
+static int serve(struct interceptor *t, struct error *err)
+{
+	struct epoll_event events[EVENTS_AT_ONCE];
+	int count = 0;
+	int r = serve_events(t, false, err);
+
+	if (r < 0 || t->root_ended)
 		return r;
-	return serve_fds(t, -1, err);
+	if (!spin(t, events, &count)) {
+		/* Without streams to watch, waitid alone is the quicker sleep. */
+		if (t->watch_count == 0 && t->held_count == 0)
+			return serve_events(t, true, err);
+		count = epoll_wait(t->epoll_fd, events, EVENTS_AT_ONCE, -1);
+	}
+	if (count < 0 && errno != EINTR)
+		return error_sys(err, errno, "cannot wait for events");
+	return serve_fds(t, events, count, err);
 }
 
 /* After the first exec, or its failure. */

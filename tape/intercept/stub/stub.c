@@ -127,7 +127,9 @@ _Noreturn static void die(int signal, int keep_core)
 		stub_call(__NR_prlimit64, 0, RLIMIT_CORE_, (long)no_core, 0, 0, 0);
 	set_signal(signal, SIG_DFL_);
 	set_mask(0);
-	CALL2(__NR_kill, stub_call(__NR_getpid, 0, 0, 0, 0, 0, 0), signal);
+	/* Not kill: that stops for a tracer, and ours may have let go. */
+	CALL3(__NR_tgkill, stub_call(__NR_getpid, 0, 0, 0, 0, 0, 0),
+	      stub_call(__NR_gettid, 0, 0, 0, 0, 0, 0), signal);
 	for (;;)
 		CALL1(__NR_exit_group, 128 + signal);
 }

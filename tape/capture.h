@@ -1,0 +1,48 @@
+/*
+ * The streams of one unit while it is recorded. Pipes and sockets that it writes to are replaced
+ * by ones of ours of the same kind, and what arrives is copied to the tape and passed on; regular
+ * files stay in place and their range is read at the end; stdin is never touched.
+ */
+#ifndef SANDTAPE_TAPE_CAPTURE_H
+#define SANDTAPE_TAPE_CAPTURE_H
+
+#include "tape/intercept/intercept.h"
+#include "tape/session.h"
+#include "tape/spool.h"
+#include "tape/unit.h"
+
+struct capture; /* all streams of one unit */
+
+struct capture_host {
+	struct interceptor *interceptor;
+	const struct session *session;
+	const char *tape_dir;
+	/* Called when a stream has ended or has delivered what it had: the unit may go on with
+	 * its own end. It may free the capture. */
+	int (*progress)(void *unit, struct error *err);
+};
+
+/*
+ * At the start of a unit: looks at its streams 0 to 2, fills u->streams, and begins to replace
+ * what must be replaced. `host` is borrowed for the life of the capture; `u` belongs to `unit`.
+ */
+int capture_begin(const struct capture_host *host, struct process *p, struct task *task,
+		  struct unit *u, void *unit, struct capture **ret, struct error *err);
+
+/* Bytes that the unit read from its stdin; len 0 is the end of it. */
+int capture_stdin(struct capture *c, const char *data, size_t len, struct error *err);
+
+/* The unit's first process is gone: take what is there. *ret_delivered: its readers have it all. */
+int capture_drain(struct capture *c, bool *ret_delivered, struct error *err);
+
+/* Then, once: what was captured so far becomes the payloads of u->streams. */
+int capture_finish(struct capture *c, struct error *err);
+
+/* Whether all streams have ended; before, descendants may still write. */
+bool capture_ended(const struct capture *c);
+/* What came after capture_finish() becomes the tails. *ret_any: there were some. */
+int capture_finish_tails(struct capture *c, bool *ret_any, struct error *err);
+
+void capture_free(struct capture *c); /* NULL is allowed */
+
+#endif

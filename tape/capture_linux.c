@@ -1,0 +1,624 @@
+#include "tape/capture.h"
+
+#include "base/cleanup.h"
+#include "tape/intercept/filter.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/kcmp.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define STREAMS 3 /* stdin, stdout, stderr */
+
+enum method {
+	METHOD_NONE = 0, /* nothing to capture */
+	METHOD_PUMP,	 /* replaced by a pipe or socket of ours */
+	METHOD_RANGE,	 /* a regular file: from where to where */
+	METHOD_READS	 /* stdin: told by the reads */
+};
+
+struct stream_capture {
+	struct capture *owner;
+	int fd; /* in the unit */
+	enum stream_kind kind;
+	enum method method;
+	int original; /* ours, of the same open file; owned */
+	int source;   /* our end of the replacement; owned; -1 when the stream has ended */
+	off_t start;  /* METHOD_RANGE */
+	struct spool *spool;
+	struct buf pending; /* taken, and not yet passed on */
+	size_t pending_at;
+	bool reader_gone;
+	void *source_watch;
+	void *original_watch; /* NULL when epoll cannot watch it (a regular file) */
+};
+
+struct capture {
+	const struct capture_host *host;
+	struct process *process;
+	struct unit *unit;
+	void *unit_ctx;
+	struct stream_capture stream[STREAMS];
+	bool finished; /* what comes now is a tail */
+};
+
+/* Looking at the streams */
+
+static enum stream_kind kind_of(const struct stat *st)
+{
+	switch (st->st_mode & S_IFMT) {
+	case S_IFIFO:
+		return STREAM_PIPE;
+	case S_IFSOCK:
+		return STREAM_SOCKET;
+	case S_IFREG:
+		return STREAM_FILE;
+	case S_IFCHR:
+		break;
+	default:
+		return STREAM_OTHER;
+	}
+	if (st->st_rdev == makedev(1, 3))
+		return STREAM_NULL;
+	/* ttys: major 4 and 5, and the slaves of pseudo-terminals (Documentation/admin-guide/
+	 * devices.txt) */
+	if (major(st->st_rdev) == 4 || major(st->st_rdev) == 5 ||
+	    (major(st->st_rdev) >= 136 && major(st->st_rdev) <= 143))
+		return STREAM_TTY;
+	return STREAM_OTHER;
+}
+
+/* Where sandtape itself prints: what goes there is the output of the whole run. */
+static bool is_our_own_output(const struct stat *st)
+{
+	for (int fd = 1; fd <= 2; fd++) {
+		struct stat own;
+
+		if (fstat(fd, &own) == 0 && own.st_dev == st->st_dev && own.st_ino == st->st_ino &&
+		    own.st_rdev == st->st_rdev)
+			return true;
+	}
+	return false;
+}
+
+static bool same_open_file(int a, int b)
+{
+	pid_t self = getpid();
+	long r = syscall(SYS_kcmp, self, self, KCMP_FILE, a, b);
+	struct stat sa;
+	struct stat sb;
+
+	if (r >= 0)
+		return r == 0;
+	/* A kernel without kcmp: two openings of one pipe are as good as one. */
+	return fstat(a, &sa) == 0 && fstat(b, &sb) == 0 && S_ISFIFO(sa.st_mode) &&
+	       sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
+}
+
+static enum method output_method(const struct stat *st, enum stream_kind kind)
+{
+	if (kind == STREAM_PIPE || kind == STREAM_SOCKET || is_our_own_output(st))
+		return METHOD_PUMP;
+	return kind == STREAM_FILE ? METHOD_RANGE : METHOD_NONE;
+}
+
+static enum method input_method(enum stream_kind kind)
+{
+	if (kind == STREAM_PIPE || kind == STREAM_SOCKET)
+		return METHOD_READS;
+	return kind == STREAM_FILE ? METHOD_RANGE : METHOD_NONE;
+}
+
+static off_t file_position(int fd)
+{
+	struct stat st;
+
+	if ((fcntl(fd, F_GETFL) & O_APPEND) && fstat(fd, &st) == 0)
+		return st.st_size;
+	return lseek(fd, 0, SEEK_CUR);
+}
+
+static int look_at(struct capture *c, int pidfd, int fd, struct error *err)
+{
+	struct stream_capture *s = &c->stream[fd];
+	struct stream *stream = unit_add_stream(c->unit, fd);
+	struct stat st;
+
+	if (!stream)
+		return session_no_memory(err);
+	s->original = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+	if (s->original < 0 && errno == EBADF)
+		return 0; /* closed */
+	if (s->original < 0)
+		return errno == ESRCH ? 0
+				      : error_sys(err, errno, "cannot see stream %d of a unit", fd);
+	if (fstat(s->original, &st) < 0)
+		return error_sys(err, errno, "cannot see stream %d of a unit", fd);
+	s->kind = kind_of(&st);
+	stream->kind = s->kind;
+	if (fd == 2 && c->stream[1].original >= 0 &&
+	    same_open_file(c->stream[1].original, s->original)) {
+		stream->kind = STREAM_SAME;
+		stream->same_as = 1;
+		return 0;
+	}
+	s->method = fd == 0 ? input_method(s->kind) : output_method(&st, s->kind);
+	if (s->method == METHOD_RANGE)
+		s->start = file_position(s->original);
+	if (s->method != METHOD_NONE) {
+		s->spool = spool_new(c->host->tape_dir);
+		if (!s->spool)
+			return session_no_memory(err);
+	}
+	return 0;
+}
+
+static int look_at_all(struct capture *c, struct error *err)
+{
+	cleanup_close int pidfd = (int)syscall(SYS_pidfd_open, c->process->pid, 0);
+	int r = 0;
+
+	if (pidfd < 0)
+		return errno == ESRCH ? 0 : error_sys(err, errno, "cannot open a unit's process");
+	for (int fd = 0; r == 0 && fd < STREAMS; fd++)
+		r = look_at(c, pidfd, fd, err);
+	return r;
+}
+
+/* Passing on */
+
+/* Never blocks. -1 with errno EAGAIN when the reader must read first. */
+static ssize_t write_some(const struct stream_capture *s, const char *bytes, size_t len)
+{
+	struct iovec io = {(void *)bytes, len};
+	struct pollfd ready = {s->original, POLLOUT, 0};
+	ssize_t n;
+
+	if (s->kind == STREAM_SOCKET)
+		return send(s->original, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (s->kind == STREAM_FILE || s->kind == STREAM_NULL)
+		return write(s->original, bytes, len);
+	n = pwritev2(s->original, &io, 1, -1, RWF_NOWAIT);
+	if (n >= 0 || errno != EOPNOTSUPP)
+		return n;
+	/* Before Linux 6.4 pipes do not know RWF_NOWAIT, and O_NONBLOCK would be shared with the
+	 * subject. A pipe that polls writable takes PIPE_BUF. */
+	if (poll(&ready, 1, 0) <= 0) {
+		errno = EAGAIN;
+		return -1;
+	}
+	return write(s->original, bytes, len < PIPE_BUF ? len : PIPE_BUF);
+}
+
+static void close_source(struct stream_capture *s)
+{
+	struct interceptor *t = s->owner->host->interceptor;
+
+	if (s->source_watch)
+		intercept_unwatch(t, s->source_watch);
+	if (s->original_watch)
+		intercept_unwatch(t, s->original_watch);
+	s->source_watch = NULL;
+	s->original_watch = NULL;
+	if (s->source >= 0)
+		close(steal_fd(&s->source));
+	/* With it goes our hold on the subject's pipe: its reader sees the end. */
+	if (s->original >= 0)
+		close(steal_fd(&s->original));
+}
+
+/* The reader is gone: the unit gets EPIPE from ours, as it would have from its own. */
+static void lose_reader(struct stream_capture *s)
+{
+	s->reader_gone = true;
+	buf_clear(&s->pending);
+	s->pending_at = 0;
+	close_source(s);
+}
+
+static bool is_pending(const struct stream_capture *s)
+{
+	return s->pending_at < s->pending.len;
+}
+
+/* While the reader is slow the unit is not read, so that it waits as it would have. */
+static int update_watches(struct stream_capture *s, struct error *err)
+{
+	struct interceptor *t = s->owner->host->interceptor;
+	bool wait_for_reader = is_pending(s);
+	int r = 0;
+
+	if (s->source_watch)
+		r = intercept_watch_change(t, s->source_watch, wait_for_reader ? 0 : EPOLLIN, err);
+	if (r == 0 && s->original_watch)
+		r = intercept_watch_change(t, s->original_watch, wait_for_reader ? EPOLLOUT : 0,
+					   err);
+	return r;
+}
+
+static int pass_pending(struct stream_capture *s, struct error *err)
+{
+	while (is_pending(s)) {
+		ssize_t n = write_some(s, s->pending.data + s->pending_at,
+				       s->pending.len - s->pending_at);
+
+		if (n >= 0) {
+			s->pending_at += (size_t)n;
+		} else if (errno == EAGAIN) {
+			return 0;
+		} else if (errno == EPIPE || errno == ECONNRESET) {
+			lose_reader(s);
+			return 0;
+		} else if (errno != EINTR) {
+			return error_sys(err, errno, "cannot pass on the output of a unit");
+		}
+	}
+	buf_clear(&s->pending);
+	s->pending_at = 0;
+	return 0;
+}
+
+static int take(struct stream_capture *s, const char *bytes, size_t len, struct error *err)
+{
+	struct capture *c = s->owner;
+	const struct unit_time *time = &c->unit->time;
+	int r = spool_add(s->spool, bytes, len, err);
+
+	if (r < 0)
+		return r;
+	if (!c->finished &&
+	    unit_add_chunk(c->unit, s->fd, len, session_now(c->host->session) - time->start_ns) < 0)
+		return session_no_memory(err);
+	if (buf_add(&s->pending, bytes, len) < 0)
+		return session_no_memory(err);
+	return pass_pending(s, err);
+}
+
+#define READ_SIZE 65536
+
+/* Reads until there is nothing more, or the reader is behind. */
+static int pump(struct stream_capture *s, struct error *err)
+{
+	static char bytes[READ_SIZE];
+	int r = pass_pending(s, err);
+
+	while (r == 0 && s->source >= 0 && !is_pending(s)) {
+		ssize_t n = read(s->source, bytes, sizeof(bytes));
+
+		if (n > 0) {
+			r = take(s, bytes, (size_t)n, err);
+		} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+			close_source(s);
+		} else if (errno == EAGAIN) {
+			break;
+		}
+	}
+	return r;
+}
+
+static int serve(struct stream_capture *s, struct error *err)
+{
+	struct capture *c = s->owner;
+	int r = pump(s, err);
+
+	if (r == 0)
+		r = update_watches(s, err);
+	return r < 0 ? r : c->host->progress(c->unit_ctx, err);
+}
+
+static int source_ready(void *ctx, uint32_t events, struct error *err)
+{
+	struct stream_capture *s = ctx;
+
+	/* A hang-up while the reader is behind comes again and again: its bytes must wait. */
+	if (is_pending(s) && (events & EPOLLHUP) && s->source_watch) {
+		intercept_unwatch(s->owner->host->interceptor, s->source_watch);
+		s->source_watch = NULL;
+		return 0;
+	}
+	return serve(s, err);
+}
+
+static int original_ready(void *ctx, uint32_t events, struct error *err)
+{
+	struct stream_capture *s = ctx;
+
+	if (events & (EPOLLERR | EPOLLHUP)) { /* all readers are gone */
+		lose_reader(s);
+		return s->owner->host->progress(s->owner->unit_ctx, err);
+	}
+	return serve(s, err);
+}
+
+/* Replacing: first the unit makes pipes and we take our ends; then it puts its own in place. */
+
+static unsigned add_call(struct inject_list *list, uint64_t number, uint64_t a, uint64_t b,
+			 uint64_t c, uint64_t d)
+{
+	list->call[list->count] = (struct runner_call){number, {a, b, c, d, 0, 0}, 0};
+	return list->count++;
+}
+
+static size_t pair_offset(int fd)
+{
+	return (size_t)fd * 2 * sizeof(int);
+}
+
+static void list_pairs(const struct capture *c, struct inject_list *list)
+{
+	for (int fd = 1; fd < STREAMS; fd++) {
+		const struct stream_capture *s = &c->stream[fd];
+
+		if (s->method != METHOD_PUMP)
+			continue;
+		if (s->kind == STREAM_SOCKET)
+			add_call(list, SYS_socketpair, AF_UNIX, SOCK_STREAM, 0,
+				 INJECT_DATA(pair_offset(fd)));
+		else
+			add_call(list, SYS_pipe2, INJECT_DATA(pair_offset(fd)), 0, 0, 0);
+	}
+	list->data_len = pair_offset(STREAMS);
+}
+
+/* The filter stands in the data behind the pairs. */
+static void list_stdin_filter(struct inject_list *list)
+{
+	struct sock_filter code[FILTER_MAX];
+	size_t program_at = 64;
+	size_t code_at = program_at + 2 * sizeof(uint64_t);
+	unsigned count = filter_build_stdin(code);
+	uint64_t program[2] = {count, INJECT_DATA(code_at)}; /* struct sock_fprog */
+
+	memcpy(list->data + program_at, program, sizeof(program));
+	memcpy(list->data + code_at, code, count * sizeof(code[0]));
+	list->data_len = code_at + count * sizeof(code[0]);
+	list->pointer_at = program_at + sizeof(program[0]);
+	add_call(list, SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, INJECT_DATA(program_at), 0);
+}
+
+static void list_places(const struct capture *c, const int *pairs, struct inject_list *list)
+{
+	list->count = 0;
+	for (int fd = 1; fd < STREAMS; fd++) {
+		const int *pair = pairs + 2 * (size_t)fd;
+		const struct stream *stream = unit_stream_const(c->unit, fd);
+
+		if (stream && stream->kind == STREAM_SAME && c->stream[1].method == METHOD_PUMP)
+			add_call(list, SYS_dup3, 1, (uint64_t)fd, 0, 0);
+		if (c->stream[fd].method != METHOD_PUMP)
+			continue;
+		add_call(list, SYS_dup3, (uint64_t)pair[1], (uint64_t)fd, 0, 0);
+		add_call(list, SYS_close, (uint64_t)pair[0], 0, 0, 0);
+		add_call(list, SYS_close, (uint64_t)pair[1], 0, 0, 0);
+	}
+}
+
+static int take_source(struct stream_capture *s, int pidfd, int their_fd, struct error *err)
+{
+	struct interceptor *t = s->owner->host->interceptor;
+	int r;
+
+	s->source = (int)syscall(SYS_pidfd_getfd, pidfd, their_fd, 0);
+	if (s->source < 0)
+		return errno == ESRCH ? 0 : error_sys(err, errno, "cannot take a unit's stream");
+	if (fcntl(s->source, F_SETFL, O_NONBLOCK) < 0)
+		return error_sys(err, errno, "cannot set up a unit's stream");
+	r = intercept_watch(t, s->source, EPOLLIN, source_ready, s, &s->source_watch, err);
+	if (r == 0 && (s->kind == STREAM_PIPE || s->kind == STREAM_SOCKET || s->kind == STREAM_TTY))
+		r = intercept_watch(t, s->original, 0, original_ready, s, &s->original_watch, err);
+	return r;
+}
+
+static int check_results(const struct inject_list *list, struct error *err)
+{
+	for (unsigned i = 0; i < list->count; i++) {
+		int64_t result = (int64_t)list->call[i].result;
+
+		if (result < 0)
+			return error_sys(err, (int)-result,
+					 "cannot capture the streams of a unit (system call %llu)",
+					 (unsigned long long)list->call[i].number);
+	}
+	return 0;
+}
+
+static int placed(void *ctx, struct process *p, struct task *task, struct inject_list *list,
+		  bool *ret_more, struct error *err)
+{
+	struct capture *c = ctx;
+	cleanup_close int pidfd = -1;
+	int pairs[2 * STREAMS];
+	int r = check_results(list, err);
+
+	(void)task;
+	*ret_more = false;
+	if (r < 0 || list->call[0].number == SYS_dup3 || list->call[0].number == SYS_seccomp)
+		return r; /* the second list, or nothing to place */
+	memcpy(pairs, list->data, sizeof(pairs));
+	pidfd = (int)syscall(SYS_pidfd_open, p->pid, 0);
+	for (int fd = 1; r == 0 && pidfd >= 0 && fd < STREAMS; fd++) {
+		if (c->stream[fd].method == METHOD_PUMP)
+			r = take_source(&c->stream[fd], pidfd, pairs[2 * (size_t)fd], err);
+	}
+	if (r < 0)
+		return r;
+	list_places(c, pairs, list);
+	*ret_more = true;
+	return 0;
+}
+
+int capture_begin(const struct capture_host *host, struct process *p, struct task *task,
+		  struct unit *u, void *unit, struct capture **ret, struct error *err)
+{
+	struct capture *c = calloc(1, sizeof(*c));
+	struct inject_list list = {.count = 0};
+	int r;
+
+	if (!c)
+		return session_no_memory(err);
+	c->host = host;
+	c->process = p;
+	c->unit = u;
+	c->unit_ctx = unit;
+	for (int fd = 0; fd < STREAMS; fd++) {
+		c->stream[fd].owner = c;
+		c->stream[fd].fd = fd;
+		c->stream[fd].original = -1;
+		c->stream[fd].source = -1;
+	}
+	r = look_at_all(c, err);
+	if (r < 0) {
+		capture_free(c);
+		return r;
+	}
+	*ret = c;
+	list_pairs(c, &list);
+	if (c->stream[0].method == METHOD_READS)
+		list_stdin_filter(&list);
+	if (list.count == 0)
+		return 0;
+	return intercept_inject(host->interceptor, task, &list, placed, c, err);
+}
+
+int capture_stdin(struct capture *c, const char *data, size_t len, struct error *err)
+{
+	struct stream *stream = unit_stream(c->unit, 0);
+
+	if (c->finished || !c->stream[0].spool || !stream)
+		return 0;
+	if (len == 0) {
+		stream->eof = true;
+		return 0;
+	}
+	return spool_add(c->stream[0].spool, data, len, err);
+}
+
+/* What the unit wrote to (or read from) a regular file, read through an opening of our own. */
+static int take_range(struct stream_capture *s, struct error *err)
+{
+	static char bytes[READ_SIZE];
+	char path[64];
+	cleanup_close int file = -1;
+	off_t end = file_position(s->original);
+	off_t at = s->start;
+	int r = 0;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", s->original);
+	file = open(path, O_RDONLY | O_CLOEXEC);
+	if (file < 0 && end > at)
+		return error_sys(err, errno,
+				 "cannot read back what a unit wrote to the file that is its "
+				 "stream %d",
+				 s->fd);
+	while (r == 0 && at < end) {
+		size_t want = end - at < READ_SIZE ? (size_t)(end - at) : READ_SIZE;
+		ssize_t n = pread(file, bytes, want, at);
+
+		if (n < 0 && errno != EINTR)
+			return error_sys(err, errno, "cannot read back stream %d of a unit", s->fd);
+		if (n == 0)
+			break; /* truncated meanwhile */
+		if (n > 0) {
+			r = spool_add(s->spool, bytes, (size_t)n, err);
+			at += n;
+		}
+	}
+	return r;
+}
+
+int capture_drain(struct capture *c, bool *ret_delivered, struct error *err)
+{
+	int r = 0;
+
+	*ret_delivered = true;
+	for (int fd = 1; r == 0 && fd < STREAMS; fd++) {
+		struct stream_capture *s = &c->stream[fd];
+
+		if (s->method != METHOD_PUMP || s->source < 0)
+			continue;
+		r = pump(s, err);
+		if (r == 0)
+			r = update_watches(s, err);
+		if (is_pending(s))
+			*ret_delivered = false;
+	}
+	return r;
+}
+
+static int finish_stream(struct capture *c, struct stream_capture *s, struct error *err)
+{
+	struct stream *stream = unit_stream(c->unit, s->fd);
+	int r = 0;
+
+	if (!s->spool || !stream)
+		return 0;
+	if (s->method == METHOD_RANGE)
+		r = take_range(s, err);
+	if (r == 0)
+		r = spool_finish(s->spool, c->host->session->roots, &stream->data, err);
+	spool_free(s->spool);
+	s->spool = NULL;
+	if (r == 0 && s->source >= 0) {
+		s->spool = spool_new(c->host->tape_dir);
+		if (!s->spool)
+			r = session_no_memory(err);
+	}
+	return r;
+}
+
+int capture_finish(struct capture *c, struct error *err)
+{
+	int r = 0;
+
+	for (int fd = 0; r == 0 && fd < STREAMS; fd++)
+		r = finish_stream(c, &c->stream[fd], err);
+	c->finished = true;
+	return r;
+}
+
+bool capture_ended(const struct capture *c)
+{
+	return c->stream[1].source < 0 && c->stream[2].source < 0;
+}
+
+int capture_finish_tails(struct capture *c, bool *ret_any, struct error *err)
+{
+	int r = 0;
+
+	*ret_any = false;
+	for (int fd = 1; r == 0 && fd < STREAMS; fd++) {
+		struct stream_capture *s = &c->stream[fd];
+		struct stream *stream = unit_stream(c->unit, fd);
+
+		if (!s->spool || !stream || spool_size(s->spool) == 0)
+			continue;
+		*ret_any = true;
+		r = spool_finish(s->spool, c->host->session->roots, &stream->tail, err);
+	}
+	return r;
+}
+
+void capture_free(struct capture *c)
+{
+	if (!c)
+		return;
+	for (int fd = 0; fd < STREAMS; fd++) {
+		struct stream_capture *s = &c->stream[fd];
+
+		close_source(s);
+		spool_free(s->spool);
+		buf_free(&s->pending);
+	}
+	free(c);
+}

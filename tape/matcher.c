@@ -1,0 +1,369 @@
+#include "tape/matcher.h"
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include <search.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* How many records of a key have been used. */
+struct key_state {
+	uint64_t key;
+	uint32_t next;
+};
+
+struct matcher {
+	const struct tape_reader *reader;
+	unsigned char *used; /* by index */
+	size_t used_count;
+	void *keys; /* tsearch(3) tree of struct key_state */
+};
+
+struct matcher *matcher_new(const struct tape_reader *reader)
+{
+	struct matcher *m = calloc(1, sizeof(*m));
+	size_t count = tape_reader_count(reader);
+
+	if (!m)
+		return NULL;
+	m->reader = reader;
+	m->used = calloc(count ? count : 1, 1);
+	if (!m->used) {
+		free(m);
+		return NULL;
+	}
+	return m;
+}
+
+void matcher_free(struct matcher *m)
+{
+	if (!m)
+		return;
+	tdestroy(m->keys, free);
+	free(m->used);
+	free(m);
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+	const struct key_state *ka = a;
+	const struct key_state *kb = b;
+
+	return (ka->key > kb->key) - (ka->key < kb->key);
+}
+
+static struct key_state *state_of(struct matcher *m, uint64_t key)
+{
+	struct key_state wanted = {key, 0};
+	struct key_state **found = tfind(&wanted, &m->keys, compare_keys);
+	struct key_state *made;
+
+	if (found)
+		return *found;
+	made = malloc(sizeof(*made));
+	if (!made)
+		return NULL;
+	*made = wanted;
+	if (!tsearch(made, &m->keys, compare_keys)) {
+		free(made);
+		return NULL;
+	}
+	return made;
+}
+
+static int no_memory(struct error *err)
+{
+	return error_set(err, ERR_NOMEM, "out of memory");
+}
+
+static int take_by_key(struct matcher *m, uint64_t key, const struct unit *command,
+		       size_t *ret_index, struct unit *ret_record, struct error *err)
+{
+	struct key_state *state = state_of(m, key);
+
+	if (!state)
+		return no_memory(err);
+	for (;;) {
+		long index = tape_reader_find(m->reader, key, state->next);
+		int r;
+
+		if (index < 0)
+			return ERR_NOTFOUND;
+		state->next++;
+		r = tape_reader_unit(m->reader, (size_t)index, ret_record, err);
+		if (r < 0)
+			return r;
+		/* Two commands with one hash: the other one's record stays unused. */
+		if (!unit_same_command(ret_record, command)) {
+			unit_clear(ret_record);
+			continue;
+		}
+		m->used[index] = 1;
+		m->used_count++;
+		*ret_index = (size_t)index;
+		return 0;
+	}
+}
+
+/* The same command without its cwd: for records that a person wrote. */
+static int key_without_cwd(const struct unit *command, uint64_t *ret_key)
+{
+	struct unit any = *command; /* borrows all of it */
+
+	any.cwd_any = true;
+	return unit_key(&any, ret_key);
+}
+
+int matcher_take(struct matcher *m, const struct unit *command, size_t *ret_index,
+		 struct unit *ret_record, struct error *err)
+{
+	uint64_t any_key;
+	int r = take_by_key(m, command->id.key, command, ret_index, ret_record, err);
+
+	if (r != ERR_NOTFOUND)
+		return r;
+	if (key_without_cwd(command, &any_key) < 0)
+		return no_memory(err);
+	return take_by_key(m, any_key, command, ret_index, ret_record, err);
+}
+
+size_t matcher_unused(const struct matcher *m)
+{
+	return tape_reader_count(m->reader) - m->used_count;
+}
+
+bool matcher_is_used(const struct matcher *m, size_t index)
+{
+	return m->used[index] != 0;
+}
+
+/* How far two commands are apart: a different program is farther than any arguments. */
+#define ANOTHER_PROGRAM 1000000u
+#define ANOTHER_CWD	1u
+#define ANOTHER_ENV	1u
+#define ARGS_COMPARED	64u /* of longer commands, the first */
+
+static struct bytes bytes_of(const struct buf *b)
+{
+	return (struct bytes){b->data, b->len};
+}
+
+static struct bytes program_name(const struct unit *u)
+{
+	struct bytes name = u->argc ? bytes_of(&u->argv[0]) : (struct bytes){"", 0};
+	const char *slash = name.len ? memrchr(name.data, '/', name.len) : NULL;
+
+	if (slash) {
+		name.len -= (size_t)(slash + 1 - name.data);
+		name.data = slash + 1;
+	}
+	return name;
+}
+
+static unsigned min3(unsigned a, unsigned b, unsigned c)
+{
+	unsigned least = a < b ? a : b;
+
+	return least < c ? least : c;
+}
+
+/* Insertions, deletions and changes between the arguments behind argv[0] (Levenshtein). */
+static unsigned args_distance(const struct unit *a, const struct unit *b)
+{
+	unsigned row[ARGS_COMPARED + 1];
+	size_t an = a->argc < ARGS_COMPARED ? a->argc : ARGS_COMPARED;
+	size_t bn = b->argc < ARGS_COMPARED ? b->argc : ARGS_COMPARED;
+
+	for (size_t j = 0; j <= ARGS_COMPARED; j++)
+		row[j] = (unsigned)j;
+	for (size_t i = 1; i < an; i++) {
+		unsigned corner = row[0];
+
+		row[0] = (unsigned)i;
+		for (size_t j = 1; j < bn; j++) {
+			bool same = bytes_equal(bytes_of(&a->argv[i]), bytes_of(&b->argv[j]));
+			unsigned best = min3(row[j] + 1, row[j - 1] + 1, corner + !same);
+
+			corner = row[j];
+			row[j] = best;
+		}
+	}
+	return row[bn > 0 ? bn - 1 : 0];
+}
+
+static bool same_env(const struct unit *a, const struct unit *b)
+{
+	if (a->env_count != b->env_count)
+		return false;
+	for (size_t i = 0; i < a->env_count; i++) {
+		if (!bytes_equal(bytes_of(&a->env[i].name), bytes_of(&b->env[i].name)) ||
+		    !bytes_equal(bytes_of(&a->env[i].value), bytes_of(&b->env[i].value)))
+			return false;
+	}
+	return true;
+}
+
+static bool same_cwd(const struct unit *record, const struct unit *command)
+{
+	return record->cwd_any || bytes_equal(bytes_of(&record->cwd), bytes_of(&command->cwd));
+}
+
+static unsigned distance(const struct unit *record, const struct unit *command)
+{
+	unsigned d = args_distance(record, command);
+
+	if (!bytes_equal(program_name(record), program_name(command)))
+		d += ANOTHER_PROGRAM;
+	if (!same_cwd(record, command))
+		d += ANOTHER_CWD;
+	if (!same_env(record, command))
+		d += ANOTHER_ENV;
+	return d;
+}
+
+/* A tape of a million records is not searched to the end for a message. */
+#define RECORDS_COMPARED 20000
+
+/* *ret_index -1 when there is no unused record. */
+static int find_nearest(const struct matcher *m, const struct unit *command, long *ret_index,
+			unsigned *ret_distance, struct error *err)
+{
+	size_t count = tape_reader_count(m->reader);
+	size_t compared = 0;
+
+	*ret_index = -1;
+	*ret_distance = 0;
+	for (size_t i = 0; i < count && compared < RECORDS_COMPARED; i++) {
+		struct unit record = {0};
+		unsigned d;
+		int r;
+
+		if (m->used[i])
+			continue;
+		r = tape_reader_unit(m->reader, i, &record, err);
+		if (r < 0)
+			return r;
+		d = distance(&record, command);
+		unit_clear(&record);
+		compared++;
+		if (*ret_index < 0 || d < *ret_distance) {
+			*ret_index = (long)i;
+			*ret_distance = d;
+		}
+	}
+	return 0;
+}
+
+static int add_line(struct buf *out, const char *field, const char *recorded, const char *now)
+{
+	return buf_addf(out, "\n    %-8s recorded %s\n    %-8s now      %s", field, recorded, "",
+			now);
+}
+
+static int add_field(struct buf *out, const char *field, struct bytes recorded, struct bytes now)
+{
+	cleanup_buf struct buf a = BUF_INIT;
+	cleanup_buf struct buf b = BUF_INIT;
+
+	if (text_quote(&a, recorded.data, recorded.len) < 0 ||
+	    text_quote(&b, now.data, now.len) < 0)
+		return ERR_NOMEM;
+	return add_line(out, field, a.data, b.data);
+}
+
+static int add_args_diff(struct buf *out, const struct unit *record, const struct unit *command)
+{
+	size_t most = record->argc > command->argc ? record->argc : command->argc;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < most; i++) {
+		char field[32];
+		struct bytes a = {"", 0};
+		struct bytes b = {"", 0};
+
+		if (i < record->argc)
+			a = bytes_of(&record->argv[i]);
+		if (i < command->argc)
+			b = bytes_of(&command->argv[i]);
+		if (bytes_equal(a, b) && i < record->argc && i < command->argc)
+			continue;
+		snprintf(field, sizeof(field), "argv[%zu]", i);
+		if (i >= record->argc || i >= command->argc) {
+			cleanup_buf struct buf quoted = BUF_INIT;
+			struct bytes there = i < record->argc ? a : b;
+
+			r = text_quote(&quoted, there.data, there.len);
+			if (r == 0 && i < record->argc)
+				r = add_line(out, field, quoted.data, "(nothing)");
+			else if (r == 0)
+				r = add_line(out, field, "(nothing)", quoted.data);
+			continue;
+		}
+		r = add_field(out, field, a, b);
+	}
+	return r;
+}
+
+static int add_command(struct buf *out, const struct unit *u)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < u->argc; i++) {
+		r = buf_add_str(out, i ? " " : "");
+		if (r == 0)
+			r = text_quote(out, u->argv[i].data, u->argv[i].len);
+	}
+	if (r == 0 && !u->cwd_any)
+		r = buf_add_str(out, "   (in ");
+	if (r == 0 && !u->cwd_any)
+		r = buf_add(out, u->cwd.data, u->cwd.len);
+	return r < 0 || u->cwd_any ? r : buf_add_str(out, ")");
+}
+
+static int add_nearest(const struct matcher *m, size_t index, const struct unit *command,
+		       struct buf *out, struct error *err)
+{
+	struct unit record = {0};
+	char id[UNIT_ID_SIZE];
+	int r = tape_reader_unit(m->reader, index, &record, err);
+
+	if (r < 0)
+		return r;
+	unit_id_format(record.id, id);
+	r = buf_addf(out, "\n  nearest unused record, %s:\n    ", id);
+	if (r == 0)
+		r = add_command(out, &record);
+	if (r == 0)
+		r = add_args_diff(out, &record, command);
+	if (r == 0 && !same_cwd(&record, command))
+		r = add_field(out, "cwd", bytes_of(&record.cwd), bytes_of(&command->cwd));
+	if (r == 0 && !same_env(&record, command))
+		r = buf_add_str(out, "\n    the chosen environment differs");
+	unit_clear(&record);
+	return r < 0 ? no_memory(err) : 0;
+}
+
+int matcher_explain(const struct matcher *m, const struct unit *command, struct buf *out,
+		    struct error *err)
+{
+	long nearest;
+	unsigned far;
+	int r;
+
+	if (buf_add_str(out, "no record for this command:\n    ") < 0 ||
+	    add_command(out, command) < 0)
+		return no_memory(err);
+	r = find_nearest(m, command, &nearest, &far, err);
+	if (r < 0)
+		return r;
+	if (nearest < 0)
+		return buf_add_str(out, "\n  every record of the tape has been used") < 0
+			       ? no_memory(err)
+			       : 0;
+	if (far >= ANOTHER_PROGRAM)
+		return buf_add_str(out, "\n  no unused record is of this program") < 0
+			       ? no_memory(err)
+			       : 0;
+	return add_nearest(m, (size_t)nearest, command, out, err);
+}

@@ -1,0 +1,374 @@
+/*
+ * The recorder: what the interceptor tells becomes records. The order of things is the promise: a
+ * unit's exit is on the tape, and its output with its readers, before its parent learns of it.
+ */
+#include "tape/tape.h"
+
+#include "base/cleanup.h"
+#include "tape/capture.h"
+#include "tape/session.h"
+#include "tape/writer.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+struct recorder;
+
+struct recorded_unit {
+	struct traced_unit traced;
+	struct recorder *recorder;
+	struct unit unit;
+	struct capture *capture;
+	struct process *held; /* its end waits for the output to be delivered */
+	bool ended;	      /* the exit is on the tape */
+	bool closed;	      /* nothing more comes */
+	bool gone;	      /* no process of it is left */
+	struct recorded_unit *next;
+	struct recorded_unit *previous;
+};
+
+struct recorder {
+	struct session session;
+	struct interceptor *interceptor;
+	struct tape_writer *writer;
+	struct capture_host capture_host;
+	struct recorded_unit *units; /* all that are not closed and gone */
+	struct tape_record_result result;
+};
+
+static struct recorded_unit *unit_new(struct recorder *r)
+{
+	struct recorded_unit *u = calloc(1, sizeof(*u));
+
+	if (!u)
+		return NULL;
+	u->recorder = r;
+	u->next = r->units;
+	if (u->next)
+		u->next->previous = u;
+	r->units = u;
+	return u;
+}
+
+static void unit_free(struct recorded_unit *u)
+{
+	if (u->previous)
+		u->previous->next = u->next;
+	else
+		u->recorder->units = u->next;
+	if (u->next)
+		u->next->previous = u->previous;
+	capture_free(u->capture);
+	unit_clear(&u->unit);
+	free(u);
+}
+
+static int write_exit(struct recorded_unit *u, struct error *err)
+{
+	struct recorder *r = u->recorder;
+	struct unit_time *time = &u->unit.time;
+
+	time->known = true;
+	time->duration_ns = session_now(&r->session) - time->start_ns;
+	r->result.units++;
+	r->result.units_ns += time->duration_ns;
+	u->ended = true;
+	return tape_writer_exit(r->writer, &u->unit, err);
+}
+
+/* An exec that failed for good: the whole search through PATH is one unit that never ran. */
+static int write_failure(struct recorded_unit *u, struct error *err)
+{
+	int r = tape_writer_spawn(u->recorder->writer, &u->unit, err);
+
+	if (r == 0)
+		r = write_exit(u, err);
+	unit_free(u);
+	return r;
+}
+
+static int on_exec(void *ctx, struct process *p, const struct exec_request *request,
+		   struct exec_decision *ret, struct error *err)
+{
+	struct recorder *r = ctx;
+	struct recorded_unit *before = p->attempt;
+	struct recorded_unit *u;
+	int result = 0;
+
+	p->attempt = NULL;
+	if (!session_decide(&r->session, p, request, ret)) {
+		return before ? write_failure(before, err) : 0;
+	}
+	u = unit_new(r);
+	if (!u || session_unit(&r->session, p, request, &u->unit) < 0)
+		return session_no_memory(err);
+	u->unit.time.start_ns = session_now(&r->session);
+	u->unit.time.pid = p->pid;
+	if (before && unit_same_command(&before->unit, &u->unit)) {
+		u->unit.end = before->unit.end;
+		u->unit.time.start_ns = before->unit.time.start_ns;
+		unit_free(before);
+	} else if (before) {
+		result = write_failure(before, err);
+	}
+	p->attempt = u;
+	*ret = (struct exec_decision){.action = EXEC_UNIT, .unit = &u->traced};
+	return result;
+}
+
+/* execvp(3) goes on after ENOENT and EACCES, and answers EACCES when it met one. */
+static int on_exec_failed(void *ctx, struct process *p, int sys_errno, struct error *err)
+{
+	struct recorded_unit *u = p->attempt;
+
+	(void)ctx;
+	(void)err;
+	if (u->unit.end.how != END_EXEC_FAILED || u->unit.end.exec_errno != EACCES)
+		u->unit.end.exec_errno = sys_errno;
+	u->unit.end.how = END_EXEC_FAILED;
+	return 0;
+}
+
+static int on_started(void *ctx, struct process *p, struct task *task, bool *ret_detach,
+		      struct error *err)
+{
+	struct recorder *r = ctx;
+	struct recorded_unit *u = p->attempt;
+	int result;
+
+	(void)ret_detach;
+	p->attempt = NULL;
+	u->unit.end = (struct unit_end){.how = END_UNFINISHED};
+	result = tape_writer_spawn(r->writer, &u->unit, err);
+	if (result < 0)
+		return result;
+	return capture_begin(&r->capture_host, p, task, &u->unit, u, &u->capture, err);
+}
+
+static void set_end(struct unit_end *end, int wait_status)
+{
+	if (WIFSIGNALED(wait_status)) {
+		*end = (struct unit_end){.how = END_SIGNALED,
+					 .signal = WTERMSIG(wait_status),
+					 .core = WCOREDUMP(wait_status)};
+		return;
+	}
+	*end = (struct unit_end){.how = END_EXITED, .code = WEXITSTATUS(wait_status)};
+}
+
+/* Nothing more comes from the unit: what came late goes to the tape. */
+static int close_unit(struct recorded_unit *u, struct error *err)
+{
+	bool any = false;
+	int r;
+
+	u->closed = true;
+	if (!u->capture)
+		return 0;
+	r = capture_finish_tails(u->capture, &any, err);
+	if (r == 0 && any)
+		r = tape_writer_tail(u->recorder->writer, &u->unit, err);
+	return r;
+}
+
+/* Goes on with the unit's end as far as its output allows. May free the unit. */
+static int advance(struct recorded_unit *u, struct error *err)
+{
+	struct process *held = u->held;
+	bool delivered = true;
+	int r = 0;
+
+	if (held) {
+		r = capture_drain(u->capture, &delivered, err);
+		if (r < 0 || !delivered)
+			return r;
+		u->held = NULL;
+		r = capture_finish(u->capture, err);
+		if (r == 0)
+			r = write_exit(u, err);
+		/* The process may be the last of its unit: `u` may be gone after this. */
+		return r < 0 ? r : intercept_release(u->recorder->interceptor, held, err);
+	}
+	if (u->ended && !u->closed && capture_ended(u->capture))
+		r = close_unit(u, err);
+	if (u->closed && u->gone)
+		unit_free(u);
+	return r;
+}
+
+static int on_progress(void *unit, struct error *err)
+{
+	return advance(unit, err);
+}
+
+static int on_ended(void *ctx, struct process *p, int wait_status, bool *ret_hold,
+		    struct error *err)
+{
+	struct recorded_unit *u = (struct recorded_unit *)p->unit;
+	struct recorded_unit *attempt = p->attempt;
+	bool delivered = true;
+	int r;
+
+	(void)ctx;
+	if (attempt) {
+		p->attempt = NULL;
+		if (attempt->unit.end.how == END_EXEC_FAILED)
+			return write_failure(attempt, err);
+		unit_free(attempt); /* it was killed inside its exec */
+		return 0;
+	}
+	if (!p->main || u->ended)
+		return 0;
+	set_end(&u->unit.end, wait_status);
+	r = capture_drain(u->capture, &delivered, err);
+	if (r == 0 && !delivered) {
+		u->held = p;
+		*ret_hold = true;
+		return 0;
+	}
+	if (r == 0)
+		r = capture_finish(u->capture, err);
+	return r < 0 ? r : write_exit(u, err);
+}
+
+static int on_unit_gone(void *ctx, struct traced_unit *unit, struct error *err)
+{
+	struct recorded_unit *u = (struct recorded_unit *)unit;
+	bool delivered;
+	int r = capture_drain(u->capture, &delivered, err);
+
+	(void)ctx;
+	u->gone = true;
+	return r < 0 ? r : advance(u, err);
+}
+
+static int on_stdin_read(void *ctx, struct process *p, const char *data, size_t len,
+			 struct error *err)
+{
+	struct recorded_unit *u = (struct recorded_unit *)p->unit;
+
+	(void)ctx;
+	return u && u->capture ? capture_stdin(u->capture, data, len, err) : 0;
+}
+
+static int on_signalled(void *ctx, struct process *target, int signal, struct error *err)
+{
+	struct recorded_unit *u = (struct recorded_unit *)target->unit;
+
+	(void)ctx;
+	return unit_add_signal(&u->unit, signal) < 0 ? session_no_memory(err) : 0;
+}
+
+static const struct intercept_ops ops = {
+	.exec = on_exec,
+	.started = on_started,
+	.exec_failed = on_exec_failed,
+	.ended = on_ended,
+	.unit_gone = on_unit_gone,
+	.stdin_read = on_stdin_read,
+	.signalled = on_signalled,
+};
+
+/* The subject has ended: late output so far is kept, and units that still run are not finished. */
+static int close_all(struct recorder *r, struct error *err)
+{
+	int result = 0;
+
+	for (struct recorded_unit *u = r->units, *next; result == 0 && u; u = next) {
+		next = u->next;
+		if (!u->ended) {
+			r->result.unfinished++;
+			continue;
+		}
+		if (!u->closed)
+			result = close_unit(u, err);
+	}
+	return result;
+}
+
+static int fill_head(const struct tape_options *options, const struct session *s,
+		     struct tape_head *h)
+{
+	int r = 0;
+
+	h->version = TAPE_FORMAT_VERSION;
+	h->backend = strdup("ptrace");
+	if (!h->backend)
+		return ERR_NOMEM;
+	for (char *const *arg = options->argv; r == 0 && *arg; arg++) {
+		cleanup_buf struct buf encoded = BUF_INIT;
+
+		r = roots_encode(s->roots, *arg, strlen(*arg), &encoded);
+		if (r == 0)
+			r = strings_add(&h->command, encoded.len ? encoded.data : "");
+	}
+	for (size_t i = 0; r == 0 && i < roots_count(s->roots); i++)
+		r = strings_add(&h->roots, roots_name(s->roots, i));
+	for (size_t i = 0; r == 0 && i < s->env.count; i++)
+		r = strings_add(&h->env, s->env.item[i]);
+	for (size_t i = 0; r == 0 && i < s->through.count; i++)
+		r = strings_add(&h->through, s->through.item[i]);
+	for (size_t i = 0; r == 0 && i < s->real.count; i++)
+		r = strings_add(&h->real, s->real.item[i]);
+	return r;
+}
+
+static int open_writer(struct recorder *r, const struct tape_options *options, bool sync,
+		       struct error *err)
+{
+	struct tape_head head = {0};
+	int result = fill_head(options, &r->session, &head);
+
+	if (result < 0)
+		session_no_memory(err);
+	else
+		result = tape_writer_open(options->tape, &head, sync, &r->writer, err);
+	tape_head_clear(&head);
+	return result;
+}
+
+static int run(struct recorder *r, const struct tape_options *options, struct error *err)
+{
+	struct intercept_options intercept = {.argv = options->argv,
+					      .want_env = r->session.env.count > 0};
+	struct error start_error = {0};
+	int result = intercept_new(&intercept, &ops, r, &r->interceptor, err);
+
+	if (result < 0)
+		return result;
+	r->capture_host = (struct capture_host){r->interceptor, &r->session,
+						tape_writer_dir(r->writer), on_progress};
+	result = intercept_run(r->interceptor, &r->result.wait_status, &start_error);
+	r->result.wall_ns = session_now(&r->session);
+	if (result < 0) {
+		if (err)
+			*err = start_error;
+		return result;
+	}
+	if (start_error.text[0])
+		session_say(&r->session, "%s", start_error.text);
+	result = close_all(r, err);
+	return result < 0 ? result : tape_writer_finish(r->writer, err);
+}
+
+int tape_record(const struct tape_options *options, bool sync, struct tape_record_result *ret,
+		struct error *err)
+{
+	struct recorder r = {0};
+	int result = session_open(options, NULL, &r.session, err);
+
+	if (result < 0)
+		return result;
+	result = open_writer(&r, options, sync, err);
+	if (result == 0)
+		result = run(&r, options, err);
+	if (result == 0)
+		*ret = r.result;
+	intercept_free(r.interceptor);
+	while (r.units)
+		unit_free(r.units);
+	tape_writer_free(r.writer);
+	session_close(&r.session);
+	return result;
+}

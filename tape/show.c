@@ -1,0 +1,197 @@
+/* A unit as one JSON object: the view for people and scripts, not the format of the tape. */
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "tape/names.h"
+#include "tape/reader.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+/* A string where the bytes are UTF-8, else {"base64": …}. NULL when out of memory. */
+static json_t *json_of_bytes(const char *bytes, size_t len)
+{
+	cleanup_buf struct buf encoded = BUF_INIT;
+
+	if (text_is_utf8(bytes, len))
+		return json_stringn_nocheck(len ? bytes : "", len);
+	if (text_base64_encode(&encoded, bytes, len) < 0)
+		return NULL;
+	return json_pack("{s:s%}", "base64", encoded.data, encoded.len);
+}
+
+static json_t *json_of_argv(const struct unit *u)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; array && i < u->argc; i++) {
+		if (json_array_append_new(array, json_of_bytes(u->argv[i].data, u->argv[i].len)) <
+		    0) {
+			json_decref(array);
+			return NULL;
+		}
+	}
+	return array;
+}
+
+static json_t *json_of_env(const struct unit *u)
+{
+	json_t *object = json_object();
+
+	for (size_t i = 0; object && i < u->env_count; i++) {
+		const struct env_pair *pair = &u->env[i];
+
+		if (json_object_setn_new_nocheck(object, pair->name.data, pair->name.len,
+						 json_of_bytes(pair->value.data, pair->value.len)) <
+		    0) {
+			json_decref(object);
+			return NULL;
+		}
+	}
+	return object;
+}
+
+/* {"NAME": "text"} or {"NAME": "base64…", "NAME_encoding": "base64"}; absent when there is no such
+ * stream. */
+static int set_payload(json_t *object, const struct tape_reader *r, const char *name,
+		       const struct payload *p, struct error *err)
+{
+	char encoding[32];
+	cleanup_buf struct buf encoded = BUF_INIT;
+	struct payload_view view = {0};
+	bool utf8;
+	int failed;
+	int rc = tape_reader_payload(r, p, NULL, &view, err);
+
+	if (rc < 0)
+		return rc;
+	snprintf(encoding, sizeof(encoding), "%s_encoding", name);
+	utf8 = text_is_utf8(view.data, view.len);
+	if (utf8) {
+		failed = json_object_set_new(
+			object, name, json_stringn_nocheck(view.len ? view.data : "", view.len));
+	} else {
+		failed = text_base64_encode(&encoded, view.data, view.len);
+		if (failed == 0)
+			failed = json_object_set_new(object, name,
+						     json_stringn(encoded.data, encoded.len));
+	}
+	if (failed == 0)
+		failed = json_object_set_new(object, encoding,
+					     json_string(utf8 ? "text" : "base64"));
+	payload_view_clear(&view);
+	return failed ? error_set(err, ERR_NOMEM, "out of memory") : 0;
+}
+
+static int set_stream(json_t *object, const struct tape_reader *r, const struct unit *u, int fd,
+		      const char *name, struct error *err)
+{
+	const struct stream *s = unit_stream_const(u, fd);
+	char kind[32];
+	int rc = 0;
+
+	if (!s)
+		return 0;
+	snprintf(kind, sizeof(kind), "%s_kind", name);
+	rc = set_payload(object, r, name, &s->data, err);
+	if (rc == 0 &&
+	    json_object_set_new(object, kind, json_string(stream_kind_name(s->kind))) < 0)
+		rc = error_set(err, ERR_NOMEM, "out of memory");
+	if (rc == 0 && s->tail.form != PAYLOAD_EMPTY) {
+		snprintf(kind, sizeof(kind), "%s_tail", name);
+		rc = set_payload(object, r, kind, &s->tail, err);
+	}
+	return rc;
+}
+
+static json_t *json_of_signal(int signal)
+{
+	char name[SIGNAL_NAME_SIZE];
+
+	return signal_name(signal, name) ? json_string(name) : json_integer(signal);
+}
+
+/* code, signal, core, error: as in Node's child_process, what does not apply is null. */
+static int set_end(json_t *object, const struct unit_end *end)
+{
+	json_t *code = end->how == END_EXITED ? json_integer(end->code) : json_null();
+	json_t *signal = end->how == END_SIGNALED ? json_of_signal(end->signal) : json_null();
+	const char *name = end->how == END_EXEC_FAILED ? error_errno_name(end->exec_errno) : NULL;
+	int failed = json_object_set_new(object, "code", code) |
+		     json_object_set_new(object, "signal", signal);
+
+	if (end->how == END_SIGNALED && end->core)
+		failed |= json_object_set_new(object, "core", json_true());
+	if (end->how == END_EXEC_FAILED)
+		failed |= json_object_set_new(object, "error", json_string(name ? name : "?"));
+	if (end->how == END_UNFINISHED)
+		failed |= json_object_set_new(object, "unfinished", json_true());
+	return failed;
+}
+
+static int set_time(json_t *object, const struct unit_time *time)
+{
+	if (!time->known)
+		return json_object_set_new(object, "duration_ns", json_null());
+	return json_object_set_new(object, "duration_ns",
+				   json_integer((json_int_t)time->duration_ns)) |
+	       json_object_set_new(object, "start_ns", json_integer((json_int_t)time->start_ns)) |
+	       json_object_set_new(object, "program",
+				   json_of_bytes(time->program.data, time->program.len));
+}
+
+static int set_signals(json_t *object, const struct unit *u)
+{
+	json_t *array;
+
+	if (u->signal_count == 0)
+		return 0;
+	array = json_array();
+	for (size_t i = 0; array && i < u->signal_count; i++) {
+		if (json_array_append_new(array, json_of_signal(u->signals[i])) < 0) {
+			json_decref(array);
+			return -1;
+		}
+	}
+	return json_object_set_new(object, "signals", array);
+}
+
+static int fill(json_t *object, const struct tape_reader *r, const struct unit *u,
+		struct error *err)
+{
+	static const char *const names[] = {"stdin", "stdout", "stderr"};
+	char id[UNIT_ID_SIZE];
+	int rc = 0;
+
+	unit_id_format(u->id, id);
+	if (json_object_set_new(object, "id", json_string(id)) |
+	    json_object_set_new(object, "parent", json_of_bytes(u->parent.data, u->parent.len)) |
+	    json_object_set_new(object, "argv", json_of_argv(u)) |
+	    json_object_set_new(object, "cwd",
+				u->cwd_any ? json_null() : json_of_bytes(u->cwd.data, u->cwd.len)) |
+	    json_object_set_new(object, "env", json_of_env(u)) | set_end(object, &u->end) |
+	    set_time(object, &u->time) | set_signals(object, u))
+		return error_set(err, ERR_NOMEM, "out of memory");
+	for (int fd = 0; rc == 0 && fd < 3; fd++)
+		rc = set_stream(object, r, u, fd, names[fd], err);
+	return rc;
+}
+
+int tape_reader_json(const struct tape_reader *r, size_t index, char **ret_json, struct error *err)
+{
+	struct unit u = {0};
+	json_t *object;
+	int rc = tape_reader_unit(r, index, &u, err);
+
+	if (rc < 0)
+		return rc;
+	object = json_object();
+	rc = object ? fill(object, r, &u, err) : error_set(err, ERR_NOMEM, "out of memory");
+	unit_clear(&u);
+	if (rc == 0) {
+		*ret_json = json_dumps(object, JSON_COMPACT);
+		if (!*ret_json)
+			rc = error_set(err, ERR_NOMEM, "out of memory");
+	}
+	json_decref(object);
+	return rc;
+}

@@ -1,0 +1,83 @@
+/* sandtape replay */
+#include "tools/command.h"
+
+#include "tools/session_options.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+static const struct option options[] = {
+	SESSION_OPTIONS,
+	{"--all-used", 0, OPTION_FLAG, NULL, offsetof(struct session_options, all_used),
+	 "fail when a record was not asked for"},
+};
+static const struct option_table table = {options, sizeof(options) / sizeof(options[0])};
+
+static void help(void)
+{
+	options_print_help(&table);
+}
+
+static void report(const char *tape, const struct tape_replay_result *result)
+{
+	fprintf(stderr,
+		"sandtape: answered %zu command%s from %s in %.2f s (recorded: %.2f s inside "
+		"them)\n",
+		result->units, result->units == 1 ? "" : "s", tape, (double)result->wall_ns / 1e9,
+		(double)result->units_ns / 1e9);
+	if (result->unused > 0)
+		fprintf(stderr, "sandtape: %zu record%s of %s %s not asked for\n", result->unused,
+			result->unused == 1 ? "" : "s", tape, result->unused == 1 ? "was" : "were");
+}
+
+static void advise(const struct tape_options *tape)
+{
+	fprintf(stderr, "sandtape: record it again with: sandtape record -t %s --", tape->tape);
+	for (char *const *arg = tape->argv; *arg; arg++)
+		fprintf(stderr, " %s", *arg);
+	fprintf(stderr, "\n");
+}
+
+static int judge(const struct session_options *o, const struct tape_options *tape,
+		 const struct tape_replay_result *result)
+{
+	bool missed = result->misses > 0 || (o->all_used && result->unused > 0);
+
+	if (!o->quiet)
+		report(o->tape, result);
+	if (!missed)
+		return command_status(result->wait_status);
+	advise(tape);
+	return EXIT_MISS;
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+	struct session_options o = {0};
+	struct tape_options tape;
+	struct tape_replay_result result;
+	struct error err = {0};
+	char *stub = NULL;
+	int status;
+
+	if (session_options_parse(&table, argc, argv, &o, &tape, &err) < 0) {
+		status = command_misused(command, &err);
+	} else if (o.help) {
+		command_help(command);
+		status = command_finish(EXIT_OK);
+	} else if (command_find_stub(&stub, &err) < 0 ||
+		   tape_replay(&tape, stub, &result, &err) < 0) {
+		status = command_fail(&err);
+	} else {
+		status = judge(&o, &tape, &result);
+	}
+	free(stub);
+	session_options_free(&o);
+	return status;
+}
+
+const struct command replay_command = {
+	"replay", "-t TAPE [options] -- PROGRAM [ARG...]",
+	"Runs the program again, and nothing else: its commands are answered from the tape. The\n"
+	"exit status is the program's own; 123 when a command was not on the tape; 125 when\n"
+	"sandtape fails.",
+	run, help};

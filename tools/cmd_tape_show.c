@@ -1,0 +1,197 @@
+/* sandtape tape show */
+#include "tools/command.h"
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "tape/names.h"
+#include "tape/reader.h"
+#include "tools/options.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct show_options {
+	bool json;
+	bool help;
+};
+
+static const struct option options[] = {
+	{"--json", 0, OPTION_FLAG, NULL, offsetof(struct show_options, json),
+	 "one JSON object a command, one a line"},
+	{"--help", 'h', OPTION_FLAG, NULL, offsetof(struct show_options, help), "print this help"},
+};
+static const struct option_table table = {options, sizeof(options) / sizeof(options[0])};
+
+static void help(void)
+{
+	options_print_help(&table);
+}
+
+static int show_json(const struct tape_reader *r, size_t index, struct error *err)
+{
+	cleanup_free char *json = NULL;
+	int rc = tape_reader_json(r, index, &json, err);
+
+	if (rc == 0)
+		puts(json);
+	return rc;
+}
+
+static void print_duration(const struct unit_time *time)
+{
+	double ms = (double)time->duration_ns / 1e6;
+
+	if (!time->known)
+		printf("%10s", "-");
+	else if (ms < 1000)
+		printf("%7.1f ms", ms);
+	else
+		printf("%8.2f s", ms / 1000);
+}
+
+static void print_end(const struct unit_end *end)
+{
+	char name[SIGNAL_NAME_SIZE];
+	char text[32];
+	const char *error;
+
+	switch (end->how) {
+	case END_EXITED:
+		snprintf(text, sizeof(text), "exit %d", end->code);
+		break;
+	case END_SIGNALED:
+		if (!signal_name(end->signal, name))
+			snprintf(name, sizeof(name), "signal %d", end->signal);
+		snprintf(text, sizeof(text), "%s%s", name, end->core ? "+core" : "");
+		break;
+	case END_EXEC_FAILED:
+		error = error_errno_name(end->exec_errno);
+		snprintf(text, sizeof(text), "%s", error ? error : "not executed");
+		break;
+	default:
+		snprintf(text, sizeof(text), "unfinished");
+		break;
+	}
+	printf("  %-11s", text);
+}
+
+static int print_quoted(const char *bytes, size_t len, struct error *err)
+{
+	cleanup_buf struct buf quoted = BUF_INIT;
+
+	if (text_quote(&quoted, bytes, len) < 0)
+		return error_set(err, ERR_NOMEM, "out of memory");
+	fputs(quoted.data, stdout);
+	return 0;
+}
+
+#define PREVIEW 60 /* bytes */
+
+static int print_stream(const struct tape_reader *r, const char *name, const struct payload *p,
+			struct error *err)
+{
+	struct payload_view view = {0};
+	size_t len;
+	int rc;
+
+	if (p->form == PAYLOAD_EMPTY)
+		return 0;
+	rc = tape_reader_payload(r, p, NULL, &view, err);
+	if (rc < 0)
+		return rc;
+	len = view.len < PREVIEW ? view.len : PREVIEW;
+	/* Not in the middle of a character. */
+	while (len < view.len && len > 0 && ((unsigned char)view.data[len] & 0xc0) == 0x80)
+		len--;
+	printf("%26s%-7s %8zu B  ", "", name, view.len);
+	rc = print_quoted(view.data, len, err);
+	puts(len < view.len ? " ..." : "");
+	payload_view_clear(&view);
+	return rc;
+}
+
+static const char *const stream_names[] = {"stdin", "stdout", "stderr"};
+
+static int show_text(const struct tape_reader *r, size_t index, struct error *err)
+{
+	struct unit u = {0};
+	int rc = tape_reader_unit(r, index, &u, err);
+
+	if (rc < 0)
+		return rc;
+	print_duration(&u.time);
+	print_end(&u.end);
+	for (size_t i = 0; rc == 0 && i < u.argc; i++) {
+		putchar(' ');
+		rc = print_quoted(u.argv[i].data, u.argv[i].len, err);
+	}
+	if (!u.cwd_any && strcmp(u.cwd.len ? u.cwd.data : "", "$WORK") != 0)
+		printf("   (in %s)", u.cwd.len ? u.cwd.data : "a removed directory");
+	putchar('\n');
+	for (int fd = 0; rc == 0 && fd < 3; fd++) {
+		const struct stream *s = unit_stream_const(&u, fd);
+
+		if (s)
+			rc = print_stream(r, stream_names[fd], &s->data, err);
+		if (rc == 0 && s)
+			rc = print_stream(r, "later", &s->tail, err);
+	}
+	unit_clear(&u);
+	return rc;
+}
+
+static int print_head(const struct tape_reader *r, struct error *err)
+{
+	const struct tape_head *head = tape_reader_head(r);
+	size_t count = tape_reader_count(r);
+	int rc = 0;
+
+	printf("%s: %zu command%s of:", tape_reader_path(r), count, count == 1 ? "" : "s");
+	for (size_t i = 0; rc == 0 && i < head->command.count; i++) {
+		putchar(' ');
+		rc = print_quoted(head->command.item[i], strlen(head->command.item[i]), err);
+	}
+	putchar('\n');
+	return rc;
+}
+
+static int show(const char *path, bool json, struct error *err)
+{
+	struct tape_reader *r;
+	int rc = tape_reader_open(path, &r, err);
+
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < tape_reader_warning_count(r); i++)
+		fprintf(stderr, "sandtape: warning: %s\n", tape_reader_warning(r, i));
+	if (!json)
+		rc = print_head(r, err);
+	for (size_t i = 0; rc == 0 && i < tape_reader_count(r) && !ferror(stdout); i++)
+		rc = json ? show_json(r, i, err) : show_text(r, i, err);
+	tape_reader_free(r);
+	return rc;
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+	struct show_options o = {0};
+	struct error err = {0};
+	int first;
+	int rc = options_parse(&table, argc, argv, &o, &first, &err);
+
+	if (rc == 0 && !o.help && first + 1 != argc)
+		rc = error_set(&err, ERR_INVALID, "which tape? name one");
+	if (rc < 0)
+		return command_misused(command, &err);
+	if (o.help)
+		command_help(command);
+	else if (show(argv[first], o.json, &err) < 0)
+		return command_fail(&err);
+	return command_finish(EXIT_OK);
+}
+
+const struct command tape_show_command = {
+	"tape show", "[--json] TAPE",
+	"Prints the commands of a tape. Paths below a root are shown as they are stored, as\n"
+	"$WORK/..., $HOME/..., $TMP/....",
+	run, help};

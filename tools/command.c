@@ -1,0 +1,86 @@
+#include "tools/command.h"
+
+#include "base/cleanup.h"
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+void command_help(const struct command *command)
+{
+	printf("usage: sandtape %s %s\n\n%s\n", command->name, command->usage, command->summary);
+	if (command->help) {
+		printf("\n");
+		command->help();
+	}
+}
+
+int command_fail(const struct error *err)
+{
+	fprintf(stderr, "sandtape: %s\n", err->text);
+	return EXIT_SANDTAPE;
+}
+
+int command_misused(const struct command *command, const struct error *err)
+{
+	fprintf(stderr, "sandtape: %s\nusage: sandtape %s %s\n", err->text, command->name,
+		command->usage);
+	return EXIT_SANDTAPE;
+}
+
+int command_status(int wait_status)
+{
+	if (WIFSIGNALED(wait_status))
+		return 128 + WTERMSIG(wait_status);
+	return WEXITSTATUS(wait_status);
+}
+
+int command_finish(int status)
+{
+	struct error err = {0};
+
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	error_sys(&err, errno, "cannot write to standard output");
+	return command_fail(&err);
+}
+
+void command_say(void *ctx, const char *line)
+{
+	const bool *quiet = ctx;
+
+	if (!*quiet)
+		fprintf(stderr, "sandtape: %s\n", line);
+}
+
+static const char *const stub_places[] = {"sandtape-stub", "../libexec/sandtape/sandtape-stub"};
+
+int command_find_stub(char **ret_path, struct error *err)
+{
+	char exe[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	char *slash;
+
+	if (n < 0)
+		return error_sys(err, errno,
+				 "cannot find this program's own file (/proc/self/exe)");
+	exe[n] = '\0';
+	slash = strrchr(exe, '/');
+	for (size_t i = 0; i < sizeof(stub_places) / sizeof(stub_places[0]); i++) {
+		char path[PATH_MAX + 64];
+
+		snprintf(path, sizeof(path), "%.*s/%s", (int)(slash - exe), exe, stub_places[i]);
+		*ret_path = realpath(path, NULL);
+		if (*ret_path && access(*ret_path, X_OK) == 0)
+			return 0;
+		free(*ret_path);
+	}
+	return error_set(err, ERR_NOTFOUND,
+			 "cannot find sandtape-stub beside %s or in ../libexec/sandtape: build or "
+			 "install sandtape as a whole",
+			 exe);
+}

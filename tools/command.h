@@ -1,0 +1,47 @@
+/* The commands of the program. */
+#ifndef SANDTAPE_TOOLS_COMMAND_H
+#define SANDTAPE_TOOLS_COMMAND_H
+
+#include "base/error.h"
+
+/* Exit statuses of sandtape's own; all others are the subject's. */
+enum exit_status {
+	EXIT_OK = 0,
+	EXIT_MISS = 123,     /* a command without a record, or records left with --all-used */
+	EXIT_SANDTAPE = 125, /* sandtape itself failed */
+	EXIT_CANNOT_EXEC = 126,
+	EXIT_NOT_FOUND = 127
+};
+
+struct command {
+	const char *name;
+	const char *usage; /* behind "sandtape NAME " */
+	const char *summary;
+	int (*run)(const struct command *command, int argc, char **argv);
+	void (*help)(void); /* the options */
+};
+
+extern const struct command record_command;
+extern const struct command replay_command;
+extern const struct command tape_command;
+extern const struct command tape_show_command;
+extern const struct command tape_stats_command;
+
+/* Prints usage and options to stdout. */
+void command_help(const struct command *command);
+/* "sandtape: <text>" to stderr; returns EXIT_SANDTAPE. */
+int command_fail(const struct error *err);
+/* The same with the usage line behind it, for a wrong command line. */
+int command_misused(const struct command *command, const struct error *err);
+/* 128+n for a signal. */
+int command_status(int wait_status);
+/* Flushes stdout: a full disk behind it is a failure of ours. Returns `status` or EXIT_SANDTAPE. */
+int command_finish(int status);
+
+/* For tape_options.say: a line to stderr; ctx is a const bool, whether to be quiet. */
+void command_say(void *ctx, const char *line);
+
+/* The stub that belongs to this program: beside it, or in ../libexec/sandtape. malloc'ed. */
+int command_find_stub(char **ret_path, struct error *err);
+
+#endif

@@ -1,0 +1,70 @@
+/* The options that record and replay share. */
+#ifndef SANDTAPE_TOOLS_SESSION_OPTIONS_H
+#define SANDTAPE_TOOLS_SESSION_OPTIONS_H
+
+#include "tape/tape.h"
+#include "tools/options.h"
+
+struct session_options {
+	const char *tape;
+	struct option_list env;
+	struct option_list through;
+	struct option_list real;
+	struct option_list roots;
+	bool quiet;
+	bool help;
+	bool all_used; /* replay */
+	bool sync;     /* record */
+};
+
+#define SESSION_OPTIONS                                                                            \
+	{"--tape",                                                                                 \
+	 't',                                                                                      \
+	 OPTION_STRING,                                                                            \
+	 "TAPE",                                                                                   \
+	 offsetof(struct session_options, tape),                                                   \
+	 "the tape, a directory (required)"},                                                      \
+		{"--through",                                                                      \
+		 0,                                                                                \
+		 OPTION_LIST,                                                                      \
+		 "GLOB",                                                                           \
+		 offsetof(struct session_options, through),                                        \
+		 "a launcher that stays part of the program under test"},                          \
+		{"--real",                                                                         \
+		 0,                                                                                \
+		 OPTION_LIST,                                                                      \
+		 "GLOB",                                                                           \
+		 offsetof(struct session_options, real),                                           \
+		 "a command that is not recorded, and runs for real in replay"},                   \
+		{"--env",                                                                          \
+		 0,                                                                                \
+		 OPTION_LIST,                                                                      \
+		 "NAME",                                                                           \
+		 offsetof(struct session_options, env),                                            \
+		 "a variable that tells commands apart, and is stored"},                           \
+		{"--root",                                                                         \
+		 0,                                                                                \
+		 OPTION_LIST,                                                                      \
+		 "NAME=DIR",                                                                       \
+		 offsetof(struct session_options, roots),                                          \
+		 "paths below DIR are stored as $NAME/..."},                                       \
+		{"--quiet",                                                                        \
+		 'q',                                                                              \
+		 OPTION_FLAG,                                                                      \
+		 NULL,                                                                             \
+		 offsetof(struct session_options, quiet),                                          \
+		 "print nothing but errors"},                                                      \
+	{                                                                                          \
+		"--help", 'h', OPTION_FLAG, NULL, offsetof(struct session_options, help),          \
+			"print this help"                                                          \
+	}
+
+/*
+ * Parses, checks that there is a tape and a subject, and fills `ret` (borrowed from `o` and argv).
+ * 0, or ERR_INVALID; with o->help set nothing else counts.
+ */
+int session_options_parse(const struct option_table *table, int argc, char **argv,
+			  struct session_options *o, struct tape_options *ret, struct error *err);
+void session_options_free(struct session_options *o);
+
+#endif
