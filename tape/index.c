@@ -26,12 +26,13 @@ static int no_memory(struct error *err)
 
 static bool next_line(struct scan *s)
 {
-	const char *start = s->map->data + s->at;
 	size_t left = s->map->len - s->at;
-	const char *newline = left ? memchr(start, '\n', left) : NULL;
+	const char *start, *newline;
 
 	if (!left)
 		return false;
+	start = s->map->data + s->at;
+	newline = memchr(start, '\n', left);
 	s->text = (struct bytes){start, newline ? (size_t)(newline - start) : left};
 	s->whole = newline != NULL;
 	s->at += s->text.len + s->whole;

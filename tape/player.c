@@ -98,11 +98,22 @@ static int report_miss(struct player *player, const struct unit *command, struct
 	return 0;
 }
 
-/* The command ends with MISS_STATUS, whatever it was: nothing runs in its place. */
-static void make_miss(struct unit *record)
+/* The command ends with MISS_STATUS, whatever it was: nothing runs in its place. What the subject
+ * keeps of its stderr says why. */
+static int make_miss(struct unit *record, struct error *err)
 {
+	static const char text[] = "sandtape: this command is not on the tape\n";
+	struct stream *stream;
+
 	unit_clear(record);
 	record->end = (struct unit_end){.how = END_EXITED, .code = MISS_STATUS};
+	stream = unit_add_stream(record, 2);
+	if (!stream || buf_add_str(&stream->data.bytes, text) < 0)
+		return session_no_memory(err);
+	stream->kind = STREAM_PIPE;
+	stream->data.form = PAYLOAD_INLINE;
+	stream->data.size = stream->data.bytes.len;
+	return 0;
 }
 
 static int fail_like_record(struct process *p, struct unit *record, struct exec_decision *ret,
@@ -152,9 +163,10 @@ static int answer_command(struct player *player, struct process *p, const struct
 
 	if (r == ERR_NOTFOUND) {
 		r = report_miss(player, command, err);
+		if (r == 0)
+			r = make_miss(&record, err);
 		if (r < 0)
 			return r;
-		make_miss(&record);
 	} else if (r < 0) {
 		return error_wrap(err, r, "%s", player->tape);
 	} else {

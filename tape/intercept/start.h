@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 struct start_options {
@@ -13,6 +14,7 @@ struct start_options {
 	/* What the subject gets: those of sandtape before it changed them for itself. */
 	const sigset_t *mask;
 	const struct sigaction *sigpipe;
+	const struct rlimit *nofile;
 };
 
 struct started {

@@ -47,6 +47,17 @@ static void forward(int sig, siginfo_t *info, void *context)
 static const int forwarded[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
 #define FORWARDED (sizeof(forwarded) / sizeof(forwarded[0]))
 
+/* Each unit that runs takes some of our descriptors, and hundreds may run at once. */
+static void raise_nofile(struct interceptor *t)
+{
+	struct rlimit raised;
+
+	getrlimit(RLIMIT_NOFILE, &t->old_nofile);
+	raised = t->old_nofile;
+	raised.rlim_cur = raised.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &raised); /* without it, the limit is met later, and told */
+}
+
 static int open_loop(struct interceptor *t, struct error *err)
 {
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
@@ -58,6 +69,7 @@ static int open_loop(struct interceptor *t, struct error *err)
 	sigprocmask(SIG_BLOCK, &chld, &t->old_mask);
 	/* A reader that has gone is told by EPIPE. */
 	sigaction(SIGPIPE, &ignore, &t->old_sigpipe);
+	raise_nofile(t);
 	t->signal_fd = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK);
 	t->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (t->signal_fd < 0 || t->epoll_fd < 0 ||
@@ -138,6 +150,7 @@ void intercept_free(struct interceptor *t)
 	if (t->signal_fd >= 0) {
 		close(t->signal_fd);
 		sigaction(SIGPIPE, &t->old_sigpipe, NULL);
+		setrlimit(RLIMIT_NOFILE, &t->old_nofile);
 		sigprocmask(SIG_SETMASK, &t->old_mask, NULL);
 	}
 	if (t->epoll_fd >= 0)
@@ -380,7 +393,7 @@ static int check_start(struct interceptor *t, int *ret_status, struct error *err
 int intercept_run(struct interceptor *t, int *ret_status, struct error *err)
 {
 	struct start_options options = {t->options.argv, t->options.path_append, TRACE_OPTIONS,
-					&t->old_mask, &t->old_sigpipe};
+					&t->old_mask,	 &t->old_sigpipe,	 &t->old_nofile};
 	int r = tracer_find_plant(t, err);
 
 	if (r == 0)

@@ -1,0 +1,37 @@
+#!/bin/sh
+# The main job on a real program (`make demo`): records examples/agent.py, then replays it with
+# every command hidden from PATH, and compares.
+set -eu
+
+cd "$(dirname "$0")/.."
+sandtape=$(cd "${BUILD:-build}" && pwd)/sandtape
+# What `python3` stands for: the replay has no PATH to find it in.
+python=$(python3 -c 'import sys; print(sys.executable)')
+now() { "$python" -c 'import time; print(round(time.monotonic() * 1000))'; }
+seconds() { echo "$(($1 / 1000)).$(printf %02d $(($1 % 1000 / 10))) s"; }
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export SANDTAPE_EXAMPLE_DIR="$work/agent-work"
+mkdir "$work/no-commands"
+
+echo "1. Record: examples/agent.py, a small coding agent, runs for real"
+begin=$(now)
+"$sandtape" record -t "$work/agent.tape" -- "$python" examples/agent.py >"$work/recorded"
+recorded=$(($(now) - begin))
+echo "   its report begins and ends so:"
+sed -n '3,8s/^/   > /p; $s/^/   > /p' "$work/recorded"
+
+rm -rf "$SANDTAPE_EXAMPLE_DIR"
+echo "2. Replay: the same program, with git, cc, sort and sh hidden from PATH"
+begin=$(now)
+PATH=$work/no-commands "$sandtape" replay -t "$work/agent.tape" -- "$python" examples/agent.py \
+	>"$work/replayed"
+replayed=$(($(now) - begin))
+
+cmp "$work/recorded" "$work/replayed"
+echo "3. The two reports are the same, byte for byte ($(wc -c <"$work/replayed" | tr -d ' ') bytes)"
+"$sandtape" tape stats "$work/agent.tape" | sed -n '1,5s/^/   /p; $s/^/   /p'
+echo "(the tape was in $work and is removed)"
+echo "demo: recorded in $(seconds $recorded), replayed in $(seconds $replayed):" \
+	"$(seconds $((recorded - replayed))) saved, and nothing was run"
