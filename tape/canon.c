@@ -16,9 +16,15 @@
 #define NEW_SUFFIX  ".new" /* only the holder of the lock writes it, so a fixed name is enough */
 #define FLUSH_BYTES ((size_t)1024 * 1024)
 
-/* What makes two units the same: everything on the tape but their ordinals and times. */
+#define PARTS 4
+
+/*
+ * What makes two units the same: everything on the tape but their ordinals and times, and but for
+ * the kind of a stdin that was not read. Among parallel units chance decides about that: GNU make
+ * lends its own stdin to one job at a time.
+ */
 struct content {
-	struct bytes part[3]; /* the fields of spawn, exit and tail; {NULL, 0} when absent */
+	struct bytes part[PARTS]; /* spawn, exit before and after its stdin, tail */
 	uint64_t hash;
 	uint32_t index;
 	bool paired;
@@ -27,6 +33,16 @@ struct content {
 struct contents {
 	struct content *item;
 	size_t count;
+};
+
+/* How the units of a journal go onto the tape. */
+struct plan {
+	const struct tape_index *journal;
+	const struct tape_index *old; /* or NULL */
+	struct order_unit *units;
+	uint32_t *order; /* indexes into the journal's units */
+	bool *equal;	 /* of each of them: its content is that of its old unit */
+	size_t equal_count;
 };
 
 struct output {
@@ -41,26 +57,63 @@ static int no_memory(struct error *err)
 	return error_set(err, ERR_NOMEM, "out of memory");
 }
 
+/* Cuts the fields of an exit in two around a stdin of which only the kind is known. In its strings
+ * every quote is escaped, so the member cannot be found inside of one. */
+static void split_exit(struct bytes fields, struct bytes *ret_before, struct bytes *ret_after)
+{
+	static const char member[] = ",\"stdin\":{\"kind\":\"";
+	const size_t member_len = sizeof(member) - 1;
+	const char *at, *kind, *quote;
+	size_t rest;
+
+	*ret_before = fields;
+	*ret_after = (struct bytes){NULL, 0};
+	at = fields.len ? memmem(fields.data, fields.len, member, member_len) : NULL;
+	if (!at)
+		return;
+	kind = at + member_len;
+	rest = fields.len - (size_t)(kind - fields.data);
+	quote = memchr(kind, '"', rest);
+	if (!quote || memcmp(quote, "\"}", 2) != 0)
+		return;
+	ret_before->len = (size_t)(at - fields.data);
+	*ret_after = (struct bytes){quote + 2, rest - (size_t)(quote + 2 - kind)};
+}
+
+/* Of a record that is not there: {NULL, 0}. */
+static int get_fields(const struct tape_index *index, uint64_t offset, struct bytes *ret,
+		      struct error *err)
+{
+	struct line line;
+	int rc;
+
+	if (offset == INDEX_NONE)
+		return 0;
+	rc = tape_index_line(index, offset, &line, err);
+	if (rc == 0)
+		*ret = line.fields;
+	return rc;
+}
+
 static int get_content(const struct tape_index *index, size_t i, struct content *ret,
 		       struct error *err)
 {
 	const struct index_unit *u = &index->units[i];
-	const uint64_t offsets[3] = {u->spawn, u->exit, u->tail};
-	uint64_t hashes[4] = {0, 0, 0, u->id.key};
+	uint64_t hashes[PARTS + 1] = {[PARTS] = u->id.key};
 	struct content content = {.index = (uint32_t)i};
-	struct line line;
+	struct bytes exit = {NULL, 0};
 	size_t k;
-	int rc;
+	int rc = get_fields(index, u->spawn, &content.part[0], err);
 
-	for (k = 0; k < 3; k++) {
-		if (offsets[k] == INDEX_NONE)
-			continue;
-		rc = tape_index_line(index, offsets[k], &line, err);
-		if (rc < 0)
-			return rc;
-		content.part[k] = line.fields;
-		hashes[k] = hash64(line.fields.data, line.fields.len);
-	}
+	if (rc == 0)
+		rc = get_fields(index, u->exit, &exit, err);
+	if (rc == 0)
+		rc = get_fields(index, u->tail, &content.part[3], err);
+	if (rc < 0)
+		return rc;
+	split_exit(exit, &content.part[1], &content.part[2]);
+	for (k = 0; k < PARTS; k++)
+		hashes[k] = hash64(content.part[k].data, content.part[k].len);
 	content.hash = hash64(hashes, sizeof(hashes));
 	*ret = content;
 	return 0;
@@ -68,8 +121,11 @@ static int get_content(const struct tape_index *index, size_t i, struct content 
 
 static bool same_content(const struct content *a, const struct content *b)
 {
-	return bytes_equal(a->part[0], b->part[0]) && bytes_equal(a->part[1], b->part[1]) &&
-	       bytes_equal(a->part[2], b->part[2]);
+	size_t k = 0;
+
+	while (k < PARTS && bytes_equal(a->part[k], b->part[k]))
+		k++;
+	return k == PARTS;
 }
 
 static int by_hash(const void *left, const void *right)
@@ -96,25 +152,23 @@ static int sorted_contents(const struct tape_index *index, struct contents *ret,
 	return rc;
 }
 
-/* Of equal hashes, the first goes to the first, and so on. Returns the number of pairs. */
-static size_t pair_up(struct contents *ours, struct contents *theirs, bool exact,
-		      struct order_unit *units)
+/* Of equal hashes, the first goes to the first, and so on. */
+static void pair_up(struct plan *plan, struct contents *ours, struct contents *theirs, bool exact)
 {
-	size_t pairs = 0;
 	size_t i = 0, k = 0;
 
 	while (i < ours->count && k < theirs->count) {
 		struct content *a = &ours->item[i], *b = &theirs->item[k];
 
 		if (a->hash == b->hash && (!exact || same_content(a, b))) {
-			units[a->index].old = b->index;
+			plan->units[a->index].old = b->index;
+			plan->equal[a->index] = exact;
+			plan->equal_count += exact;
 			a->paired = b->paired = true;
-			pairs++;
 		}
 		i += a->hash <= b->hash;
 		k += a->hash >= b->hash;
 	}
-	return pairs;
 }
 
 /* Leaves those that have no partner, to be paired by their keys alone. */
@@ -134,21 +188,19 @@ static void keep_single(struct contents *c, const struct tape_index *index)
 	qsort(c->item, c->count, sizeof(*c->item), by_hash);
 }
 
-/* Sets units[].old: equal units first, then changed units of the same key, which are to stay in
- * their place. `ret_equal` counts the former. */
-static int match_old(const struct tape_index *journal, const struct tape_index *old,
-		     struct order_unit *units, size_t *ret_equal, struct error *err)
+/* Equal units first, then changed units of the same key, which are to stay in their place. */
+static int match_old(struct plan *plan, struct error *err)
 {
 	struct contents ours = {NULL, 0}, theirs = {NULL, 0};
-	int rc = sorted_contents(journal, &ours, err);
+	int rc = sorted_contents(plan->journal, &ours, err);
 
 	if (rc == 0)
-		rc = sorted_contents(old, &theirs, err);
+		rc = sorted_contents(plan->old, &theirs, err);
 	if (rc == 0) {
-		*ret_equal = pair_up(&ours, &theirs, true, units);
-		keep_single(&ours, journal);
-		keep_single(&theirs, old);
-		pair_up(&ours, &theirs, false, units);
+		pair_up(plan, &ours, &theirs, true);
+		keep_single(&ours, plan->journal);
+		keep_single(&theirs, plan->old);
+		pair_up(plan, &ours, &theirs, false);
 	}
 	free(ours.item);
 	free(theirs.item);
@@ -183,42 +235,48 @@ static int get_old_times(const struct tape_index *old, struct order_old *ret, st
 	return 0;
 }
 
-static int decide_order(const struct tape_index *journal, const struct tape_index *old,
-			struct order_unit *units, uint32_t *ret_order, size_t *ret_equal,
-			struct error *err)
+static int decide_order(struct plan *plan, struct error *err)
 {
-	size_t old_count = old ? old->count : 0;
+	size_t count = plan->journal->count;
+	size_t old_count = plan->old ? plan->old->count : 0;
 	cleanup_free struct order_old *times = calloc(old_count + 1, sizeof(*times));
 	size_t i;
 	int rc = times ? 0 : no_memory(err);
 
-	for (i = 0; i < journal->count; i++) {
-		const struct index_unit *u = &journal->units[i];
+	for (i = 0; i < count; i++) {
+		const struct index_unit *u = &plan->journal->units[i];
 
 		/* The lines are in the order of events, so their offsets are a clock. */
-		units[i] = (struct order_unit){u->id.key, u->spawn, u->exit, ORDER_NEW};
+		plan->units[i] = (struct order_unit){u->id.key, u->spawn, u->exit, ORDER_NEW};
 	}
-	if (rc == 0 && old)
-		rc = match_old(journal, old, units, ret_equal, err);
-	if (rc == 0 && old)
-		rc = get_old_times(old, times, err);
-	if (rc == 0 && order_units(units, journal->count, times, old_count, ret_order) < 0)
+	if (rc == 0 && plan->old)
+		rc = match_old(plan, err);
+	if (rc == 0 && plan->old)
+		rc = get_old_times(plan->old, times, err);
+	if (rc == 0 && order_units(plan->units, count, times, old_count, plan->order) < 0)
 		rc = no_memory(err);
 	return rc;
 }
 
-static bool is_unchanged(const struct tape_index *journal, const struct tape_index *old,
-			 const struct order_unit *units, const uint32_t *order)
+static bool same_heads(const struct plan *plan)
 {
 	struct line ours, theirs;
+
+	return tape_index_head_line(plan->journal, &ours, NULL) == 0 &&
+	       tape_index_head_line(plan->old, &theirs, NULL) == 0 &&
+	       bytes_equal(ours.all, theirs.all);
+}
+
+static bool is_unchanged(const struct plan *plan)
+{
+	size_t count = plan->journal->count;
 	size_t i;
 
-	if (!old || old->count != journal->count || old->torn_len ||
-	    tape_index_head_line(journal, &ours, NULL) < 0 ||
-	    tape_index_head_line(old, &theirs, NULL) < 0 || !bytes_equal(ours.all, theirs.all))
+	if (!plan->old || plan->old->count != count || plan->equal_count != count ||
+	    plan->old->torn_len || !same_heads(plan))
 		return false;
-	for (i = 0; i < journal->count; i++) {
-		if (units[order[i]].old != i)
+	for (i = 0; i < count; i++) {
+		if (plan->units[plan->order[i]].old != i)
 			return false;
 	}
 	return true;
@@ -285,7 +343,7 @@ static void output_clear(struct output *o)
 	buf_free(&o->pending);
 }
 
-static int copy_line(const struct tape_index *journal, uint64_t offset, struct output *to,
+static int copy_line(const struct tape_index *from, uint64_t offset, struct output *to,
 		     struct unit_id id, struct error *err)
 {
 	struct line line;
@@ -293,31 +351,41 @@ static int copy_line(const struct tape_index *journal, uint64_t offset, struct o
 
 	if (offset == INDEX_NONE || to->fd < 0)
 		return 0;
-	rc = tape_index_line(journal, offset, &line, err);
+	rc = tape_index_line(from, offset, &line, err);
 	return rc < 0 ? rc : output_line(to, &line, id, err);
 }
 
+static int write_unit(const struct plan *plan, uint32_t index, struct unit_id id,
+		      struct output *tape, struct output *timing, struct error *err)
+{
+	const struct tape_index *from = plan->equal[index] ? plan->old : plan->journal;
+	const struct index_unit *new = &plan->journal->units[index];
+	/* What does not count as a difference shall not be one. */
+	const struct index_unit *u =
+		plan->equal[index] ? &plan->old->units[plan->units[index].old] : new;
+	int rc = copy_line(from, u->spawn, tape, id, err);
+
+	if (rc == 0)
+		rc = copy_line(from, u->exit, tape, id, err);
+	if (rc == 0)
+		rc = copy_line(from, u->tail, tape, id, err);
+	return rc < 0 ? rc : copy_line(plan->journal, new->time, timing, id, err);
+}
+
 /* An output that is not open is left out. */
-static int write_units(const struct tape_index *journal, const uint32_t *order, struct output *tape,
-		       struct output *timing, struct error *err)
+static int write_units(const struct plan *plan, struct output *tape, struct output *timing,
+		       struct error *err)
 {
 	struct counts counts = {0};
 	size_t i;
-	int rc = copy_line(journal, 0, tape, (struct unit_id){0, 0}, err);
+	int rc = copy_line(plan->journal, 0, tape, (struct unit_id){0, 0}, err);
 
-	for (i = 0; rc == 0 && i < journal->count; i++) {
-		const struct index_unit *u = &journal->units[order[i]];
-		struct unit_id id = {.key = u->id.key};
+	for (i = 0; rc == 0 && i < plan->journal->count; i++) {
+		struct unit_id id = {.key = plan->journal->units[plan->order[i]].id.key};
 
 		rc = counts_next(&counts, id.key, &id.ordinal, err);
 		if (rc == 0)
-			rc = copy_line(journal, u->spawn, tape, id, err);
-		if (rc == 0)
-			rc = copy_line(journal, u->exit, tape, id, err);
-		if (rc == 0)
-			rc = copy_line(journal, u->tail, tape, id, err);
-		if (rc == 0)
-			rc = copy_line(journal, u->time, timing, id, err);
+			rc = write_unit(plan, plan->order[i], id, tape, timing, err);
 	}
 	counts_clear(&counts);
 	return rc;
@@ -351,8 +419,8 @@ static int replace_files(const char *dir, struct output *tape, struct output *ti
 	return rc;
 }
 
-static int write_files(const char *dir, const struct tape_index *journal, const uint32_t *order,
-		       bool only_timing, bool sync, struct error *err)
+static int write_files(const char *dir, const struct plan *plan, bool only_timing, bool sync,
+		       struct error *err)
 {
 	struct output tape = {.fd = -1}, timing = {.fd = -1};
 	int rc = only_timing ? 0 : output_open(&tape, dir, TAPE_FILE, err);
@@ -360,7 +428,7 @@ static int write_files(const char *dir, const struct tape_index *journal, const 
 	if (rc == 0)
 		rc = output_open(&timing, dir, TIMING_FILE, err);
 	if (rc == 0)
-		rc = write_units(journal, order, &tape, &timing, err);
+		rc = write_units(plan, &tape, &timing, err);
 	if (rc == 0)
 		rc = replace_files(dir, &tape, &timing, sync, err);
 	output_clear(&tape);
@@ -373,17 +441,18 @@ int tape_canon_write(const char *dir, const struct tape_index *journal,
 {
 	cleanup_free struct order_unit *units = calloc(journal->count + 1, sizeof(*units));
 	cleanup_free uint32_t *order = calloc(journal->count + 1, sizeof(*order));
-	size_t equal = 0;
+	cleanup_free bool *equal = calloc(journal->count + 1, sizeof(*equal));
+	struct plan plan = {journal, old, units, order, equal, 0};
 	bool unchanged;
 	int rc;
 
-	if (!units || !order)
+	if (!units || !order || !equal)
 		return no_memory(err);
-	rc = decide_order(journal, old, units, order, &equal, err);
+	rc = decide_order(&plan, err);
 	if (rc < 0)
 		return rc;
-	unchanged = equal == journal->count && is_unchanged(journal, old, units, order);
+	unchanged = is_unchanged(&plan);
 	if (unchanged && tape_file_exists(dir, TIMING_FILE))
 		return 0;
-	return write_files(dir, journal, order, unchanged, sync, err);
+	return write_files(dir, &plan, unchanged, sync, err);
 }

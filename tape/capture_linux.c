@@ -449,28 +449,27 @@ static int check_results(struct capture *c, const struct inject_list *list, stru
 	return 0;
 }
 
-static int placed(void *ctx, struct process *p, struct task *task, struct inject_list *list,
-		  bool *ret_more, struct error *err)
+static int placed(void *ctx, struct process *p, struct inject_list *list,
+		  enum inject_next *ret_next, struct error *err)
 {
 	struct capture *c = ctx;
 	cleanup_close int pidfd = -1;
 	int pairs[2 * STREAMS];
 	int r = check_results(c, list, err);
+	bool any = false;
 
-	(void)task;
-	*ret_more = false;
-	if (r < 0 || list->call[0].number == SYS_dup3 || list->call[0].number == SYS_seccomp)
-		return r; /* the second list, or nothing to place */
 	memcpy(pairs, list->data, sizeof(pairs));
 	pidfd = (int)syscall(SYS_pidfd_open, p->pid, 0);
 	for (int fd = 1; r == 0 && pidfd >= 0 && fd < STREAMS; fd++) {
-		if (c->stream[fd].method == METHOD_PUMP)
-			r = take_source(&c->stream[fd], pidfd, pairs[2 * (size_t)fd], err);
+		if (c->stream[fd].method != METHOD_PUMP)
+			continue;
+		any = true;
+		r = take_source(&c->stream[fd], pidfd, pairs[2 * (size_t)fd], err);
 	}
-	if (r < 0)
+	if (r < 0 || !any)
 		return r;
 	list_places(c, pairs, list);
-	*ret_more = true;
+	*ret_next = INJECT_LAST;
 	return 0;
 }
 

@@ -91,10 +91,10 @@ static int report_miss(struct player *player, const struct unit *command, struct
 	if (r < 0)
 		return r;
 	player->result.misses++;
-	session_say(&player->session, "%s: %s", player->tape, text.data);
+	session_say(&player->session, TAPE_PROBLEM, "%s: %s", player->tape, text.data);
 	if (player->last_id[0])
-		session_say(&player->session, "  the last command that was answered: %s",
-			    player->last_id);
+		session_say(&player->session, TAPE_PROBLEM,
+			    "  the last command that was answered: %s", player->last_id);
 	return 0;
 }
 
@@ -319,7 +319,7 @@ static int run(struct player *player, const struct tape_options *options, const 
 		return r;
 	}
 	if (start_error.text[0])
-		session_say(&player->session, "%s", start_error.text);
+		session_say(&player->session, TAPE_PROBLEM, "%s", start_error.text);
 	player->result.unused = matcher_unused(player->matcher);
 	return 0;
 }
@@ -335,7 +335,7 @@ static int open_all(struct player *player, const struct tape_options *options, c
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < tape_reader_warning_count(player->reader); i++)
-		session_say(&player->session, "warning: %s",
+		session_say(&player->session, TAPE_WARNING, "warning: %s",
 			    tape_reader_warning(player->reader, i));
 	player->matcher = matcher_new(player->reader);
 	if (!player->matcher)

@@ -129,7 +129,7 @@ static void assert_cut(const struct buf *journal, size_t len)
 
 		ck_assert_int_eq(tape_reader_unit(r, i, &u, NULL), 0);
 		whole -= 1 + (u.end.how != END_UNFINISHED) + u.time.known;
-		whole -= u.stream_count && u.streams[0].tail.form != PAYLOAD_EMPTY;
+		whole -= u.stream_count && unit_stream(&u, 1)->tail.form != PAYLOAD_EMPTY;
 		unit_clear(&u);
 	}
 	ck_assert_uint_eq(whole, 1);

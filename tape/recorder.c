@@ -347,7 +347,7 @@ static int run(struct recorder *r, const struct tape_options *options, struct er
 		return result;
 	}
 	if (start_error.text[0])
-		session_say(&r->session, "%s", start_error.text);
+		session_say(&r->session, TAPE_PROBLEM, "%s", start_error.text);
 	result = close_all(r, err);
 	return result < 0 ? result : tape_writer_finish(r->writer, err);
 }

@@ -163,7 +163,11 @@ static void play_event(struct tape_writer *w, struct unit *units, const char *ev
 		return;
 	}
 	u = unit_of(units, name);
-	if (event[1] == ')') {
+	if (event[1] == ')' || event[1] == '|') {
+		struct stream *input = unit_add_stream(u, 0);
+
+		ck_assert_ptr_nonnull(input);
+		input->kind = event[1] == '|' ? STREAM_PIPE : STREAM_NULL;
 		play_end(w, u, rest, time_ns);
 		return;
 	}

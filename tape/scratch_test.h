@@ -35,9 +35,9 @@ struct tape_writer *writer_at(const char *path);
 struct tape_reader *reader_at(const char *path);
 
 /*
- * Plays events: "A( B( B)1 A)0 A}2" is a spawn of A, a spawn of B, the end of B with the output
- * "1", the end of A with the output "0" and a tail "2" of A. A unit without its end is unfinished.
- * Times are the positions of the events.
+ * Plays events: "A( B( B)1 A|0 A}2" is a spawn of A, a spawn of B, the end of B with the output
+ * "1", the end of A with the output "0" and a tail "2" of A. B had /dev/null as stdin, and A had a
+ * pipe. A unit without its end is unfinished. Times are the positions of the events.
  */
 void play(struct tape_writer *w, const char *events);
 /* The same for a whole recording. */

@@ -29,14 +29,14 @@ uint64_t session_now(const struct session *s)
 	return monotonic_ns() - s->start_ns;
 }
 
-void session_say(const struct session *s, const char *format, ...)
+void session_say(const struct session *s, enum tape_level level, const char *format, ...)
 {
 	char *line = NULL;
 	va_list args;
 
 	va_start(args, format);
 	if (s->say && vasprintf(&line, format, args) >= 0) {
-		s->say(s->say_ctx, line);
+		s->say(s->say_ctx, level, line);
 		free(line);
 	}
 	va_end(args);

@@ -29,8 +29,8 @@ void session_close(struct session *s);
 /* Nanoseconds since session_open(). */
 uint64_t session_now(const struct session *s);
 
-void session_say(const struct session *s, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+void session_say(const struct session *s, enum tape_level level, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /* Fills argv, cwd, env, parent and the program of a zeroed unit. 0 or ERR_NOMEM. */
 int session_unit(const struct session *s, const struct process *p,

@@ -24,8 +24,13 @@ extern "C" {
 
 #define TAPE_API __attribute__((visibility("default")))
 
-/* One line for a human, without a newline; called on the thread of tape_record or tape_replay. */
-typedef void (*tape_say)(void *ctx, const char *line);
+enum tape_level {
+	TAPE_WARNING, /* the session goes on, and its result holds */
+	TAPE_PROBLEM  /* a command without a record, a subject that cannot be executed */
+};
+
+/* Text for a human, without a last newline; called on the thread of tape_record or tape_replay. */
+typedef void (*tape_say)(void *ctx, enum tape_level level, const char *text);
 
 /* What record and replay have in common. Zero is a good default for all but tape and argv. */
 struct tape_options {

@@ -96,9 +96,9 @@ struct unit {
 	struct buf *argv;
 	size_t argc;
 	struct buf cwd;
-	bool cwd_any;	      /* a hand-written record without cwd: matches any */
 	struct env_pair *env; /* in the order of names, bytewise */
 	size_t env_count;
+	bool cwd_any; /* a hand-written record without cwd: matches any */
 
 	struct unit_end end;
 	struct stream *streams;

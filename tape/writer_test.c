@@ -405,6 +405,34 @@ START_TEST(equal_parallel_units_change_nothing)
 }
 END_TEST
 
+static size_t changed_lines(const struct buf *a, const struct buf *b)
+{
+	const char *p = a->data, *q = b->data;
+	size_t changed = 0;
+
+	while (*p && *q) {
+		size_t m = strcspn(p, "\n"), n = strcspn(q, "\n");
+
+		changed += m != n || memcmp(p, q, m) != 0;
+		p += m + 1;
+		q += n + 1;
+	}
+	return changed + (*p || *q);
+}
+
+START_TEST(the_kind_of_a_stdin_that_was_not_read_changes_nothing)
+{
+	cleanup_buf struct buf before = BUF_INIT, after = BUF_INIT;
+
+	record(TAPE, "A( B( A)1 B|2");
+	ck_assert(is_quiet("A( B( A|1 B)2"));
+	get_file(LINES, &before);
+	record(TAPE, "A( B( A|1 B)3");
+	get_file(LINES, &after);
+	ck_assert_uint_eq(changed_lines(&before, &after), 1);
+}
+END_TEST
+
 START_TEST(another_order_of_units_that_ran_alone_is_a_change)
 {
 	record(TAPE, "A( A)1 B( B)2");
@@ -421,21 +449,6 @@ START_TEST(equal_keys_keep_the_order_of_the_run_beside_a_server)
 	assert_order(TAPE, "S A3 B2 A1");
 }
 END_TEST
-
-static size_t changed_lines(const struct buf *a, const struct buf *b)
-{
-	const char *p = a->data, *q = b->data;
-	size_t changed = 0;
-
-	while (*p && *q) {
-		size_t m = strcspn(p, "\n"), n = strcspn(q, "\n");
-
-		changed += m != n || memcmp(p, q, m) != 0;
-		p += m + 1;
-		q += n + 1;
-	}
-	return changed + (*p || *q);
-}
 
 START_TEST(a_changed_unit_is_a_small_change)
 {
@@ -556,6 +569,7 @@ static TCase *canonical_tests(void)
 	tcase_add_test(c, chance_among_parallel_units_changes_nothing);
 	tcase_add_test(c, chance_in_the_new_run_changes_nothing_either);
 	tcase_add_test(c, equal_parallel_units_change_nothing);
+	tcase_add_test(c, the_kind_of_a_stdin_that_was_not_read_changes_nothing);
 	tcase_add_test(c, another_order_of_units_that_ran_alone_is_a_change);
 	tcase_add_test(c, equal_keys_keep_the_order_of_the_run_beside_a_server);
 	tcase_add_test(c, a_changed_unit_is_a_small_change);

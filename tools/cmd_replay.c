@@ -1,9 +1,11 @@
 /* sandtape replay */
 #include "tools/command.h"
 
+#include "base/text.h"
 #include "tools/session_options.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const struct option options[] = {
 	SESSION_OPTIONS,
@@ -29,12 +31,22 @@ static void report(const char *tape, const struct tape_replay_result *result)
 			result->unused == 1 ? "" : "s", tape, result->unused == 1 ? "was" : "were");
 }
 
+/* The command line that makes the tape anew, ready to paste. */
 static void advise(const struct tape_options *tape)
 {
-	fprintf(stderr, "sandtape: record it again with: sandtape record -t %s --", tape->tape);
-	for (char *const *arg = tape->argv; *arg; arg++)
-		fprintf(stderr, " %s", *arg);
-	fprintf(stderr, "\n");
+	cleanup_buf struct buf line = BUF_INIT;
+	int r = text_quote(&line, tape->tape, strlen(tape->tape));
+
+	if (r == 0)
+		r = buf_add_str(&line, " --");
+	for (char *const *arg = tape->argv; r == 0 && *arg; arg++) {
+		r = buf_add_char(&line, ' ');
+		if (r == 0)
+			r = text_quote(&line, *arg, strlen(*arg));
+	}
+	if (r == 0)
+		fprintf(stderr, "sandtape: record it again with: sandtape record -t %s\n",
+			line.data);
 }
 
 static int judge(const struct session_options *o, const struct tape_options *tape,

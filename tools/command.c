@@ -49,12 +49,12 @@ int command_finish(int status)
 	return command_fail(&err);
 }
 
-void command_say(void *ctx, const char *line)
+void command_say(void *ctx, enum tape_level level, const char *text)
 {
 	const bool *quiet = ctx;
 
-	if (!*quiet)
-		fprintf(stderr, "sandtape: %s\n", line);
+	if (level == TAPE_PROBLEM || !*quiet)
+		fprintf(stderr, "sandtape: %s\n", text);
 }
 
 static const char *const stub_places[] = {"sandtape-stub", "../libexec/sandtape/sandtape-stub"};

@@ -3,6 +3,7 @@
 #define SANDTAPE_TOOLS_COMMAND_H
 
 #include "base/error.h"
+#include "tape/tape.h"
 
 /* Exit statuses of sandtape's own; all others are the subject's. */
 enum exit_status {
@@ -38,8 +39,8 @@ int command_status(int wait_status);
 /* Flushes stdout: a full disk behind it is a failure of ours. Returns `status` or EXIT_SANDTAPE. */
 int command_finish(int status);
 
-/* For tape_options.say: a line to stderr; ctx is a const bool, whether to be quiet. */
-void command_say(void *ctx, const char *line);
+/* For tape_options.say: a line to stderr; ctx is a const bool, whether to leave out warnings. */
+void command_say(void *ctx, enum tape_level level, const char *text);
 
 /* The stub that belongs to this program: beside it, or in ../libexec/sandtape. malloc'ed. */
 int command_find_stub(char **ret_path, struct error *err);

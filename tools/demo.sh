@@ -20,7 +20,7 @@ begin=$(now)
 "$sandtape" record -t "$work/agent.tape" -- "$python" examples/agent.py >"$work/recorded"
 recorded=$(($(now) - begin))
 echo "   its report begins and ends so:"
-sed -n '3,8s/^/   > /p; $s/^/   > /p' "$work/recorded"
+sed -n '4,9s/^/   > /p; $s/^/   > /p' "$work/recorded"
 
 rm -rf "$SANDTAPE_EXAMPLE_DIR"
 echo "2. Replay: the same program, with git, cc, sort and sh hidden from PATH"

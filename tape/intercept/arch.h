@@ -54,8 +54,9 @@ void arch_skip_call(struct arch_regs *regs, long result);
 
 /*
  * The runner: position-independent code that makes the system calls of a list, one after the
- * other, and stores each result. A list entry with the number HYPER_CALL stops at the tracer.
- * Its size is a multiple of sizeof(long).
+ * other, and stores each result. An entry with the number HYPER_CALL stops at the tracer;
+ * RUNNER_GO ends the list and enters the program, whose address is the runner's last word. A
+ * multiple of sizeof(long) long.
  */
 struct runner_call {
 	uint64_t number;
@@ -63,12 +64,12 @@ struct runner_call {
 	uint64_t result;
 };
 
+#define RUNNER_GO UINT64_MAX
+
 extern const unsigned char arch_runner[];
-extern const size_t arch_runner_size;
+extern const unsigned char arch_runner_end[];
 
 /* Registers that start the runner at `ip` with its list at `list`. */
 void arch_enter_runner(struct arch_regs *regs, unsigned long ip, unsigned long list);
-/* Registers that start the program from its entry, as the kernel would have after execve. */
-void arch_enter_program(struct arch_regs *regs, const struct arch_regs *at_exec);
 
 #endif

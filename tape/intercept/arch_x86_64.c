@@ -30,26 +30,6 @@ const struct arch_call arch_calls[] = {
 };
 const size_t arch_call_count = sizeof(arch_calls) / sizeof(arch_calls[0]);
 
-/*
- *	next:	mov  (%rbx),%rax	the number
- *		mov  8(%rbx),%rdi	six arguments
- *		mov  16(%rbx),%rsi
- *		mov  24(%rbx),%rdx
- *		mov  32(%rbx),%r10
- *		mov  40(%rbx),%r8
- *		mov  48(%rbx),%r9
- *		syscall
- *		mov  %rax,56(%rbx)	the result
- *		add  $64,%rbx
- *		jmp  next
- */
-const unsigned char arch_runner[] = {
-	0x48, 0x8b, 0x03, 0x48, 0x8b, 0x7b, 0x08, 0x48, 0x8b, 0x73, 0x10, 0x48, 0x8b, 0x53,
-	0x18, 0x4c, 0x8b, 0x53, 0x20, 0x4c, 0x8b, 0x43, 0x28, 0x4c, 0x8b, 0x4b, 0x30, 0x0f,
-	0x05, 0x48, 0x89, 0x43, 0x38, 0x48, 0x83, 0xc3, 0x40, 0xeb, 0xd9, 0x90,
-};
-const size_t arch_runner_size = sizeof(arch_runner);
-
 #define CODE_SEGMENT_64 0x33 /* __USER_CS: the tracee is in 64-bit mode */
 
 int arch_get_regs(pid_t tid, struct arch_regs *ret)
@@ -100,10 +80,4 @@ void arch_enter_runner(struct arch_regs *regs, unsigned long ip, unsigned long l
 {
 	regs->user.rip = ip;
 	regs->user.rbx = list;
-}
-
-void arch_enter_program(struct arch_regs *regs, const struct arch_regs *at_exec)
-{
-	*regs = *at_exec;
-	arch_skip_call(regs, 0);
 }

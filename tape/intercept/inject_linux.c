@@ -1,7 +1,7 @@
 /*
- * System calls that a unit makes before its own first instruction. The runner (arch_runner) is
- * written over the program's entry, which is put back afterwards; its list stands below the stack
- * pointer, where a fresh stack holds nothing yet.
+ * System calls that a unit makes before its own first instruction. The runner stands in the room
+ * behind the vDSO (vdso_linux.c), its list below the stack pointer, where a fresh stack holds
+ * nothing yet. The program's own memory is not touched.
  */
 #include "tape/intercept/tracer.h"
 
@@ -11,20 +11,17 @@
 #include <string.h>
 #include <sys/ptrace.h>
 
-#define RUNNER_MAX 256
-
 struct injection {
-	struct arch_regs at_exec;
-	unsigned char text[RUNNER_MAX]; /* what the runner covers */
-	unsigned long list_address;	/* of the list that runs now */
+	unsigned long list_address; /* of the list that runs now */
 	unsigned long data_address;
 	struct inject_list list;
 	inject_done done;
 	void *ctx;
 };
 
-#define RED_ZONE  256 /* more than any ABI's */
-#define LISTS_MAX (2 * (INJECT_MAX + 1) * sizeof(struct runner_call))
+#define RED_ZONE   256 /* more than any ABI's */
+#define LISTS	   2   /* there is room for so many, one after the other */
+#define LIST_BYTES ((INJECT_MAX + 1) * sizeof(struct runner_call))
 
 static uint64_t resolve(const struct injection *in, uint64_t arg)
 {
@@ -33,26 +30,31 @@ static uint64_t resolve(const struct injection *in, uint64_t arg)
 	return offset < sizeof(in->list.data) ? in->data_address + offset : arg;
 }
 
-/* Writes the list and its data; -errno. */
-static int write_list(struct injection *in, pid_t tid)
+static void resolve_pointer(struct injection *in)
+{
+	uint64_t pointer;
+
+	if (in->list.pointer_at == 0)
+		return;
+	memcpy(&pointer, in->list.data + in->list.pointer_at, sizeof(pointer));
+	pointer = resolve(in, pointer);
+	memcpy(in->list.data + in->list.pointer_at, &pointer, sizeof(pointer));
+	in->list.pointer_at = 0;
+}
+
+/* Writes the list and its data; -errno. `last_number` ends it. */
+static int write_list(struct injection *in, pid_t tid, uint64_t last_number)
 {
 	struct runner_call calls[INJECT_MAX + 1] = {0};
-	uint64_t pointer;
 	int r = 0;
 
-	if (in->list.pointer_at > 0) {
-		memcpy(&pointer, in->list.data + in->list.pointer_at, sizeof(pointer));
-		pointer = resolve(in, pointer);
-		memcpy(in->list.data + in->list.pointer_at, &pointer, sizeof(pointer));
-		in->list.pointer_at = 0;
-	}
-
+	resolve_pointer(in);
 	for (unsigned i = 0; i < in->list.count; i++) {
 		calls[i] = in->list.call[i];
 		for (int a = 0; a < 6; a++)
 			calls[i].args[a] = resolve(in, calls[i].args[a]);
 	}
-	calls[in->list.count].number = HYPER_CALL;
+	calls[in->list.count].number = last_number;
 	if (in->list.data_len > 0)
 		r = memory_write(tid, in->data_address, in->list.data, in->list.data_len);
 	if (r < 0)
@@ -60,27 +62,51 @@ static int write_list(struct injection *in, pid_t tid)
 	return memory_write(tid, in->list_address, calls, (in->list.count + 1) * sizeof(calls[0]));
 }
 
-static int begin(struct injection *in, pid_t tid)
+/* The runner, with the program's entry in its last word. */
+static int write_runner(pid_t tid, unsigned long room, unsigned long entry)
+{
+	unsigned char runner[256];
+	size_t size = (size_t)(arch_runner_end - arch_runner);
+
+	memcpy(runner, arch_runner, size);
+	memcpy(runner + size - sizeof(entry), &entry, sizeof(entry));
+	return memory_poke(tid, room, runner, size);
+}
+
+/* -ENOSPC: there is no room for the runner. */
+static int begin(const struct interceptor *t, struct injection *in, pid_t tid)
 {
 	struct arch_regs regs;
-	unsigned long entry;
-	int r = arch_get_regs(tid, &in->at_exec);
+	unsigned long room;
+	int r = arch_get_regs(tid, &regs);
 
 	if (r < 0)
 		return r;
-	entry = arch_ip(&in->at_exec);
-	in->data_address = (arch_sp(&in->at_exec) - RED_ZONE - sizeof(in->list.data)) & ~63ul;
-	in->list_address = (in->data_address - LISTS_MAX) & ~63ul;
-	r = memory_read(tid, entry, in->text, arch_runner_size);
+	room = tracer_room(t, tid, &regs);
+	if (room == 0 || t->room_size < (size_t)(arch_runner_end - arch_runner))
+		return -ENOSPC;
+	in->data_address = (arch_sp(&regs) - RED_ZONE - sizeof(in->list.data)) & ~63ul;
+	in->list_address = (in->data_address - LISTS * LIST_BYTES) & ~63ul;
+	r = write_runner(tid, room, arch_ip(&regs));
 	if (r == 0)
-		r = memory_poke(tid, entry, arch_runner, arch_runner_size);
-	if (r == 0)
-		r = write_list(in, tid);
+		r = write_list(in, tid, HYPER_CALL);
 	if (r < 0)
 		return r;
-	regs = in->at_exec;
-	arch_enter_runner(&regs, entry, in->list_address);
+	arch_enter_runner(&regs, room, in->list_address);
 	return arch_set_regs(tid, &regs);
+}
+
+static int explain(int negative_errno, pid_t tid, struct error *err)
+{
+	if (negative_errno == -EOPNOTSUPP)
+		return error_set(err, ERR_UNSUPPORTED,
+				 "process %d is a 32-bit program: its output cannot be recorded "
+				 "(name it with --real to leave it alone)",
+				 (int)tid);
+	if (negative_errno == -ENOSPC)
+		return error_set(err, ERR_UNSUPPORTED,
+				 "this kernel's vDSO has no room for what recording needs");
+	return tracer_ptrace_error(negative_errno, "inject into", err);
 }
 
 int intercept_inject(struct interceptor *t, struct task *task, const struct inject_list *list,
@@ -89,61 +115,53 @@ int intercept_inject(struct interceptor *t, struct task *task, const struct inje
 	struct injection *in = calloc(1, sizeof(*in));
 	int r;
 
-	(void)t;
 	if (!in)
 		return error_set(err, ERR_NOMEM, "out of memory");
 	in->list = *list;
 	in->done = done;
 	in->ctx = ctx;
-	r = begin(in, task->tid);
+	r = begin(t, in, task->tid);
 	if (r < 0) {
 		free(in);
-		if (r == -EOPNOTSUPP)
-			return error_set(err, ERR_UNSUPPORTED,
-					 "process %d is a 32-bit program: its output cannot be "
-					 "recorded (name it with --real to leave it alone)",
-					 (int)task->tid);
-		return tracer_ptrace_error(r, "inject into", err);
+		return explain(r, task->tid, err);
 	}
 	task->injection = in;
 	return tracer_resume(task, PTRACE_CONT, 0, err);
 }
 
-/* Back to the entry of the program, as if nothing had been. */
-static int finish(struct injection *in, pid_t tid)
+static int read_results(struct injection *in, pid_t tid)
 {
-	struct arch_regs regs;
-	int r = memory_poke(tid, arch_ip(&in->at_exec), in->text, arch_runner_size);
+	struct runner_call calls[INJECT_MAX];
+	int r = memory_read(tid, in->list_address, calls, in->list.count * sizeof(calls[0]));
 
-	arch_enter_program(&regs, &in->at_exec);
-	return r < 0 ? r : arch_set_regs(tid, &regs);
+	if (r == 0 && in->list.data_len > 0)
+		r = memory_read(tid, in->data_address, in->list.data, in->list.data_len);
+	for (unsigned i = 0; r == 0 && i < in->list.count; i++)
+		in->list.call[i].result = calls[i].result;
+	in->list_address += (in->list.count + 1) * sizeof(calls[0]);
+	return r;
 }
 
 int tracer_on_injected(struct interceptor *t, struct task *task, struct error *err)
 {
 	struct injection *in = task->injection;
-	struct runner_call calls[INJECT_MAX];
-	bool more = false;
-	int r;
+	enum inject_next next = INJECT_GO;
+	int r = read_results(in, task->tid);
 
-	r = memory_read(task->tid, in->list_address, calls, in->list.count * sizeof(calls[0]));
-	if (r == 0 && in->list.data_len > 0)
-		r = memory_read(task->tid, in->data_address, in->list.data, in->list.data_len);
+	(void)t;
 	if (r < 0)
 		return tracer_ptrace_error(r, "inject into", err);
-	for (unsigned i = 0; i < in->list.count; i++)
-		in->list.call[i].result = calls[i].result;
-	in->list_address += (in->list.count + 1) * sizeof(calls[0]);
-	r = in->done(in->ctx, task->process, task, &in->list, &more, err);
+	r = in->done(in->ctx, task->process, &in->list, &next, err);
 	if (r < 0)
 		return r;
-	r = more ? write_list(in, task->tid) : finish(in, task->tid);
-	if (!more) {
+	if (next == INJECT_GO)
+		in->list.count = 0;
+	r = write_list(in, task->tid, next == INJECT_AGAIN ? HYPER_CALL : RUNNER_GO);
+	if (next != INJECT_AGAIN) {
 		free(in);
 		task->injection = NULL;
 	}
 	if (r < 0)
 		return tracer_ptrace_error(r, "inject into", err);
-	(void)t;
 	return tracer_resume(task, PTRACE_CONT, 0, err);
 }

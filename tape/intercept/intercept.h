@@ -133,9 +133,8 @@ void intercept_unwatch(struct interceptor *t, void *watch);
 
 /*
  * Makes the process run system calls of its own before its program starts; only from `started`.
- * The list ends at the first stop; `done` sees the results, and either writes a further list
- * (*ret_more = true, count set) or is finished. `data` is copied into the tracee; pointers to it
- * are written as INJECT_DATA(offset).
+ * `done` sees the results of a list at a stop, and says how to go on. `data` is copied into the
+ * tracee, and back before `done`; pointers to it are written as INJECT_DATA(offset).
  */
 #define INJECT_MAX	    24
 #define INJECT_DATA(offset) (0xda7a000000000000ull + (offset))
@@ -148,8 +147,14 @@ struct inject_list {
 	size_t pointer_at; /* where in `data` an INJECT_DATA() stands, or 0 */
 };
 
-typedef int (*inject_done)(void *ctx, struct process *p, struct task *task,
-			   struct inject_list *list, bool *ret_more, struct error *err);
+enum inject_next {
+	INJECT_GO,   /* the program starts */
+	INJECT_LAST, /* `list` has been written anew: run it, then the program starts */
+	INJECT_AGAIN /* the same, but with a stop and a call of `done` after it */
+};
+
+typedef int (*inject_done)(void *ctx, struct process *p, struct inject_list *list,
+			   enum inject_next *ret_next, struct error *err);
 int intercept_inject(struct interceptor *t, struct task *task, const struct inject_list *list,
 		     inject_done done, void *ctx, struct error *err);
 

@@ -33,8 +33,9 @@ struct interceptor {
 	unsigned watch_count;
 	struct watch *dead_watches;
 
-	/* Where the stub's path stands in every subject process: an offset into its vDSO. */
-	unsigned long plant_offset;
+	/* The zero bytes behind the end of every 64-bit process's vDSO: an offset into it. */
+	unsigned long room_offset;
+	size_t room_size;
 };
 
 /* stops_linux.c: what a stop or an end means */
@@ -56,8 +57,11 @@ int tracer_on_exec_done(struct interceptor *t, struct task *task, struct error *
 int tracer_on_exec_failed(struct interceptor *t, struct task *task, int sys_errno,
 			  struct error *err);
 
-/* plant_linux.c: the stub's path in the memory of subject processes */
-int tracer_find_plant(struct interceptor *t, struct error *err);
+/* vdso_linux.c: room in the memory of every process */
+int tracer_find_room(struct interceptor *t, struct error *err);
+/* The address of the room in a process that has just executed a program and not begun to run it
+ * (regs); 0 when there is none. */
+unsigned long tracer_room(const struct interceptor *t, pid_t tid, const struct arch_regs *regs);
 int tracer_plant(struct interceptor *t, struct process *p, struct error *err);
 
 /* inject_linux.c: system calls made by a unit before its program starts */

@@ -394,7 +394,7 @@ int intercept_run(struct interceptor *t, int *ret_status, struct error *err)
 {
 	struct start_options options = {t->options.argv, t->options.path_append, TRACE_OPTIONS,
 					&t->old_mask,	 &t->old_sigpipe,	 &t->old_nofile};
-	int r = tracer_find_plant(t, err);
+	int r = tracer_find_room(t, err);
 
 	if (r == 0)
 		r = start_subject(&options, &t->started, err);

@@ -1,0 +1,9 @@
+#!/bin/sh
+# End-to-end tests: real programs, recorded and replayed with what is in $BUILD (part of
+# `make check`). Usage: tools/e2e.sh [-v] [-j N] [--list] [WORD...]: the tests whose name has one of the
+# words. Ends with the line "e2e: N passed, N failed, N skipped"; fails unless some passed and none
+# failed.
+set -eu
+
+cd "$(dirname "$0")/.."
+exec python3 -B tools/e2e/main.py "$@"
