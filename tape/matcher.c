@@ -17,7 +17,11 @@ struct matcher {
 	const struct tape_reader *reader;
 	unsigned char *used; /* by index */
 	size_t used_count;
-	void *keys; /* tsearch(3) tree of struct key_state */
+	void *keys;	   /* tsearch(3) tree of struct key_state */
+	size_t next_index; /* behind the last record that was taken */
+	bool has_ahead;
+	size_t ahead_index;
+	struct unit ahead; /* the record of ahead_index */
 };
 
 struct matcher *matcher_new(const struct tape_reader *reader)
@@ -40,6 +44,8 @@ void matcher_free(struct matcher *m)
 {
 	if (!m)
 		return;
+	if (m->has_ahead)
+		unit_clear(&m->ahead);
 	tdestroy(m->keys, free);
 	free(m->used);
 	free(m);
@@ -77,6 +83,30 @@ static int no_memory(struct error *err)
 	return error_set(err, ERR_NOMEM, "out of memory");
 }
 
+void matcher_read_ahead(struct matcher *m)
+{
+	size_t count = tape_reader_count(m->reader);
+
+	while (m->next_index < count && m->used[m->next_index])
+		m->next_index++;
+	if (m->next_index == count || (m->has_ahead && m->ahead_index == m->next_index))
+		return;
+	if (m->has_ahead)
+		unit_clear(&m->ahead);
+	m->ahead_index = m->next_index;
+	m->has_ahead = tape_reader_unit(m->reader, m->ahead_index, &m->ahead, NULL) == 0;
+}
+
+static int read_record(struct matcher *m, size_t index, struct unit *ret, struct error *err)
+{
+	if (!m->has_ahead || m->ahead_index != index)
+		return tape_reader_unit(m->reader, index, ret, err);
+	*ret = m->ahead;
+	m->ahead = (struct unit){0};
+	m->has_ahead = false;
+	return 0;
+}
+
 static int take_by_key(struct matcher *m, uint64_t key, const struct unit *command,
 		       size_t *ret_index, struct unit *ret_record, struct error *err)
 {
@@ -91,7 +121,7 @@ static int take_by_key(struct matcher *m, uint64_t key, const struct unit *comma
 		if (index < 0)
 			return ERR_NOTFOUND;
 		state->next++;
-		r = tape_reader_unit(m->reader, (size_t)index, ret_record, err);
+		r = read_record(m, (size_t)index, ret_record, err);
 		if (r < 0)
 			return r;
 		/* Two commands with one hash: the other one's record stays unused. */
@@ -101,6 +131,7 @@ static int take_by_key(struct matcher *m, uint64_t key, const struct unit *comma
 		}
 		m->used[index] = 1;
 		m->used_count++;
+		m->next_index = (size_t)index + 1;
 		*ret_index = (size_t)index;
 		return 0;
 	}

@@ -22,6 +22,10 @@ void matcher_free(struct matcher *m);
 int matcher_take(struct matcher *m, const struct unit *command, size_t *ret_index,
 		 struct unit *ret_record, struct error *err);
 
+/* Reads ahead the record that a subject which does as it did will ask for next, so that the answer
+ * is at hand when it comes. For idle moments; a failure shows when the record is taken. */
+void matcher_read_ahead(struct matcher *m);
+
 size_t matcher_unused(const struct matcher *m);
 bool matcher_is_used(const struct matcher *m, size_t index);
 

@@ -286,6 +286,13 @@ static int on_signalled(void *ctx, struct process *target, int signal, struct er
 	return 0; /* the kernel delivers it to the stub */
 }
 
+static void on_idle(void *ctx)
+{
+	struct player *player = ctx;
+
+	matcher_read_ahead(player->matcher);
+}
+
 static const struct intercept_ops ops = {
 	.exec = on_exec,
 	.started = on_started,
@@ -295,6 +302,7 @@ static const struct intercept_ops ops = {
 	.hypercall = on_hypercall,
 	.stdin_read = on_stdin_read,
 	.signalled = on_signalled,
+	.idle = on_idle,
 };
 
 static int run(struct player *player, const struct tape_options *options, const char *stub,

@@ -3,6 +3,7 @@
 #include "tape/session.h"
 #include "tools/tests.h"
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -385,9 +386,9 @@ START_TEST(a_decision_follows_the_rule_and_numbers_the_subjects)
 }
 END_TEST
 
-static void keep_line(void *ctx, const char *line)
+static void keep_line(void *ctx, enum tape_level level, const char *line)
 {
-	buf_add_str(ctx, line);
+	buf_addf(ctx, "%d %s", level, line);
 }
 
 START_TEST(what_is_said_reaches_the_caller)
@@ -396,11 +397,11 @@ START_TEST(what_is_said_reaches_the_caller)
 	struct tape_options options = {.tape = "t.tape", .say = keep_line, .say_ctx = &said};
 	struct session s = open_session(&options, NULL);
 
-	session_say(&s, "%d of %s", 3, "them");
-	ck_assert_str_eq(said.data, "3 of them");
+	session_say(&s, TAPE_PROBLEM, "%d of %s", 3, "them");
+	ck_assert_str_eq(said.data, "1 3 of them");
 	session_close(&s);
 	s = open_session(&plain, NULL);
-	session_say(&s, "to nobody");
+	session_say(&s, TAPE_WARNING, "%s", "to nobody");
 	session_close(&s);
 }
 END_TEST

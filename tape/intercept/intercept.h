@@ -98,6 +98,8 @@ struct intercept_ops {
 	/* A unit has read `len` bytes of its stdin, which are `data`; 0: the end of it. */
 	int (*stdin_read)(void *ctx, struct process *p, const char *data, size_t len,
 			  struct error *err);
+	/* Nothing is to be done until the next stop. May be NULL. */
+	void (*idle)(void *ctx);
 	/* The subject sent a signal to the first process of a unit, or to its group. */
 	int (*signalled)(void *ctx, struct process *target, int signal, struct error *err);
 };

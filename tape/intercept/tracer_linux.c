@@ -362,6 +362,8 @@ static int serve(struct interceptor *t, struct error *err)
 
 	if (r < 0 || t->root_ended)
 		return r;
+	if (t->ops.idle)
+		t->ops.idle(t->ctx);
 	if (!spin(t, events, &count)) {
 		/* Without streams to watch, waitid alone is the quicker sleep. */
 		if (t->watch_count == 0 && t->held_count == 0)

@@ -1,0 +1,5 @@
+#!/bin/sh
+# `make bench`: every table, in Markdown. BUILD is the build directory.
+set -eu
+cd "$(dirname "$0")/.."
+exec python3 tools/bench/spawn.py "${BUILD:-build}"
