@@ -516,6 +516,9 @@ int capture_stdin(struct capture *c, const char *data, size_t len, struct error 
 		stream->eof = true;
 		return 0;
 	}
+	if (unit_add_chunk(c->unit, 0, len,
+			   session_now(c->host->session) - c->unit->time.start_ns) < 0)
+		return session_no_memory(err);
 	return spool_add(c->stream[0].spool, data, len, err);
 }
 
