@@ -677,24 +677,31 @@ START_TEST(a_missing_blob_of_stdin_is_none)
 END_TEST
 
 static const struct {
-	struct stub_answer answer;
+	unsigned op_count;
+	uint32_t kinds[3];
+	uint32_t end_kind;
 	bool complete;
 } complete_rows[] = {
-	{{.op_count = 0, .end_kind = STUB_EXIT}, true},
-	{{.op_count = 0, .end_kind = STUB_KILL}, true},
-	{{.op_count = 0, .end_kind = STUB_KILLED}, false},
-	{{.op_count = 1, .op = {{.kind = STUB_WRITE}}}, true},
-	{{.op_count = 2, .op = {{.kind = STUB_WRITE}, {.kind = STUB_MORE}}}, false},
-	{{.op_count = 2, .op = {{.kind = STUB_WRITE}, {.kind = STUB_LEAVE}}}, false},
-	{{.op_count = 2, .op = {{.kind = STUB_WRITE}, {.kind = STUB_WRITE}}}, true},
+	{0, {0}, STUB_EXIT, true},
+	{0, {0}, STUB_KILL, true},
+	{0, {0}, STUB_KILLED, false},
+	{1, {STUB_WRITE}, STUB_EXIT, true},
+	{3, {STUB_WRITE, STUB_WRITE, STUB_WRITE}, STUB_EXIT, true},
+	{2, {STUB_WRITE, STUB_MORE}, STUB_EXIT, false},
+	{2, {STUB_WRITE, STUB_LEAVE}, STUB_EXIT, false},
+	{3, {STUB_WRITE, STUB_WAIT_SIGNAL, STUB_WRITE}, STUB_EXIT, false},
 	/* What is behind the count is not there. */
-	{{.op_count = 1, .op = {{.kind = STUB_WRITE}, {.kind = STUB_MORE}}}, true},
-	{{.stdin_want = STUB_STDIN_ALL}, true},
+	{1, {STUB_WRITE, STUB_MORE}, STUB_EXIT, true},
 };
 
 START_TEST(a_complete_answer_needs_nobody)
 {
-	ck_assert_int_eq(answer_is_complete(&complete_rows[_i].answer), complete_rows[_i].complete);
+	memset(&batch, 0, sizeof(batch));
+	batch.op_count = complete_rows[_i].op_count;
+	batch.end_kind = complete_rows[_i].end_kind;
+	for (unsigned i = 0; i < COUNT(complete_rows[_i].kinds); i++)
+		batch.op[i].kind = complete_rows[_i].kinds[i];
+	ck_assert_int_eq(answer_is_complete(&batch), complete_rows[_i].complete);
 }
 END_TEST
 

@@ -29,6 +29,9 @@ struct capture_host {
 int capture_begin(const struct capture_host *host, struct process *p, struct task *task,
 		  struct unit *u, void *unit, struct capture **ret, struct error *err);
 
+/* Whether fd 0 of the process, one of the unit's, is the stdin that the unit was given: inside a
+ * pipeline of a shell it is not. */
+bool capture_wants_stdin(const struct capture *c, pid_t pid);
 /* Bytes that the unit read from its stdin; len 0 is the end of it. */
 int capture_stdin(struct capture *c, const char *data, size_t len, struct error *err);
 

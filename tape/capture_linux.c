@@ -35,7 +35,9 @@ struct stream_capture {
 	enum method method;
 	int original; /* ours, of the same open file; owned */
 	int source;   /* our end of the replacement; owned; -1 when the stream has ended */
-	off_t start;  /* METHOD_RANGE */
+	dev_t device; /* METHOD_READS: which pipe or socket it is */
+	ino_t inode;
+	off_t start; /* METHOD_RANGE */
 	struct spool *spool;
 	struct buf pending; /* taken, and not yet passed on */
 	size_t pending_at;
@@ -156,6 +158,8 @@ static int look_at(struct capture *c, int pidfd, int fd, struct error *err)
 	s->method = fd == 0 ? input_method(s->kind) : output_method(&st, s->kind);
 	if (s->method == METHOD_RANGE)
 		s->start = file_position(s->original);
+	s->device = st.st_dev;
+	s->inode = st.st_ino;
 	if (s->method != METHOD_NONE) {
 		s->spool = spool_new(c->host->tape_dir);
 		if (!s->spool)
@@ -504,6 +508,17 @@ int capture_begin(const struct capture_host *host, struct process *p, struct tas
 	if (list.count == 0)
 		return 0;
 	return intercept_inject(host->interceptor, task, &list, placed, c, err);
+}
+
+bool capture_wants_stdin(const struct capture *c, pid_t pid)
+{
+	const struct stream_capture *s = &c->stream[0];
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/0", (int)pid);
+	return s->method == METHOD_READS && !c->finished && stat(path, &st) == 0 &&
+	       st.st_dev == s->device && st.st_ino == s->inode;
 }
 
 int capture_stdin(struct capture *c, const char *data, size_t len, struct error *err)

@@ -266,17 +266,6 @@ static int on_hypercall(void *ctx, struct process *p, const uint64_t args[6], lo
 	return give(ctx, p, &alone, err);
 }
 
-static int on_stdin_read(void *ctx, struct process *p, const char *data, size_t len,
-			 struct error *err)
-{
-	(void)ctx;
-	(void)p;
-	(void)data;
-	(void)len;
-	(void)err;
-	return 0;
-}
-
 static int on_signalled(void *ctx, struct process *target, int signal, struct error *err)
 {
 	(void)ctx;
@@ -300,7 +289,6 @@ static const struct intercept_ops ops = {
 	.ended = on_ended,
 	.unit_gone = on_unit_gone,
 	.hypercall = on_hypercall,
-	.stdin_read = on_stdin_read,
 	.signalled = on_signalled,
 	.idle = on_idle,
 };

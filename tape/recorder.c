@@ -243,13 +243,21 @@ static int on_unit_gone(void *ctx, struct traced_unit *unit, struct error *err)
 	return r < 0 ? r : advance(u, err);
 }
 
+static bool on_wants_stdin(void *ctx, struct process *p)
+{
+	const struct recorded_unit *u = (const struct recorded_unit *)p->unit;
+
+	(void)ctx;
+	return u && u->capture && capture_wants_stdin(u->capture, p->pid);
+}
+
 static int on_stdin_read(void *ctx, struct process *p, const char *data, size_t len,
 			 struct error *err)
 {
 	struct recorded_unit *u = (struct recorded_unit *)p->unit;
 
 	(void)ctx;
-	return u && u->capture ? capture_stdin(u->capture, data, len, err) : 0;
+	return capture_stdin(u->capture, data, len, err);
 }
 
 static int on_signalled(void *ctx, struct process *target, int signal, struct error *err)
@@ -266,6 +274,7 @@ static const struct intercept_ops ops = {
 	.exec_failed = on_exec_failed,
 	.ended = on_ended,
 	.unit_gone = on_unit_gone,
+	.wants_stdin = on_wants_stdin,
 	.stdin_read = on_stdin_read,
 	.signalled = on_signalled,
 };
@@ -348,6 +357,7 @@ static int run(struct recorder *r, const struct tape_options *options, struct er
 	}
 	if (start_error.text[0])
 		session_say(&r->session, TAPE_PROBLEM, "%s", start_error.text);
+	r->result.left = intercept_left(r->interceptor);
 	result = close_all(r, err);
 	return result < 0 ? result : tape_writer_finish(r->writer, err);
 }

@@ -48,7 +48,8 @@ struct tape_options {
 struct tape_record_result {
 	int wait_status; /* of the subject, as waitpid(2) tells it */
 	size_t units;
-	size_t unfinished; /* units that still ran when the subject ended; they were killed */
+	size_t unfinished; /* units that still ran when the subject ended */
+	size_t left;	   /* all processes that did; they were killed */
 	uint64_t wall_ns;  /* from the subject's start to its end */
 	uint64_t units_ns; /* the sum of the units' durations */
 };

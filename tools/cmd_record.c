@@ -21,12 +21,12 @@ static void report(const char *tape, const struct tape_record_result *result)
 	fprintf(stderr, "sandtape: recorded %zu command%s in %.2f s (%.2f s inside them) to %s\n",
 		result->units, result->units == 1 ? "" : "s", (double)result->wall_ns / 1e9,
 		(double)result->units_ns / 1e9, tape);
-	if (result->unfinished > 0)
+	if (result->left > 0)
 		fprintf(stderr,
-			"sandtape: %zu command%s still ran when the program ended, and %s ended "
-			"with it\n",
-			result->unfinished, result->unfinished == 1 ? "" : "s",
-			result->unfinished == 1 ? "was" : "were");
+			"sandtape: %zu process%s still ran when the program ended, and %s ended "
+			"with it (%zu unfinished on the tape)\n",
+			result->left, result->left == 1 ? "" : "es",
+			result->left == 1 ? "was" : "were", result->unfinished);
 }
 
 static int run(const struct command *command, int argc, char **argv)

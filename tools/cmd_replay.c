@@ -2,6 +2,7 @@
 #include "tools/command.h"
 
 #include "base/text.h"
+#include "tape/reader.h"
 #include "tools/session_options.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,22 +32,70 @@ static void report(const char *tape, const struct tape_replay_result *result)
 			result->unused == 1 ? "" : "s", tape, result->unused == 1 ? "was" : "were");
 }
 
+static int add_word(struct buf *line, const char *word)
+{
+	int r = line->len ? buf_add_char(line, ' ') : 0;
+
+	return r < 0 ? r : text_quote(line, word, strlen(word));
+}
+
+static int add_options(struct buf *line, const char *name, const char *const *values, size_t count)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		r = add_word(line, name);
+		if (r == 0)
+			r = add_word(line, values[i]);
+	}
+	return r;
+}
+
+/* Those that the tape was recorded with hold in a replay without being given again. */
+static int add_recorded_options(struct buf *line, const char *tape)
+{
+	const struct tape_head *head;
+	struct tape_reader *reader;
+	int r;
+
+	if (tape_reader_open(tape, &reader, NULL) < 0)
+		return 0;
+	head = tape_reader_head(reader);
+	r = add_options(line, "--env", (const char *const *)head->env.item, head->env.count);
+	if (r == 0)
+		r = add_options(line, "--through", (const char *const *)head->through.item,
+				head->through.count);
+	if (r == 0)
+		r = add_options(line, "--real", (const char *const *)head->real.item,
+				head->real.count);
+	tape_reader_free(reader);
+	return r;
+}
+
 /* The command line that makes the tape anew, ready to paste. */
-static void advise(const struct tape_options *tape)
+static void advise(const struct session_options *o, const struct tape_options *tape)
 {
 	cleanup_buf struct buf line = BUF_INIT;
-	int r = text_quote(&line, tape->tape, strlen(tape->tape));
+	int r = add_word(&line, "-t");
 
 	if (r == 0)
-		r = buf_add_str(&line, " --");
-	for (char *const *arg = tape->argv; r == 0 && *arg; arg++) {
-		r = buf_add_char(&line, ' ');
-		if (r == 0)
-			r = text_quote(&line, *arg, strlen(*arg));
-	}
+		r = add_word(&line, tape->tape);
 	if (r == 0)
-		fprintf(stderr, "sandtape: record it again with: sandtape record -t %s\n",
-			line.data);
+		r = add_recorded_options(&line, tape->tape);
+	if (r == 0)
+		r = add_options(&line, "--env", o->env.item, o->env.count);
+	if (r == 0)
+		r = add_options(&line, "--through", o->through.item, o->through.count);
+	if (r == 0)
+		r = add_options(&line, "--real", o->real.item, o->real.count);
+	if (r == 0)
+		r = add_options(&line, "--root", o->roots.item, o->roots.count);
+	if (r == 0)
+		r = add_word(&line, "--");
+	for (char *const *arg = tape->argv; r == 0 && *arg; arg++)
+		r = add_word(&line, *arg);
+	if (r == 0)
+		fprintf(stderr, "sandtape: record it again with: sandtape record %s\n", line.data);
 }
 
 static int judge(const struct session_options *o, const struct tape_options *tape,
@@ -58,7 +107,7 @@ static int judge(const struct session_options *o, const struct tape_options *tap
 		report(o->tape, result);
 	if (!missed)
 		return command_status(result->wait_status);
-	advise(tape);
+	advise(o, tape);
 	return EXIT_MISS;
 }
 

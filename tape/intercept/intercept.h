@@ -95,6 +95,9 @@ struct intercept_ops {
 	/* The stub asks something: *ret_result is what its call returns. */
 	int (*hypercall)(void *ctx, struct process *p, const uint64_t args[6], long *ret_result,
 			 struct error *err);
+	/* A thread of a unit is about to read its fd 0: is that the unit's own stdin, and
+	 * wanted? */
+	bool (*wants_stdin)(void *ctx, struct process *p);
 	/* A unit has read `len` bytes of its stdin, which are `data`; 0: the end of it. */
 	int (*stdin_read)(void *ctx, struct process *p, const char *data, size_t len,
 			  struct error *err);
@@ -120,6 +123,9 @@ void intercept_free(struct interceptor *t); /* ends every process that is left *
  * cannot be executed is *ret_status = exit 126 or 127 and a text in `err`, with return value 0.
  */
 int intercept_run(struct interceptor *t, int *ret_status, struct error *err);
+
+/* How many processes are left after the subject has ended. */
+size_t intercept_left(const struct interceptor *t);
 
 /* For the client, from its callbacks */
 

@@ -234,7 +234,8 @@ static int on_seccomp(struct interceptor *t, struct task *task, struct error *er
 		return go_on(task, err);
 	if (info.seccomp.ret_data == COOKIE_CALL)
 		return on_call(t, task, &info, err);
-	if (info.seccomp.ret_data == COOKIE_STDIN && task->process->role == ROLE_UNIT)
+	if (info.seccomp.ret_data == COOKIE_STDIN && task->process->role == ROLE_UNIT &&
+	    t->ops.wants_stdin(t->ctx, task->process))
 		return on_stdin_call(task, &info, err);
 	/* A filter of the program itself asked for a tracer: as without one. */
 	return go_on(task, err);

@@ -61,6 +61,7 @@ struct process *tasks_add_process(struct tasks *t, pid_t pid)
 	p->pid = pid;
 	p->next = *head;
 	*head = p;
+	t->process_count++;
 	return p;
 }
 
@@ -71,6 +72,7 @@ void tasks_remove_process(struct tasks *t, struct process *p)
 	while (*at != p)
 		at = &(*at)->next;
 	*at = p->next;
+	t->process_count--;
 	free(p);
 }
 

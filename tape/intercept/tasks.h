@@ -29,6 +29,7 @@ struct tasks {
 	struct task *bucket[TASK_BUCKETS];
 	struct process *process_bucket[TASK_BUCKETS];
 	size_t count; /* tasks */
+	size_t process_count;
 };
 
 struct task *tasks_find(struct tasks *t, pid_t tid);

@@ -420,3 +420,8 @@ int intercept_write(struct interceptor *t, struct process *p, unsigned long addr
 	(void)t;
 	return r < 0 ? tracer_ptrace_error(r, "write to", err) : 0;
 }
+
+size_t intercept_left(const struct interceptor *t)
+{
+	return t->tasks.process_count;
+}

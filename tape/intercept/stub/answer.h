@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 /* The linker puts `stub_answer` here (Makefile, STUB_LDFLAGS). */
-#define STUB_ANSWER_ADDRESS 0x60000000ul
+#define STUB_ANSWER_ADDRESS 0x440000ul
 
 enum stub_op_kind {
 	STUB_END = 0,	  /* carry out `end` */

@@ -1,0 +1,288 @@
+/* Runs the programs over made-up calls, as the kernel would: no call is made. */
+#include "tape/intercept/filter.h"
+
+#include "tape/intercept/arch.h"
+#include "tools/tests.h"
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/seccomp.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+
+#define TRACE_CALL  (SECCOMP_RET_TRACE | COOKIE_CALL)
+#define TRACE_STDIN (SECCOMP_RET_TRACE | COOKIE_STDIN)
+#define SIGNAL	    15
+
+struct program {
+	struct sock_filter code[FILTER_MAX];
+	unsigned len;
+};
+
+static struct program tracer_program(void)
+{
+	struct program p;
+
+	p.len = filter_build(p.code);
+	ck_assert_uint_le(p.len, FILTER_MAX);
+	return p;
+}
+
+static struct program stdin_program(void)
+{
+	struct program p;
+
+	p.len = filter_build_stdin(p.code);
+	ck_assert_uint_le(p.len, FILTER_MAX);
+	return p;
+}
+
+static uint32_t load(const struct seccomp_data *call, uint32_t at)
+{
+	uint32_t word;
+
+	ck_assert_uint_le(at, sizeof(*call) - sizeof(word));
+	ck_assert_uint_eq(at % sizeof(word), 0);
+	memcpy(&word, (const char *)call + at, sizeof(word));
+	return word;
+}
+
+static bool jumps(const struct sock_filter *i, uint32_t a)
+{
+	switch (BPF_OP(i->code)) {
+	case BPF_JEQ:
+		return a == i->k;
+	case BPF_JGT:
+		return a > i->k;
+	case BPF_JGE:
+		return a >= i->k;
+	case BPF_JSET:
+		return (a & i->k) != 0;
+	default:
+		ck_abort_msg("jump %#x", i->code);
+		return false;
+	}
+}
+
+/* What the program returns. The kernel would refuse one that runs past its end. */
+static uint32_t run(const struct program *p, const struct seccomp_data *call)
+{
+	uint32_t a = 0;
+
+	for (unsigned at = 0; at < p->len; at++) {
+		const struct sock_filter *i = &p->code[at];
+
+		switch (BPF_CLASS(i->code)) {
+		case BPF_LD:
+			ck_assert_uint_eq(i->code, BPF_LD | BPF_W | BPF_ABS);
+			a = load(call, i->k);
+			break;
+		case BPF_ALU:
+			ck_assert_uint_eq(i->code, BPF_ALU | BPF_AND | BPF_K);
+			a &= i->k;
+			break;
+		case BPF_JMP:
+			if (i->code == (BPF_JMP | BPF_JA))
+				at += i->k;
+			else
+				at += jumps(i, a) ? i->jt : i->jf;
+			break;
+		case BPF_RET:
+			ck_assert_uint_eq(i->code, BPF_RET | BPF_K);
+			return i->k;
+		default:
+			ck_abort_msg("instruction %#x", i->code);
+		}
+	}
+	ck_abort_msg("the program has no end");
+	return 0;
+}
+
+static uint32_t answer_to(const struct program *p, uint32_t arch, uint32_t number, uint64_t arg0,
+			  uint64_t arg1)
+{
+	struct seccomp_data call = {.arch = arch, .nr = (int)number, .args = {arg0, arg1}};
+
+	return run(p, &call);
+}
+
+static bool is_kill(const struct arch_call *call)
+{
+	return call->kind == CALL_KILL || call->kind == CALL_PIDFD_KILL;
+}
+
+START_TEST(every_call_of_the_table_is_traced)
+{
+	struct program p = tracer_program();
+
+	for (size_t i = 0; i < arch_call_count; i++)
+		ck_assert_msg(answer_to(&p, arch_calls[i].audit_arch, arch_calls[i].number, 1,
+					SIGNAL) == TRACE_CALL,
+			      "row %zu", i);
+}
+END_TEST
+
+/* The table itself has what it must have. */
+START_TEST(the_calls_of_this_machine_are_traced)
+{
+	static const uint32_t numbers[] = {SYS_execve,		SYS_execveat,	       SYS_kill,
+					   SYS_rt_sigqueueinfo, SYS_pidfd_send_signal, HYPER_CALL};
+	struct program p = tracer_program();
+
+	for (size_t i = 0; i < COUNT(numbers); i++)
+		ck_assert_msg(answer_to(&p, arch_native_audit, numbers[i], 1, SIGNAL) == TRACE_CALL,
+			      "call %u", numbers[i]);
+}
+END_TEST
+
+static const struct {
+	uint64_t signal;
+	bool traced;
+} signal_rows[] = {
+	{0, false},
+	{1, true},
+	{9, true},
+	{64, true},
+	{UINT32_MAX, true},
+	/* The kernel takes an int. */
+	{UINT64_C(1) << 32, false},
+	{(UINT64_C(1) << 32) + 9, true},
+};
+
+START_TEST(only_a_kill_that_signals_is_traced)
+{
+	struct program p = tracer_program();
+	uint32_t wanted = signal_rows[_i].traced ? TRACE_CALL : SECCOMP_RET_ALLOW;
+
+	for (size_t i = 0; i < arch_call_count; i++) {
+		const struct arch_call *call = &arch_calls[i];
+
+		if (is_kill(call))
+			ck_assert_msg(answer_to(&p, call->audit_arch, call->number, 0,
+						signal_rows[_i].signal) == wanted,
+				      "row %zu", i);
+		else
+			ck_assert_uint_eq(answer_to(&p, call->audit_arch, call->number, 0,
+						    signal_rows[_i].signal),
+					  TRACE_CALL);
+	}
+}
+END_TEST
+
+static bool is_in_table(uint32_t arch, uint32_t number)
+{
+	for (size_t i = 0; i < arch_call_count; i++) {
+		if (arch_calls[i].audit_arch == arch && arch_calls[i].number == number)
+			return true;
+	}
+	return false;
+}
+
+/* By architecture: each sees only its own numbers. */
+static void assert_others_are_allowed(const struct program *p, uint32_t arch, uint32_t from)
+{
+	for (uint32_t number = from; number < from + 1000; number++) {
+		uint32_t wanted = is_in_table(arch, number) ? TRACE_CALL : SECCOMP_RET_ALLOW;
+
+		ck_assert_msg(answer_to(p, arch, number, 1, SIGNAL) == wanted, "%#x of %#x", number,
+			      arch);
+	}
+}
+
+#define X32 0x40000000u
+
+START_TEST(all_other_calls_are_allowed)
+{
+	struct program p = tracer_program();
+
+	for (size_t i = 0; i < arch_call_count; i++) {
+		assert_others_are_allowed(&p, arch_calls[i].audit_arch, 0);
+		assert_others_are_allowed(&p, arch_calls[i].audit_arch, X32);
+		ck_assert_uint_eq(answer_to(&p, arch_calls[i].audit_arch, UINT32_MAX, 1, SIGNAL),
+				  SECCOMP_RET_ALLOW);
+	}
+}
+END_TEST
+
+START_TEST(unknown_architectures_are_let_be)
+{
+	static const uint32_t unknown[] = {0, AUDIT_ARCH_S390X, AUDIT_ARCH_PPC64LE, UINT32_MAX};
+	struct program p = tracer_program(), on_stdin = stdin_program();
+
+	for (size_t i = 0; i < arch_call_count; i++) {
+		for (size_t k = 0; k < COUNT(unknown); k++)
+			ck_assert_uint_eq(
+				answer_to(&p, unknown[k], arch_calls[i].number, 1, SIGNAL),
+				SECCOMP_RET_ALLOW);
+	}
+	for (size_t k = 0; k < COUNT(unknown); k++)
+		ck_assert_uint_eq(answer_to(&on_stdin, unknown[k], SYS_read, 0, 0),
+				  SECCOMP_RET_ALLOW);
+}
+END_TEST
+
+static const struct {
+	uint32_t number;
+	uint64_t args[2];
+	uint32_t answer;
+} stdin_rows[] = {
+	{SYS_read, {0, 1}, TRACE_STDIN},
+	{SYS_readv, {0, 1}, TRACE_STDIN},
+	{SYS_recvfrom, {0, 1}, TRACE_STDIN},
+	{SYS_recvmsg, {0, 1}, TRACE_STDIN},
+	{SYS_read, {1, 0}, SECCOMP_RET_ALLOW},
+	{SYS_read, {UINT32_MAX, 0}, SECCOMP_RET_ALLOW},
+	{SYS_read, {UINT64_C(1) << 32, 0}, TRACE_STDIN}, /* the kernel takes an int */
+	{SYS_readv, {3, 0}, SECCOMP_RET_ALLOW},
+	{SYS_recvfrom, {3, 0}, SECCOMP_RET_ALLOW},
+	{SYS_recvmsg, {3, 0}, SECCOMP_RET_ALLOW},
+	/* From fd 0 to elsewhere. */
+	{SYS_splice, {0, 5}, SECCOMP_RET_ERRNO | EINVAL},
+	{SYS_splice, {5, 0}, SECCOMP_RET_ALLOW},
+	{SYS_sendfile, {5, 0}, SECCOMP_RET_ERRNO | EINVAL},
+	{SYS_sendfile, {0, 5}, SECCOMP_RET_ALLOW},
+	/* Nothing else. */
+	{SYS_write, {0, 0}, SECCOMP_RET_ALLOW},
+	{SYS_close, {0, 0}, SECCOMP_RET_ALLOW},
+	{SYS_execve, {0, 0}, SECCOMP_RET_ALLOW},
+	{SYS_kill, {0, 0}, SECCOMP_RET_ALLOW},
+	{SYS_lseek, {0, 0}, SECCOMP_RET_ALLOW},
+	{UINT32_MAX, {0, 0}, SECCOMP_RET_ALLOW},
+};
+
+START_TEST(a_unit_stops_where_it_reads_its_stdin)
+{
+	struct program p = stdin_program();
+
+	ck_assert_uint_eq(answer_to(&p, arch_native_audit, stdin_rows[_i].number,
+				    stdin_rows[_i].args[0], stdin_rows[_i].args[1]),
+			  stdin_rows[_i].answer);
+}
+END_TEST
+
+START_TEST(most_calls_are_decided_in_few_steps)
+{
+	struct program p = tracer_program();
+
+	/* A program of hundreds of instructions would be run for every call of the subject. */
+	ck_assert_uint_lt(p.len, 100);
+	ck_assert_uint_eq(answer_to(&p, arch_native_audit, SYS_read, 0, 0), SECCOMP_RET_ALLOW);
+}
+END_TEST
+
+Suite *intercept_filter_suite(void)
+{
+	Suite *suite = suite_create("tape/intercept/filter");
+	TCase *all = tcase_create("all");
+
+	tcase_add_test(all, every_call_of_the_table_is_traced);
+	tcase_add_test(all, the_calls_of_this_machine_are_traced);
+	tcase_add_loop_test(all, only_a_kill_that_signals_is_traced, 0, COUNT(signal_rows));
+	tcase_add_test(all, all_other_calls_are_allowed);
+	tcase_add_test(all, unknown_architectures_are_let_be);
+	tcase_add_loop_test(all, a_unit_stops_where_it_reads_its_stdin, 0, COUNT(stdin_rows));
+	tcase_add_test(all, most_calls_are_decided_in_few_steps);
+	suite_add_tcase(suite, all);
+	return suite;
+}
