@@ -16,7 +16,7 @@ CLANG_TIDY   ?= clang-tidy
 VALGRIND     ?= valgrind
 
 # STUB_ANSWER_ADDRESS of tape/intercept/stub/answer.h.
-STUB_LDFLAGS ?= -Wl,--section-start=.answer=0x60000000 -Wl,-z,noseparate-code
+STUB_LDFLAGS ?= -Wl,--section-start=.answer=0x440000 -Wl,-z,noseparate-code
 
 PUBLIC_HEADERS := $(wildcard tape/tape.h) base/error.h
 

@@ -263,13 +263,19 @@ static int read_end(const json_t *object, struct unit_end *end, struct error *er
 	const json_t *code = json_object_get(object, "code");
 	const json_t *signal = json_object_get(object, "signal");
 	const json_t *error = json_object_get(object, "error");
+	bool unfinished = false;
 	int64_t number = 0;
-	int rc;
+	int rc = read_bool(object, "unfinished", &unfinished, err);
 
-	if (!!code + !!signal + !!error != 1)
+	if (rc < 0)
+		return rc;
+	if (!!code + !!signal + !!error + unfinished != 1)
 		return error_set(err, ERR_FORMAT,
-				 "an exit record has exactly one of \"code\", \"signal\" and "
-				 "\"error\"");
+				 "an exit record has exactly one of \"code\", \"signal\", "
+				 "\"error\" and \"unfinished\"");
+	end->how = END_UNFINISHED;
+	if (unfinished)
+		return 0;
 	if (code) {
 		rc = read_integer(code, "code", INT_MIN, INT_MAX, &number, err);
 		if (rc < 0)

@@ -268,8 +268,10 @@ static int put_end(json_t *object, const struct unit_end *end, struct error *err
 			      name ? json_string(name) : json_integer(end->exec_errno));
 		break;
 	case END_UNFINISHED:
+		rc = put_take(object, "unfinished", json_true());
+		break;
 	default:
-		return error_set(err, ERR_INVALID, "a unit that has not ended has no exit record");
+		return error_set(err, ERR_INVALID, "a unit cannot end like that");
 	}
 	return rc < 0 ? no_memory(err) : 0;
 }

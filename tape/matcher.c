@@ -138,25 +138,26 @@ static int take_by_key(struct matcher *m, uint64_t key, const struct unit *comma
 }
 
 /* The same command without its cwd: for records that a person wrote. */
-static int key_without_cwd(const struct unit *command, uint64_t *ret_key)
+static struct unit without_cwd(const struct unit *command)
 {
 	struct unit any = *command; /* borrows all of it */
 
 	any.cwd_any = true;
-	return unit_key(&any, ret_key);
+	return any;
 }
 
 int matcher_take(struct matcher *m, const struct unit *command, size_t *ret_index,
 		 struct unit *ret_record, struct error *err)
 {
+	struct unit any = without_cwd(command);
 	uint64_t any_key;
 	int r = take_by_key(m, command->id.key, command, ret_index, ret_record, err);
 
 	if (r != ERR_NOTFOUND)
 		return r;
-	if (key_without_cwd(command, &any_key) < 0)
+	if (unit_key(&any, &any_key) < 0)
 		return no_memory(err);
-	return take_by_key(m, any_key, command, ret_index, ret_record, err);
+	return take_by_key(m, any_key, &any, ret_index, ret_record, err);
 }
 
 size_t matcher_unused(const struct matcher *m)

@@ -279,6 +279,18 @@ static const struct intercept_ops ops = {
 	.signalled = on_signalled,
 };
 
+/* What the subject may have heard of it so far is on the tape. */
+static int write_unfinished(struct recorded_unit *u, struct error *err)
+{
+	bool delivered;
+	int r = capture_drain(u->capture, &delivered, err);
+
+	u->recorder->result.unfinished++;
+	if (r == 0)
+		r = capture_finish(u->capture, err);
+	return r < 0 ? r : write_exit(u, err);
+}
+
 /* The subject has ended: late output so far is kept, and units that still run are not finished. */
 static int close_all(struct recorder *r, struct error *err)
 {
@@ -287,10 +299,9 @@ static int close_all(struct recorder *r, struct error *err)
 	for (struct recorded_unit *u = r->units, *next; result == 0 && u; u = next) {
 		next = u->next;
 		if (!u->ended) {
-			r->result.unfinished++;
-			continue;
-		}
-		if (!u->closed)
+			if (u->capture)
+				result = write_unfinished(u, err);
+		} else if (!u->closed)
 			result = close_unit(u, err);
 	}
 	return result;

@@ -28,7 +28,7 @@ struct payload {
 /* What the unit had as one of its streams when it started. */
 enum stream_kind {
 	STREAM_CLOSED = 0, /* no such fd */
-	STREAM_NULL,	   /* /dev/null: what went there was not captured */
+	STREAM_NULL,	   /* /dev/null: captured only where it is sandtape's own output */
 	STREAM_PIPE,
 	STREAM_SOCKET,
 	STREAM_FILE,

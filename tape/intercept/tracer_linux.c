@@ -137,14 +137,27 @@ static void kill_task(void *ctx, struct task *task)
 	kill(task->tid, SIGKILL);
 }
 
+/* PTRACE_O_EXITKILL would end them when we exit; a library must not wait for that. */
+static void end_all(struct interceptor *t)
+{
+	pid_t tid;
+	int status;
+
+	if (t->tasks.count == 0)
+		return;
+	tasks_each(&t->tasks, kill_task, NULL);
+	/* A newborn whose parent had not told of it yet shows up with its first stop. */
+	while ((tid = waitpid(-1, &status, __WALL)) > 0) {
+		if (WIFSTOPPED(status))
+			kill(tid, SIGKILL);
+	}
+}
+
 void intercept_free(struct interceptor *t)
 {
 	if (!t)
 		return;
-	/* PTRACE_O_EXITKILL would end them when we exit; a library must not wait for that. */
-	tasks_each(&t->tasks, kill_task, NULL);
-	while (t->tasks.count > 0 && waitpid(-1, NULL, __WALL) > 0)
-		;
+	end_all(t);
 	tasks_clear(&t->tasks);
 	bury_watches(t);
 	if (t->signal_fd >= 0) {
