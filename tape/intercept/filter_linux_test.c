@@ -261,13 +261,11 @@ START_TEST(a_unit_stops_where_it_reads_its_stdin)
 }
 END_TEST
 
-START_TEST(most_calls_are_decided_in_few_steps)
+/* The kernel runs it for every call of the subject. */
+START_TEST(the_program_is_short)
 {
-	struct program p = tracer_program();
-
-	/* A program of hundreds of instructions would be run for every call of the subject. */
-	ck_assert_uint_lt(p.len, 100);
-	ck_assert_uint_eq(answer_to(&p, arch_native_audit, SYS_read, 0, 0), SECCOMP_RET_ALLOW);
+	ck_assert_uint_lt(tracer_program().len, 100);
+	ck_assert_uint_lt(stdin_program().len, 100);
 }
 END_TEST
 
@@ -282,7 +280,7 @@ Suite *intercept_filter_suite(void)
 	tcase_add_test(all, all_other_calls_are_allowed);
 	tcase_add_test(all, unknown_architectures_are_let_be);
 	tcase_add_loop_test(all, a_unit_stops_where_it_reads_its_stdin, 0, COUNT(stdin_rows));
-	tcase_add_test(all, most_calls_are_decided_in_few_steps);
+	tcase_add_test(all, the_program_is_short);
 	suite_add_tcase(suite, all);
 	return suite;
 }

@@ -1,0 +1,404 @@
+"""The command line: options, exit statuses, what is printed, and the views of a tape."""
+
+import os
+import re
+import signal
+
+from harness import (SANDTAPE, case, expect, expect_equal, expect_same, expect_status, expect_text,
+                     find_program)
+
+TRUE = ["/bin/true"]
+HELLO = ["/bin/sh", "-c", "uname; exit 3"]
+
+# (name, arguments, status, what standard error must say); @ is a tape of one command.
+USAGE_ROWS = [
+    ("no command", [], 125, "usage:"),
+    ("unknown command", ["dance"], 125, "dance"),
+    ("record without -t", ["record", "--", *TRUE], 125, "-t"),
+    ("record without a program", ["record", "-t", "@"], 125, "program"),
+    ("replay without -t", ["replay", "--", *TRUE], 125, "-t"),
+    ("replay without a program", ["replay", "-t", "@"], 125, "program"),
+    ("-t without a value", ["record", "-t"], 125, "-t"),
+    ("record: unknown option", ["record", "-t", "@", "--dance", "--", *TRUE], 125, "--dance"),
+    ("record: unknown letter", ["record", "-t", "@", "-Z", "--", *TRUE], 125, "-Z"),
+    ("replay: unknown option", ["replay", "-t", "@", "--dance", "--", *TRUE], 125, "--dance"),
+    ("a flag with a value", ["record", "-t", "@", "--quiet=yes", "--", *TRUE], 125, "--quiet"),
+    ("tape without a command", ["tape"], 125, "command"),
+    ("tape: unknown command", ["tape", "dance"], 125, "dance"),
+    ("tape show without a tape", ["tape", "show"], 125, "tape"),
+    ("tape show: two tapes", ["tape", "show", "@", "@"], 125, "tape"),
+    ("tape show: unknown option", ["tape", "show", "--dance", "@"], 125, "--dance"),
+    ("tape show: no such tape", ["tape", "show", "none.tape"], 125, "none.tape"),
+    ("tape show: an empty directory", ["tape", "show", "empty"], 125, "not a tape"),
+    ("tape show: a file", ["tape", "show", "file"], 125, "not a tape"),
+    ("tape stats: a file", ["tape", "stats", "file"], 125, "not a tape"),
+    ("replay: no such tape", ["replay", "-t", "none.tape", "--", *TRUE], 125, "none.tape"),
+    ("replay: an empty directory", ["replay", "-t", "empty", "--", *TRUE], 125, "not a tape"),
+    ("replay: a file", ["replay", "-t", "file", "--", *TRUE], 125, "not a tape"),
+    ("record: the tape is a file", ["record", "-t", "file", "--", *TRUE], 125, "file"),
+    ("record: the directory is missing", ["record", "-t", "none/x.tape", "--", *TRUE], 125, "none"),
+    # /proc, because nobody can write there, not even root.
+    ("record: an unwritable directory", ["record", "-t", "/proc/x.tape", "--", *TRUE], 125,
+     "/proc/x.tape"),
+    ("record: a directory that is no tape", ["record", "-t", "full", "--", *TRUE], 125, "full"),
+    ("record: --env PATH", ["record", "-t", "@", "--env", "PATH", "--", *TRUE], 125, "PATH"),
+    ("replay: --env PATH", ["replay", "-t", "@", "--env=PATH", "--", *TRUE], 125, "PATH"),
+    ("record: --env A=1", ["record", "-t", "@", "--env", "A=1", "--", *TRUE], 125, "A=1"),
+    ("record: --root without a directory", ["record", "-t", "@", "--root", "X", "--", *TRUE], 125,
+     "NAME=DIR"),
+    ("record: --root of no directory", ["record", "-t", "@", "--root", "X=/none/x", "--", *TRUE],
+     125, "/none/x"),
+    ("record: the subject does not exist", ["record", "-t", "@", "--", "./none"], 127, "./none"),
+    ("record: the subject is not in PATH", ["record", "-t", "@", "--", "sandtape-none"], 127,
+     "sandtape-none"),
+    ("record: the subject is not executable", ["record", "-t", "@", "--", "./file"], 126, "./file"),
+    ("record: the subject is a directory", ["record", "-t", "@", "--", "./empty"], 126, "./empty"),
+    ("replay: the subject does not exist", ["replay", "-t", "@", "--", "./none"], 127, "./none"),
+    ("replay: the subject is not executable", ["replay", "-t", "@", "--", "./file"], 126, "./file"),
+]
+
+
+def check_usage(place, words, status, text):
+    place.fresh({"file": "not a tape\n", "empty": None, "full/something": "precious\n"})
+    expect_status(place.record(HELLO, "-q"), 3, "record")
+    result = place.sandtape(*[place.tape if word == "@" else word for word in words])
+    expect_status(result, status)
+    expect_text(result, text)
+    expect_equal("stdout", b"", result.out)
+    for line in result.err.splitlines():
+        expect(line.startswith((b"sandtape: ", b"usage: ", b"  ", b"'sandtape", b"sandtape ")) or not line,
+               f"a line that does not say whose it is: {line!r}")
+    expect_equal("files", ["empty", "file", "full"], sorted(os.listdir(place.work)))
+
+
+def add_usage_rows():
+    for name, words, status, text in USAGE_ROWS:
+        case("usage: " + name)(
+            lambda place, row=(words, status, text): check_usage(place, *row))
+
+
+add_usage_rows()
+
+
+@case("--help and --version")
+def help_and_version(place):
+    for words in ([], ["record"], ["replay"], ["tape"], ["tape", "show"], ["tape", "stats"]):
+        for option in ("--help", "-h"):
+            result = place.sandtape(*words, option)
+            expect_status(result, 0, " ".join([*words, option]))
+            expect_equal("stderr", b"", result.err)
+            expect(result.out.startswith(b"usage: sandtape"), f"help begins {result.out[:40]!r}")
+    for command, options in (("record", "-t --env --through --real --root -q --help"),
+                             ("replay", "-t --env --through --real --root -q --all-used")):
+        text = place.sandtape(command, "--help").out.decode()
+        for option in options.split():
+            expect(option in text, f"{command} --help does not tell of {option}")
+    result = place.sandtape("--version")
+    expect_status(result, 0)
+    expect(re.fullmatch(rb"sandtape \d+\.\d+\.\d+\n", result.out), f"--version: {result.out!r}")
+    expect_status(place.run([SANDTAPE, "--version"], stdout=open("/dev/full", "wb")), 125,
+                  "--version to a full disk")
+
+
+@case("what is printed, and -q")
+def quiet(place):
+    argv = ["/bin/sh", "-c", "uname"]
+    result = place.record(argv)
+    expect_text(result, "sandtape: recorded 1 command in ")
+    expect(all(l.startswith(b"sandtape: ") for l in result.err.splitlines()), f"{result.err!r}")
+    expect_text(place.replay(argv), "sandtape: answered 1 command from ")
+    for option in ("-q", "--quiet"):
+        expect_equal("record " + option, b"", place.record(argv, option).err)
+        expect_equal("replay " + option, b"", place.replay(argv, option).err)
+
+
+@case("the options of the subject are its own")
+def options_of_subject(place):
+    argv = ["/bin/sh", "-c", 'echo "$@"', "sh", "-t", "--help", "--", "-q"]
+    result = place.record(argv, "-q")
+    expect_equal("stdout", b"-t --help -- -q\n", result.out)
+    # Without --, the first word that is no option is the program.
+    result = place.sandtape("record", "-q", "-t", place.tape, *argv)
+    expect_equal("stdout", b"-t --help -- -q\n", result.out)
+
+
+@case("tape show --json")
+def show_json(place):
+    script = ("uname\n(cd sub && sh -c 'cat; echo oops >&2; exit 3' <../in)\n"
+              "sh -c 'kill -9 $$'\n./plain\nenv printf '\\377'\nseq 2000 | tail -1\n")
+    files = {"s.sh": script, "in": "input\n", "sub": None, "plain": "x"}
+    place.fresh(files)
+    place.record(["/bin/sh", "s.sh"], "-q")
+    units = place.units()
+    fields = "id parent argv cwd code signal duration_ns stdout stderr".split()
+    for u in units:
+        missing = [f for f in fields if f not in u and not (u.get("error") and f.startswith("std"))]
+        expect(not missing, f"{u['argv']} lacks {missing}")
+    expect(len({u["id"] for u in units}) == len(units), "ids are not unique")
+    by_name = {u["argv"][0] + str(len(u["argv"])): u for u in units}
+
+    uname = by_name["uname1"]
+    expect_equal("uname", (0, None, "$WORK"), (uname["code"], uname["signal"], uname["cwd"]))
+    expect_equal("uname prints", (os.uname().sysname + "\n", "text"),
+                 (uname["stdout"], uname["stdout_encoding"]))
+    expect(isinstance(uname["duration_ns"], int) and 0 < uname["duration_ns"] < 30e9,
+           f"duration_ns is {uname['duration_ns']}")
+    first, second = sorted((u for u in units if u["argv"][0] == "sh"), key=lambda u: u["cwd"])
+    expect_equal("the signal", (None, "SIGKILL"), (first["code"], first["signal"]))
+    expect_equal("below a root", "$WORK/sub", second["cwd"])
+    expect_equal("the second sh", (3, None, "input\n", "input\n", "oops\n"),
+                 tuple(second[f] for f in ("code", "signal", "stdin", "stdout", "stderr")))
+    expect_equal("not executable", "EACCES", by_name["./plain1"].get("error"))
+    printf = by_name["env3"]
+    expect_equal("bytes", ("/w==", "base64"), (printf["stdout"], printf["stdout_encoding"]))
+    expect_equal("a long stream", len("".join(f"{i}\n" for i in range(1, 2001))),
+                 len(by_name["seq2"]["stdout"]))
+
+
+@case("tape show and tape stats")
+def show_text(place):
+    place.record(["/bin/sh", "-c", "uname; env printf 'a\\tb\\377'; sh -c 'exit 3'; uname -s"], "-q")
+    result = place.sandtape("tape", "show", place.tape)
+    expect_status(result, 0)
+    expect_equal("stderr", b"", result.err)
+    for text in (b"4 commands", b"uname -s", b"exit 3", b"exit 0", os.uname().sysname.encode()):
+        expect(text in result.out, f"tape show lacks {text!r}")
+    expect(b"\xff" not in result.out, "tape show prints raw bytes")
+    result = place.sandtape("tape", "stats", place.tape)
+    expect_status(result, 0)
+    rows = {line.split()[0]: line.split()[1:3] for line in result.out.decode().splitlines()}
+    expect_equal("stats", (["2", "0"], ["1", "1"], ["4", "1"]),
+                 (rows.get("uname"), rows.get("sh"), rows.get("total")))
+    with open("/dev/full", "wb") as full:
+        expect_status(place.run([SANDTAPE, "tape", "show", place.tape], stdout=full), 125,
+                      "tape show to a full disk")
+
+
+@case("tape show of an empty tape")
+def show_empty(place):
+    place.record(["/bin/sh", "-c", "exit 0"], "-q")
+    expect_equal("units", [], place.units())
+    expect_status(place.sandtape("tape", "show", place.tape), 0, "tape show")
+    expect_status(place.sandtape("tape", "stats", place.tape), 0, "tape stats")
+
+
+@case("--env tells commands apart")
+def env_option(place):
+    argv = ["/bin/sh", "s.sh"]
+    files = {"s.sh": 'for v in "$FIRST" "$SECOND"; do V=$v sh -c "echo \\$V"; done\n'}
+    usual = {"FIRST": "one", "SECOND": "two"}
+    swapped = {"FIRST": "two", "SECOND": "one"}
+    place.fresh(files)
+    expect_status(place.record(argv, "-q", "--env", "V", "--env=OTHER", env=usual), 0, "record")
+    expect_equal("env on the tape", [{"V": "one"}, {"V": "two"}],
+                 sorted((u["env"] for u in place.units()), key=str))
+    result = place.replay(argv, "-q", env=swapped)
+    expect_equal("swapped", b"two\none\n", result.out)
+    expect_status(result, 0, "swapped")
+    expect_status(place.replay(argv, "-q", env={"FIRST": "one", "SECOND": "three"}), 123, "new value")
+    # Without --env the variable does not count: first come, first served.
+    expect_status(place.record(argv, "-q", env=usual), 0, "record")
+    expect_equal("env on the tape", [{}, {}], [u["env"] for u in place.units()])
+    expect_equal("without --env", b"one\ntwo\n", place.replay(argv, "-q", env=swapped).out)
+
+
+@case("PATH never counts")
+def path_never_counts(place):
+    argv = place.record_script("uname\n")
+    more = {"PATH": place.path("elsewhere")}
+    expect_status(place.replay(argv, "-q", env=more), 0, "with another PATH")
+
+
+@case("--root makes a tape portable")
+def root_option(place):
+    for name in ("data", "moved"):
+        os.makedirs(place.path(name))
+        with open(place.path(name, "f"), "w", encoding="ascii") as f:
+            f.write("content\n")
+    argv = ["/bin/sh", "s.sh"]
+    place.fresh({"s.sh": 'cat "$DATA/f"; echo "in $DATA"; sh -c "echo $DATA/f"\n'})
+    data, moved = place.path("data"), place.path("moved")
+    expect_status(place.record(argv, "-q", "--root", f"DATA={data}", env={"DATA": data}), 0, "record")
+    argvs = [u["argv"][-1] for u in place.units()]
+    expect("$DATA/f" in argvs, f"the tape has {argvs}")
+    for directory, _, names in os.walk(place.tape):
+        for name in names:
+            with open(os.path.join(directory, name), "rb") as f:
+                expect(data.encode() not in f.read(), f"{name} has a path of this machine")
+    result = place.replay(argv, "-q", "--root", f"DATA={moved}", env={"DATA": moved})
+    expect_status(result, 0, "replay elsewhere")
+    expect_equal("replay elsewhere", f"content\nin {moved}\n{moved}/f\n".encode(), result.out)
+    expect_status(place.replay(argv, "-q", env={"DATA": moved}), 123, "replay without --root")
+
+
+@case("a tape replays in another working directory")
+def another_directory(place):
+    argv = ["/bin/sh", "s.sh"]
+    files = {"s.sh": "pwd; sh -c pwd; (cd sub; sh -c pwd)\n", "sub": None}
+    place.fresh(files)
+    expect_status(place.record(argv, "-q"), 0, "record")
+    old = place.work
+    place.work = place.path("moved")
+    place.fresh(files)
+    result = place.replay(argv, "-q")
+    new = place.work
+    place.work = old
+    expect_status(result, 0, "replay")
+    expect_equal("stdout", f"{new}\n{new}\n{new}/sub\n".encode(), result.out)
+
+
+@case("--through: the children of a launcher are units")
+def through_option(place):
+    argv = ["/bin/sh", "s.sh"]
+    files = {"s.sh": "./launch one\nuname -s\n",
+             "launch": ("#!/bin/sh\nuname -m; echo launched $1; ./deeper\n", 0o755),
+             "deeper": ("#!/bin/sh\nuname -n\n", 0o755)}
+
+    def recorded(*options):
+        place.fresh(files)
+        expect_status(place.record(argv, "-q", *options), 0, "record")
+        units = sorted(" ".join(u["argv"]) for u in place.units())
+        place.fresh(files)
+        for more in ([], list(options)):
+            expect_status(place.replay(argv, "-q", "--all-used", *more), 0, f"replay {more}")
+        return units
+
+    expect_equal("plain", ["./launch one", "uname -s"], recorded())
+    expect_equal("by name", ["./deeper", "uname -m", "uname -s"], recorded("--through", "launch"))
+    expect_equal("by glob", ["./deeper", "uname -m", "uname -s"], recorded("--through", "la*h"))
+    expect_equal("both", ["uname -m", "uname -n", "uname -s"],
+                 recorded("--through", "launch", "--through=deeper"))
+    expect_equal("by path", ["./launch one", "uname -s"], recorded("--through", "/bin/launch"))
+
+
+@case("--real: a command runs for real in replay")
+def real_option(place):
+    argv = ["/bin/sh", "s.sh"]
+    script = "touch made\ncat f\nls\nuname >/dev/null\n"
+    place.fresh({"s.sh": script, "f": "then\n"})
+    result = place.record(argv, "-q", "--real", "cat", "--real", "l[s]")
+    expect_equal("record", b"then\nf\nmade\ns.sh\n", result.out)
+    expect_equal("units", [["touch", "made"], ["uname"]], sorted(u["argv"] for u in place.units()))
+    place.fresh({"s.sh": script, "f": "now\n"})
+    result = place.replay(argv, "-q", hidden=False)
+    expect_status(result, 0, "replay")
+    expect_equal("replay", b"now\nf\ns.sh\n", result.out)
+
+
+@case("replay runs nothing")
+def nothing_runs(place):
+    script = ("touch relative; /bin/sh -c 'echo x >absolute'; sh -c 'touch through'\n"
+              "python3 -c 'open(\"python\", \"w\")' 2>/dev/null; sort f -o sorted\n")
+    files = {"s.sh": script, "f": "b\na\n"}
+    argv = ["/bin/sh", "s.sh"]
+    place.fresh(files)
+    expect_status(place.record(argv, "-q"), 0, "record")
+    expect("absolute" in os.listdir(place.work), "the recording made no files")
+    place.fresh(files)
+    expect_status(place.replay(argv, "-q", hidden=False), 0, "replay")
+    expect_equal("files after the replay", ["f", "s.sh"], sorted(os.listdir(place.work)))
+
+
+@case("programs that are not installed are found in replay")
+def tools_not_installed(place):
+    script = "command -v mytool >/dev/null && mytool a; mytool b | sort\n"
+    place.fresh({"s.sh": script})
+    os.makedirs(place.path("bin"))
+    tool = place.path("bin", "mytool")
+    with open(tool, "w", encoding="ascii") as f:
+        f.write("#!/bin/sh\necho tool $1\n")
+    os.chmod(tool, 0o755)
+    argv = ["/bin/sh", "s.sh"]
+    path = place.path("bin") + os.pathsep + os.environ["PATH"]
+    native = place.run(argv, env={"PATH": path})
+    expect_same("record", native, place.record(argv, "-q", env={"PATH": path}))
+    os.remove(tool)
+    expect_same("replay", native, place.replay(argv, "-q", hidden=False))
+    expect_same("replay with nothing in PATH", native, place.replay(argv, "-q"))
+
+
+@case("re-recording an unchanged script gives the same bytes")
+def rerecord(place):
+    script = ("for i in 3 1 2; do sh -c \"echo $i; exit $i\"; done; seq 3000; sleep 0.05\n"
+              "seq 5 | sort -r | head -2; (cd sub; uname); env printf '\\377'; none; uname >f; sort <f\n")
+    files = {"s.sh": script, "sub": None}
+    tapes = []
+    for _ in range(3):
+        place.fresh(files)
+        place.record(["/bin/sh", "s.sh"], "-q")
+        with open(os.path.join(place.tape, "tape.jsonl"), "rb") as f:
+            tapes.append(f.read())
+        expect_equal("blobs", 1, len(os.listdir(os.path.join(place.tape, "blobs"))))
+    expect_equal("tape.jsonl", tapes[0], tapes[1])
+    expect_equal("tape.jsonl", tapes[0], tapes[2])
+    timing = os.path.join(place.tape, "timing.jsonl")
+    with open(timing, "rb") as f:
+        before = f.read()
+    place.fresh(files)
+    place.record(["/bin/sh", "s.sh"], "-q")
+    with open(timing, "rb") as f:
+        expect_equal("timing.jsonl (unchanged records keep their times)", before, f.read())
+
+
+@case("re-recording with threads gives the same bytes")
+def rerecord_threads(place):
+    script = """
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+def one(i):
+    return subprocess.run(["sh", "-c", f"echo {i % 5}"], stdout=subprocess.PIPE).stdout
+with ThreadPoolExecutor(8) as pool:
+    list(pool.map(one, range(40)))
+"""
+    argv = [find_program("python3"), "s.py"]
+    tapes = []
+    for _ in range(2):
+        place.fresh({"s.py": script})
+        expect_status(place.record(argv, "-q"), 0, "record")
+        with open(os.path.join(place.tape, "tape.jsonl"), "rb") as f:
+            tapes.append(f.read())
+    expect_equal("tape.jsonl", tapes[0], tapes[1])
+
+
+@case("a changed script replaces the tape")
+def replaced(place):
+    place.record_script("uname; seq 3000\n")
+    place.record_script("uname -s\n")
+    expect_equal("units", [["uname", "-s"]], [u["argv"] for u in place.units()])
+    expect_equal("files of the tape", ["blobs", "tape.jsonl", "timing.jsonl"],
+                 sorted(set(os.listdir(place.tape)) - {"index"}))
+
+
+@case("the tape is named with a slash at its end, relative, and from below")
+def names_of_tape(place):
+    argv = ["/bin/sh", "-c", "uname"]
+    os.makedirs(os.path.join(place.work, "sub"))
+    expect_status(place.sandtape("record", "-qt", "rel.tape/", "--", *argv), 125, "-qt is one letter")
+    expect_status(place.sandtape("record", "-q", "-t", "rel.tape/", "--", *argv), 0, "record")
+    expect_status(place.sandtape("replay", "-q", "-trel.tape", "--", *argv), 0, "replay -trel.tape")
+    expect_status(place.sandtape("replay", "-q", "--tape=../rel.tape", "--", "/bin/sh", "-c", ":",
+                                 cwd=os.path.join(place.work, "sub")), 0, "replay from below")
+
+
+@case("the subject's descriptors and signals are untouched")
+def untouched(place):
+    # A trapped signal cannot be set in a shell that ignores it from its start.
+    script = ("ls /proc/self/fd | tr '\\n' ' '; trap 'echo pipe' PIPE; kill -PIPE $$\n"
+              "trap 'echo chld' CHLD; grep -E '^Sig(Blk|Ign)' /proc/self/status\n"
+              "for fd in 3 4 5 6 7 8 9; do [ -e /proc/$$/fd/$fd ] && echo \"fd $fd\"; done; :\n")
+    argv = ["/bin/sh", "-c", script]
+    native = place.run(argv)
+    expect_same("record", native, place.record(argv, "-q"))
+    expect_same("replay", native, place.replay(argv, "-q"))
+
+
+@case("signals sent to the recorder reach the subject")
+def forwarded(place):
+    argv = ["/bin/sh", "-c", "trap 'echo told; exit 7' TERM; echo up; while :; do sleep 0.05; done"]
+    process = place.start([SANDTAPE, "record", "-q", "-t", place.tape, "--", *argv])
+    expect_equal("the subject says", b"up\n", process.stdout.readline())
+    os.kill(process.pid, signal.SIGTERM)
+    out, _ = place.finish(process)
+    expect_equal("stdout", b"told\n", out)
+    expect_equal("status", 7, process.returncode)
+    expect_status(place.sandtape("tape", "show", place.tape), 0, "tape show")

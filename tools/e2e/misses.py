@@ -1,0 +1,120 @@
+"""Replays that ask for what is not on the tape: status 123, whatever the subject makes of it."""
+
+import os
+
+from harness import case, expect, expect_equal, expect_status, expect_text, find_program
+
+ARGV = ["/bin/sh", "s.sh"]
+RECORDED = "uname -s >/dev/null\necho 'a b' | sort\nuname -s\n"
+
+# (name, the script at replay, what standard error must say)
+MISS_ROWS = [
+    ("changed argv", RECORDED.replace("uname -s\n", "uname -m\n"), ["uname -m", "uname -s"]),
+    ("another program", RECORDED.replace("sort", "tac"), ["tac"]),
+    ("an extra call", RECORDED + "uname -s\n", ["uname -s"]),
+    ("changed cwd", RECORDED.replace("uname -s >", "cd sub; uname -s >"), ["uname -s", "sub"]),
+    ("the subject ignores it", "uname -x || :\n" + RECORDED + "exit 0\n", ["uname -x"]),
+    ("the subject fails with it", "uname -x || exit 5\n", ["uname -x"]),
+    ("the subject dies with it", "uname -x; kill -9 $$\n", ["uname -x"]),
+    ("in the background", "uname -x & wait\n", ["uname -x"]),
+    ("in a pipeline", "yes x | head -1; exit 0\n", ["yes x", "head -1"]),
+    ("arguments with spaces and quotes", "uname 'a b' \"it's\"\n", ["'a b'"]),
+]
+
+
+def check_miss(place, script, texts):
+    place.fresh({"s.sh": RECORDED, "sub": None})
+    expect_status(place.record(ARGV, "-q"), 0, "record")
+    for quiet in ([], ["-q"]):
+        place.fresh({"s.sh": script, "sub": None})
+        # Not hidden: a shell does not even try what it does not find.
+        result = place.replay(ARGV, *quiet, hidden=False)
+        expect_status(result, 123, f"replay {' '.join(quiet)}")
+        expect_text(result, *texts, "sandtape record -t " + place.tape, "/bin/sh s.sh")
+
+
+def add_miss_rows():
+    for name, script, texts in MISS_ROWS:
+        case("miss: " + name)(lambda place, row=(script, texts): check_miss(place, *row))
+
+
+add_miss_rows()
+
+
+@case("miss: nothing runs in its place")
+def nothing_in_its_place(place):
+    place.fresh({"s.sh": RECORDED})
+    expect_status(place.record(ARGV, "-q"), 0, "record")
+    place.write("s.sh", "touch made; /bin/sh -c 'echo >made'; echo $?\n")
+    result = place.replay(ARGV, "-q", hidden=False)
+    expect_status(result, 123)
+    expect_equal("files", ["s.sh"], os.listdir(place.work))
+
+
+@case("miss: how to record again has the options, and quotes")
+def advice(place):
+    argv = ["/bin/sh", "s.sh", "a b", "it's"]
+    options = ["--through", "my launch*", "--env", "V"]
+    place.fresh({"s.sh": "uname -s\n"})
+    expect_status(place.record(argv, "-q", *options), 0, "record")
+    place.write("s.sh", "uname -m\n")
+    result = place.replay(argv, *options)
+    expect_status(result, 123)
+    lines = [l for l in result.err.decode().splitlines() if "sandtape record " in l]
+    expect(len(lines) == 1, f"{len(lines)} lines tell how to record again")
+    command = lines[0][lines[0].index("sandtape record ") + len("sandtape "):]
+    # The advice, given to a shell, must be the words that recorded.
+    said = place.run(["/bin/sh", "-c", "printf '%s\\n' " + command]).out.decode().splitlines()
+    expect(said[said.index("--") + 1:] == argv, f"the advice is: {command}")
+    for word in options:
+        expect(word in said, f"the advice lacks {word}: {command}")
+
+
+@case("miss: it says which record is nearest")
+def nearest(place):
+    argv = place.record_script("git-none --version; sort -k 2 -r /dev/null; uname -s\n")
+    place.write("s.sh", "sort -k 3 -r /dev/null\n")
+    result = place.replay(argv)
+    expect_status(result, 123)
+    expect_text(result, "sort -k 2 -r", "argv[2]", "recorded 2", "now      3")
+
+
+@case("records left unused, and --all-used")
+def unused(place):
+    argv = place.record_script("uname -s; uname -m; uname -n\n")
+    place.write("s.sh", "uname -s; exit 4\n")
+    result = place.replay(argv)
+    expect_status(result, 4, "replay")
+    expect_text(result, "2 records", "not asked for")
+    result = place.replay(argv, "--all-used")
+    expect_status(result, 123, "replay --all-used")
+    expect_text(result, "2 records")
+    place.write("s.sh", "uname -n; uname -m; uname -s\n")
+    expect_status(place.replay(argv, "-q", "--all-used"), 0, "in another order")
+
+
+@case("first in, first out within one key")
+def fifo(place):
+    argv = place.record_script("for i in 1 2 3; do echo $i >n; sh -c 'read -r x <n; echo $x'; done\n")
+    result = place.replay(argv, "-q", "--all-used")
+    expect_status(result, 0)
+    expect_equal("stdout", b"1\n2\n3\n", result.out)
+
+
+@case("miss: in one of many threads")
+def in_a_thread(place):
+    script = """
+import subprocess, sys
+from concurrent.futures import ThreadPoolExecutor
+def one(i):
+    return subprocess.run(["sh", "-c", f"echo {i}"], stdout=subprocess.PIPE).stdout
+with ThreadPoolExecutor(8) as pool:
+    print(len(list(pool.map(one, range(int(sys.argv[1]))))))
+"""
+    python = find_program("python3")
+    place.fresh({"s.py": script})
+    expect_status(place.record([python, "s.py", "16"], "-q"), 0, "record")
+    result = place.replay([python, "s.py", "17"])
+    expect_status(result, 123)
+    expect_text(result, "echo 16")
+    expect_equal("stdout", b"17\n", result.out)
