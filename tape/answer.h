@@ -1,6 +1,6 @@
 /*
- * A record as operations for the stub (intercept/stub/answer.h): the output in the order in which
- * it came, then the signals that the unit was sent, then its end.
+ * A record as operations for the stub (intercept/stub/answer.h): what the unit read and wrote in
+ * the order in which it did, then the signals that it was sent, then its end.
  */
 #ifndef SANDTAPE_TAPE_ANSWER_H
 #define SANDTAPE_TAPE_ANSWER_H
@@ -11,16 +11,28 @@
 
 struct answer; /* the answer to one unit, and how far it has been given */
 
-/* `record` and `reader` must outlive the answer. */
+/* `record` and `reader` must outlive the answer. `stdin_taken`: so much of stdin was taken before
+ * the record was found. */
 int answer_new(const struct tape_reader *reader, const struct roots *roots,
-	       const struct unit *record, struct answer **ret, struct error *err);
+	       const struct unit *record, uint64_t stdin_taken, struct answer **ret,
+	       struct error *err);
 void answer_free(struct answer *a); /* NULL is allowed */
 
-/* The next operations. *ret_len: how many bytes of `ret` count, from its start. */
-void answer_next(struct answer *a, struct stub_answer *ret, size_t *ret_len);
+/*
+ * The next operations: those of events up to `limit_ns`, a time of the recording. *ret_len: how
+ * many bytes of `ret` count, from its start. The last of them is STUB_MORE when there is more.
+ */
+void answer_next(struct answer *a, uint64_t limit_ns, struct stub_answer *ret, size_t *ret_len);
 
-/* Whether the stub can carry this out without us: it neither asks for more nor waits to be killed,
- * nor leaves a process behind. */
-bool answer_is_complete(const struct stub_answer *answer);
+/* When the first event that answer_next() has not given yet and that others can see (a write, the
+ * end) came in the recording. */
+uint64_t answer_time(const struct answer *a);
+
+/* Whether the stub can carry this out without us: it neither asks for anything nor waits to be
+ * killed, nor leaves a process behind. */
+bool answer_is_complete(const struct stub_answer *ops);
+
+/* The stub took these bytes of stdin (len 0: its end). Whether the unit had read the same. */
+bool answer_check_stdin(struct answer *a, const char *data, size_t len);
 
 #endif

@@ -20,14 +20,17 @@ struct capture_host {
 	/* Called when a stream has ended or has delivered what it had: the unit may go on with
 	 * its own end. It may free the capture. */
 	int (*progress)(void *unit, struct error *err);
+	/* Whose the last event of the whole recording was: output that follows upon another
+	 * unit's event is a chunk of its own. The recorder clears it at starts and ends. */
+	const struct capture *last_event;
 };
 
 /*
  * At the start of a unit: looks at its streams 0 to 2, fills u->streams, and begins to replace
  * what must be replaced. `host` is borrowed for the life of the capture; `u` belongs to `unit`.
  */
-int capture_begin(const struct capture_host *host, struct process *p, struct task *task,
-		  struct unit *u, void *unit, struct capture **ret, struct error *err);
+int capture_begin(struct capture_host *host, struct process *p, struct task *task, struct unit *u,
+		  void *unit, struct capture **ret, struct error *err);
 
 /* Whether fd 0 of the process, one of the unit's, is the stdin that the unit was given: inside a
  * pipeline of a shell it is not. */

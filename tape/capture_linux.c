@@ -47,7 +47,7 @@ struct stream_capture {
 };
 
 struct capture {
-	const struct capture_host *host;
+	struct capture_host *host;
 	struct process *process;
 	struct unit *unit;
 	void *unit_ctx;
@@ -263,13 +263,37 @@ static int update_watches(struct stream_capture *s, struct error *err)
 	return r;
 }
 
+static int add_chunk(struct capture *c, int fd, size_t len, struct error *err)
+{
+	uint64_t time_ns = session_now(c->host->session) - c->unit->time.start_ns;
+	bool apart = len == 0 || c->host->last_event != c;
+	int r = apart ? unit_add_chunk_apart(c->unit, fd, len, time_ns)
+		      : unit_add_chunk(c->unit, fd, len, time_ns);
+
+	c->host->last_event = c;
+	return r < 0 ? session_no_memory(err) : 0;
+}
+
+/* On the tape is what the reader could read. What a unit had written beyond, into our pipe, it
+ * could not have written into its own. */
+static int note_passed(struct stream_capture *s, const char *bytes, size_t len, struct error *err)
+{
+	struct capture *c = s->owner;
+	int r = spool_add(s->spool, bytes, len, err);
+
+	return r < 0 || c->finished ? r : add_chunk(c, s->fd, len, err);
+}
+
 static int pass_pending(struct stream_capture *s, struct error *err)
 {
-	while (is_pending(s)) {
-		ssize_t n = write_some(s, s->pending.data + s->pending_at,
-				       s->pending.len - s->pending_at);
+	int r = 0;
+
+	while (r == 0 && is_pending(s)) {
+		const char *bytes = s->pending.data + s->pending_at;
+		ssize_t n = write_some(s, bytes, s->pending.len - s->pending_at);
 
 		if (n >= 0) {
+			r = note_passed(s, bytes, (size_t)n, err);
 			s->pending_at += (size_t)n;
 		} else if (errno == EAGAIN) {
 			return 0;
@@ -280,22 +304,15 @@ static int pass_pending(struct stream_capture *s, struct error *err)
 			return error_sys(err, errno, "cannot pass on the output of a unit");
 		}
 	}
-	buf_clear(&s->pending);
-	s->pending_at = 0;
-	return 0;
+	if (!is_pending(s)) {
+		buf_clear(&s->pending);
+		s->pending_at = 0;
+	}
+	return r;
 }
 
 static int take(struct stream_capture *s, const char *bytes, size_t len, struct error *err)
 {
-	struct capture *c = s->owner;
-	const struct unit_time *time = &c->unit->time;
-	int r = spool_add(s->spool, bytes, len, err);
-
-	if (r < 0)
-		return r;
-	if (!c->finished &&
-	    unit_add_chunk(c->unit, s->fd, len, session_now(c->host->session) - time->start_ns) < 0)
-		return session_no_memory(err);
 	if (buf_add(&s->pending, bytes, len) < 0)
 		return session_no_memory(err);
 	return pass_pending(s, err);
@@ -477,8 +494,8 @@ static int placed(void *ctx, struct process *p, struct inject_list *list,
 	return 0;
 }
 
-int capture_begin(const struct capture_host *host, struct process *p, struct task *task,
-		  struct unit *u, void *unit, struct capture **ret, struct error *err)
+int capture_begin(struct capture_host *host, struct process *p, struct task *task, struct unit *u,
+		  void *unit, struct capture **ret, struct error *err)
 {
 	struct capture *c = calloc(1, sizeof(*c));
 	struct inject_list list = {.count = 0};
@@ -524,17 +541,15 @@ bool capture_wants_stdin(const struct capture *c, pid_t pid)
 int capture_stdin(struct capture *c, const char *data, size_t len, struct error *err)
 {
 	struct stream *stream = unit_stream(c->unit, 0);
+	int r;
 
 	if (c->finished || !c->stream[0].spool || !stream)
 		return 0;
-	if (len == 0) {
-		stream->eof = true;
+	if (len == 0 && stream->eof)
 		return 0;
-	}
-	if (unit_add_chunk(c->unit, 0, len,
-			   session_now(c->host->session) - c->unit->time.start_ns) < 0)
-		return session_no_memory(err);
-	return spool_add(c->stream[0].spool, data, len, err);
+	stream->eof = len == 0;
+	r = add_chunk(c, 0, len, err);
+	return r < 0 || len == 0 ? r : spool_add(c->stream[0].spool, data, len, err);
 }
 
 /* What the unit wrote to (or read from) a regular file, read through an opening of our own. */

@@ -508,7 +508,7 @@ static int read_chunk(const json_t *value, struct unit *u, struct error *err)
 		rc = read_integer(json_array_get(value, 2), "chunks", 0, INT64_MAX, &time_ns, err);
 	if (rc < 0)
 		return rc;
-	if (unit_add_chunk(u, (int)fd, (uint64_t)len, (uint64_t)time_ns) < 0)
+	if (unit_add_chunk_apart(u, (int)fd, (uint64_t)len, (uint64_t)time_ns) < 0)
 		return no_memory(err);
 	return 0;
 }

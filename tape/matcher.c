@@ -107,34 +107,54 @@ static int read_record(struct matcher *m, size_t index, struct unit *ret, struct
 	return 0;
 }
 
-static int take_by_key(struct matcher *m, uint64_t key, const struct unit *command,
-		       size_t *ret_index, struct unit *ret_record, struct error *err)
+/* Two commands may have one hash. */
+static int is_same_command(struct matcher *m, size_t index, const struct unit *command,
+			   bool *ret_same, struct error *err)
+{
+	struct unit record = {0};
+	int r = 0;
+
+	if (m->has_ahead && m->ahead_index == index) {
+		*ret_same = unit_same_command(&m->ahead, command);
+		return 0;
+	}
+	r = tape_reader_unit(m->reader, index, &record, err);
+	*ret_same = r == 0 && unit_same_command(&record, command);
+	unit_clear(&record);
+	return r;
+}
+
+struct found {
+	size_t *index;
+	size_t room;
+	size_t count;
+};
+
+static int find_by_key(struct matcher *m, uint64_t key, const struct unit *command,
+		       struct found *found, struct error *err)
 {
 	struct key_state *state = state_of(m, key);
+	long index;
 
 	if (!state)
 		return no_memory(err);
-	for (;;) {
-		long index = tape_reader_find(m->reader, key, state->next);
+	/* What is used at the front stays so. */
+	while ((index = tape_reader_find(m->reader, key, state->next)) >= 0 && m->used[index])
+		state->next++;
+	for (uint32_t ordinal = state->next; found->count < found->room; ordinal++) {
+		bool same = false;
 		int r;
 
+		index = tape_reader_find(m->reader, key, ordinal);
 		if (index < 0)
-			return ERR_NOTFOUND;
-		state->next++;
-		r = read_record(m, (size_t)index, ret_record, err);
+			return 0;
+		r = m->used[index] ? 0 : is_same_command(m, (size_t)index, command, &same, err);
 		if (r < 0)
 			return r;
-		/* Two commands with one hash: the other one's record stays unused. */
-		if (!unit_same_command(ret_record, command)) {
-			unit_clear(ret_record);
-			continue;
-		}
-		m->used[index] = 1;
-		m->used_count++;
-		m->next_index = (size_t)index + 1;
-		*ret_index = (size_t)index;
-		return 0;
+		if (same)
+			found->index[found->count++] = (size_t)index;
 	}
+	return 0;
 }
 
 /* The same command without its cwd: for records that a person wrote. */
@@ -146,18 +166,54 @@ static struct unit without_cwd(const struct unit *command)
 	return any;
 }
 
-int matcher_take(struct matcher *m, const struct unit *command, size_t *ret_index,
-		 struct unit *ret_record, struct error *err)
+int matcher_find(struct matcher *m, const struct unit *command, size_t *ret, size_t room,
+		 size_t *ret_count, struct error *err)
 {
+	struct found found = {ret, room, 0};
 	struct unit any = without_cwd(command);
 	uint64_t any_key;
-	int r = take_by_key(m, command->id.key, command, ret_index, ret_record, err);
+	int r = find_by_key(m, command->id.key, command, &found, err);
 
-	if (r != ERR_NOTFOUND)
+	if (r == 0 && unit_key(&any, &any_key) < 0)
+		r = no_memory(err);
+	if (r == 0)
+		r = find_by_key(m, any_key, &any, &found, err);
+	*ret_count = found.count;
+	return r;
+}
+
+static bool tells_stdin(const struct unit *record)
+{
+	const struct stream *s = unit_stream_const(record, 0);
+
+	return s && (s->eof || s->data.form != PAYLOAD_EMPTY);
+}
+
+int matcher_reads_stdin(struct matcher *m, size_t index, bool *ret, struct error *err)
+{
+	struct unit record = {0};
+	int r;
+
+	if (m->has_ahead && m->ahead_index == index) {
+		*ret = tells_stdin(&m->ahead);
+		return 0;
+	}
+	r = tape_reader_unit(m->reader, index, &record, err);
+	*ret = r == 0 && tells_stdin(&record);
+	unit_clear(&record);
+	return r;
+}
+
+int matcher_take(struct matcher *m, size_t index, struct unit *ret_record, struct error *err)
+{
+	int r = read_record(m, index, ret_record, err);
+
+	if (r < 0)
 		return r;
-	if (unit_key(&any, &any_key) < 0)
-		return no_memory(err);
-	return take_by_key(m, any_key, &any, ret_index, ret_record, err);
+	m->used[index] = 1;
+	m->used_count++;
+	m->next_index = index + 1;
+	return 0;
 }
 
 size_t matcher_unused(const struct matcher *m)
@@ -337,7 +393,7 @@ static int add_args_diff(struct buf *out, const struct unit *record, const struc
 	return r;
 }
 
-static int add_command(struct buf *out, const struct unit *u)
+int matcher_add_command(struct buf *out, const struct unit *u)
 {
 	int r = 0;
 
@@ -365,7 +421,7 @@ static int add_nearest(const struct matcher *m, size_t index, const struct unit 
 	unit_id_format(record.id, id);
 	r = buf_addf(out, "\n  nearest unused record, %s:\n    ", id);
 	if (r == 0)
-		r = add_command(out, &record);
+		r = matcher_add_command(out, &record);
 	if (r == 0)
 		r = add_args_diff(out, &record, command);
 	if (r == 0 && !same_cwd(&record, command))
@@ -384,7 +440,7 @@ int matcher_explain(const struct matcher *m, const struct unit *command, struct 
 	int r;
 
 	if (buf_add_str(out, "no record for this command:\n    ") < 0 ||
-	    add_command(out, command) < 0)
+	    matcher_add_command(out, command) < 0)
 		return no_memory(err);
 	r = find_nearest(m, command, &nearest, &far, err);
 	if (r < 0)

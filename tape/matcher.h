@@ -16,11 +16,17 @@ struct matcher *matcher_new(const struct tape_reader *reader);
 void matcher_free(struct matcher *m);
 
 /*
- * Takes the next unused record for the command: 0 and its index and the record (the caller clears
- * it), ERR_NOTFOUND (err untouched) when there is none, or what reading the tape gave.
+ * The unused records for the command, first in first: at most `room` indexes into `ret`, and
+ * *ret_count. 0 also when there is none.
  */
-int matcher_take(struct matcher *m, const struct unit *command, size_t *ret_index,
-		 struct unit *ret_record, struct error *err);
+int matcher_find(struct matcher *m, const struct unit *command, size_t *ret, size_t room,
+		 size_t *ret_count, struct error *err);
+
+/* Whether the record tells what the unit read from its stdin. */
+int matcher_reads_stdin(struct matcher *m, size_t index, bool *ret, struct error *err);
+
+/* Takes the record, which then is used; the caller clears it. */
+int matcher_take(struct matcher *m, size_t index, struct unit *ret_record, struct error *err);
 
 /* Reads ahead the record that a subject which does as it did will ask for next, so that the answer
  * is at hand when it comes. For idle moments; a failure shows when the record is taken. */
@@ -33,5 +39,8 @@ bool matcher_is_used(const struct matcher *m, size_t index);
  * Appends to `out`. */
 int matcher_explain(const struct matcher *m, const struct unit *command, struct buf *out,
 		    struct error *err);
+
+/* The command as a line for a human. Appends to `out`; 0 or ERR_NOMEM. */
+int matcher_add_command(struct buf *out, const struct unit *command);
 
 #endif

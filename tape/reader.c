@@ -241,6 +241,31 @@ int tape_reader_unit(const struct tape_reader *r, size_t index, struct unit *ret
 	return 0;
 }
 
+static bool find_number(struct bytes fields, const char *key, uint64_t *ret)
+{
+	const char *at = memmem(fields.data, fields.len, key, strlen(key));
+	const char *end = fields.data + fields.len;
+	uint64_t value = 0;
+
+	if (!at)
+		return false;
+	for (at += strlen(key); at < end && *at >= '0' && *at <= '9'; at++)
+		value = value * 10 + (uint64_t)(*at - '0');
+	*ret = value;
+	return true;
+}
+
+bool tape_reader_span(const struct tape_reader *r, size_t index, uint64_t *ret_start_ns,
+		      uint64_t *ret_duration_ns)
+{
+	uint64_t offset = r->index->units[index].time;
+	struct line line;
+
+	return offset != INDEX_NONE && tape_index_line(r->index, offset, &line, NULL) == 0 &&
+	       find_number(line.fields, "\"start_ns\":", ret_start_ns) &&
+	       find_number(line.fields, "\"duration_ns\":", ret_duration_ns);
+}
+
 static int map_blob(const char *path, uint64_t size, struct payload_view *v, struct error *err)
 {
 	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);

@@ -71,6 +71,7 @@ static int write_exit(struct recorded_unit *u, struct error *err)
 
 	time->known = true;
 	time->duration_ns = session_now(&r->session) - time->start_ns;
+	r->capture_host.last_event = NULL;
 	r->result.units++;
 	r->result.units_ns += time->duration_ns;
 	u->ended = true;
@@ -139,6 +140,7 @@ static int on_started(void *ctx, struct process *p, struct task *task, bool *ret
 
 	(void)ret_detach;
 	p->attempt = NULL;
+	r->capture_host.last_event = NULL;
 	u->unit.end = (struct unit_end){.how = END_UNFINISHED};
 	result = tape_writer_spawn(r->writer, &u->unit, err);
 	if (result < 0)
@@ -172,23 +174,27 @@ static int close_unit(struct recorded_unit *u, struct error *err)
 	return r;
 }
 
+/* The end that was held back. The process may be the last of its unit: `u` may be gone then. */
+static int release(struct recorded_unit *u, struct error *err)
+{
+	struct process *held = u->held;
+	int r = capture_finish(u->capture, err);
+
+	u->held = NULL;
+	if (r == 0)
+		r = write_exit(u, err);
+	return r < 0 ? r : intercept_release(u->recorder->interceptor, held, err);
+}
+
 /* Goes on with the unit's end as far as its output allows. May free the unit. */
 static int advance(struct recorded_unit *u, struct error *err)
 {
-	struct process *held = u->held;
 	bool delivered = true;
 	int r = 0;
 
-	if (held) {
+	if (u->held) {
 		r = capture_drain(u->capture, &delivered, err);
-		if (r < 0 || !delivered)
-			return r;
-		u->held = NULL;
-		r = capture_finish(u->capture, err);
-		if (r == 0)
-			r = write_exit(u, err);
-		/* The process may be the last of its unit: `u` may be gone after this. */
-		return r < 0 ? r : intercept_release(u->recorder->interceptor, held, err);
+		return r < 0 || !delivered ? r : release(u, err);
 	}
 	if (u->ended && !u->closed && capture_ended(u->capture))
 		r = close_unit(u, err);
@@ -268,6 +274,37 @@ static int on_signalled(void *ctx, struct process *target, int signal, struct er
 	return unit_add_signal(&u->unit, signal) < 0 ? session_no_memory(err) : 0;
 }
 
+/*
+ * A unit can be killed while its output waits for a reader, and the reader may wait for the end of
+ * the unit before it reads. Its own pipe would have held less than ours, so nothing that it could
+ * have delivered is missing: the end is told, and the rest follows when it is read.
+ */
+#define HELD_PATIENCE_MS 5
+
+static struct recorded_unit *find_held(const struct recorder *r)
+{
+	struct recorded_unit *u = r->units;
+
+	while (u && !u->held)
+		u = u->next;
+	return u;
+}
+
+static int on_patience_ms(void *ctx)
+{
+	return find_held(ctx) ? HELD_PATIENCE_MS : -1;
+}
+
+static int on_timeout(void *ctx, struct error *err)
+{
+	struct recorder *r = ctx;
+	struct recorded_unit *u = find_held(r);
+
+	if (!u || !intercept_subject_is_idle(r->interceptor))
+		return 0;
+	return release(u, err);
+}
+
 static const struct intercept_ops ops = {
 	.exec = on_exec,
 	.started = on_started,
@@ -277,6 +314,8 @@ static const struct intercept_ops ops = {
 	.wants_stdin = on_wants_stdin,
 	.stdin_read = on_stdin_read,
 	.signalled = on_signalled,
+	.patience_ms = on_patience_ms,
+	.timeout = on_timeout,
 };
 
 /* What the subject may have heard of it so far is on the tape. */
@@ -358,7 +397,7 @@ static int run(struct recorder *r, const struct tape_options *options, struct er
 	if (result < 0)
 		return result;
 	r->capture_host = (struct capture_host){r->interceptor, &r->session,
-						tape_writer_dir(r->writer), on_progress};
+						tape_writer_dir(r->writer), on_progress, NULL};
 	result = intercept_run(r->interceptor, &r->result.wait_status, &start_error);
 	r->result.wall_ns = session_now(&r->session);
 	if (result < 0) {

@@ -159,12 +159,20 @@ int unit_add_signal(struct unit *u, int signal)
 int unit_add_chunk(struct unit *u, int fd, uint64_t len, uint64_t time_ns)
 {
 	struct unit_time *t = &u->time;
-	struct chunk *chunks;
+	struct chunk *last = t->chunk_count ? &t->chunks[t->chunk_count - 1] : NULL;
 
-	if (t->chunk_count && t->chunks[t->chunk_count - 1].fd == fd) {
-		t->chunks[t->chunk_count - 1].len += len;
+	if (last && last->fd == fd && last->len > 0) {
+		last->len += len;
 		return 0;
 	}
+	return unit_add_chunk_apart(u, fd, len, time_ns);
+}
+
+int unit_add_chunk_apart(struct unit *u, int fd, uint64_t len, uint64_t time_ns)
+{
+	struct unit_time *t = &u->time;
+	struct chunk *chunks;
+
 	chunks = grow(t->chunks, t->chunk_count, sizeof(*chunks));
 	if (!chunks)
 		return ERR_NOMEM;

@@ -126,8 +126,10 @@ int unit_add_arg(struct unit *u, const void *bytes, size_t len);
  * the one that getenv() finds. */
 int unit_add_env(struct unit *u, struct bytes name, struct bytes value);
 int unit_add_signal(struct unit *u, int signal);
-/* Neighbours of the same fd become one. */
+/* Merges neighbours of the same fd. */
 int unit_add_chunk(struct unit *u, int fd, uint64_t len, uint64_t time_ns);
+/* Never merges: something else happened in between, or `len` is 0 (the end of stdin). */
+int unit_add_chunk_apart(struct unit *u, int fd, uint64_t len, uint64_t time_ns);
 
 /*
  * The matching key (FORMAT.md, "Keys"). argv[0] counts by its last path component only, so that

@@ -92,9 +92,10 @@ struct intercept_ops {
 		     struct error *err);
 	/* The last process of a unit is gone: the client may free it. */
 	int (*unit_gone)(void *ctx, struct traced_unit *unit, struct error *err);
-	/* The stub asks something: *ret_result is what its call returns. */
+	/* The stub asks something: *ret_result is what its call returns. *ret_later: not now; the
+	 * client will call intercept_reply(). */
 	int (*hypercall)(void *ctx, struct process *p, const uint64_t args[6], long *ret_result,
-			 struct error *err);
+			 bool *ret_later, struct error *err);
 	/* A thread of a unit is about to read its fd 0: is that the unit's own stdin, and
 	 * wanted? */
 	bool (*wants_stdin)(void *ctx, struct process *p);
@@ -102,7 +103,11 @@ struct intercept_ops {
 	int (*stdin_read)(void *ctx, struct process *p, const char *data, size_t len,
 			  struct error *err);
 	/* Nothing is to be done until the next stop. May be NULL. */
-	void (*idle)(void *ctx);
+	int (*idle)(void *ctx, struct error *err);
+	/* How many ms to wait for anything to happen before `timeout` is called; -1: for ever.
+	 * Both may be NULL. */
+	int (*patience_ms)(void *ctx);
+	int (*timeout)(void *ctx, struct error *err);
 	/* The subject sent a signal to the first process of a unit, or to its group. */
 	int (*signalled)(void *ctx, struct process *target, int signal, struct error *err);
 };
@@ -126,6 +131,9 @@ int intercept_run(struct interceptor *t, int *ret_status, struct error *err);
 
 /* How many processes are left after the subject has ended. */
 size_t intercept_left(const struct interceptor *t);
+
+/* Whether all threads of the subject sleep: it has taken notice of whatever it was told. */
+bool intercept_subject_is_idle(struct interceptor *t);
 
 /* For the client, from its callbacks */
 
@@ -166,6 +174,12 @@ typedef int (*inject_done)(void *ctx, struct process *p, struct inject_list *lis
 int intercept_inject(struct interceptor *t, struct task *task, const struct inject_list *list,
 		     inject_done done, void *ctx, struct error *err);
 
+/* The answer that `hypercall` put off. */
+int intercept_reply(struct interceptor *t, struct process *p, long result, struct error *err);
+
+/* Reads the memory of a process in a stop; likewise. */
+int intercept_read(struct interceptor *t, struct process *p, unsigned long address, void *into,
+		   size_t len, struct error *err);
 /* Writes into the memory of a process in a stop. ESRCH (it was killed) is no error. */
 int intercept_write(struct interceptor *t, struct process *p, unsigned long address,
 		    const void *from, size_t len, struct error *err);

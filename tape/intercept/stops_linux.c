@@ -167,26 +167,38 @@ static int on_kill(struct interceptor *t, struct task *task, const struct arch_c
 	return s.result < 0 ? s.result : go_on(task, err);
 }
 
+static int reply(const struct task *task, long result, struct error *err)
+{
+	struct arch_regs regs;
+	int r = arch_get_regs(task->tid, &regs);
+
+	if (r == 0) {
+		arch_skip_call(&regs, result);
+		r = arch_set_regs(task->tid, &regs);
+	}
+	return r < 0 ? tracer_ptrace_error(r, "answer", err) : go_on(task, err);
+}
+
+int intercept_reply(struct interceptor *t, struct process *p, long result, struct error *err)
+{
+	const struct task *task = tasks_find(&t->tasks, p->pid);
+
+	return task ? reply(task, result, err) : 0;
+}
+
 static int on_hypercall(struct interceptor *t, struct task *task, const uint64_t *args,
 			struct error *err)
 {
-	struct arch_regs regs;
 	long result = 0;
+	bool later = false;
 	int r;
 
 	if (task->injection)
 		return tracer_on_injected(t, task, err);
 	if (task->process->role != ROLE_STUB)
 		return go_on(task, err); /* ENOSYS, as without us */
-	r = t->ops.hypercall(t->ctx, task->process, args, &result, err);
-	if (r < 0)
-		return r;
-	r = arch_get_regs(task->tid, &regs);
-	if (r == 0) {
-		arch_skip_call(&regs, result);
-		r = arch_set_regs(task->tid, &regs);
-	}
-	return r < 0 ? tracer_ptrace_error(r, "answer", err) : go_on(task, err);
+	r = t->ops.hypercall(t->ctx, task->process, args, &result, &later, err);
+	return r < 0 || later ? r : reply(task, result, err);
 }
 
 static int on_call(struct interceptor *t, struct task *task,

@@ -367,6 +367,20 @@ static int serve_events(struct interceptor *t, bool block, struct error *err)
 	return r;
 }
 
+static int sleep_until_event(struct interceptor *t, struct epoll_event *events, int *ret_count,
+			     struct error *err)
+{
+	int patience = t->ops.patience_ms ? t->ops.patience_ms(t->ctx) : -1;
+
+	/* Without streams to watch, waitid alone is the quicker sleep. */
+	if (patience < 0 && t->watch_count == 0 && t->held_count == 0)
+		return serve_events(t, true, err);
+	*ret_count = epoll_wait(t->epoll_fd, events, EVENTS_AT_ONCE, patience);
+	if (*ret_count < 0 && errno != EINTR)
+		return error_sys(err, errno, "cannot wait for events");
+	return *ret_count == 0 && patience >= 0 ? t->ops.timeout(t->ctx, err) : 0;
+}
+
 static int serve(struct interceptor *t, struct error *err)
 {
 	struct epoll_event events[EVENTS_AT_ONCE];
@@ -376,16 +390,10 @@ static int serve(struct interceptor *t, struct error *err)
 	if (r < 0 || t->root_ended)
 		return r;
 	if (t->ops.idle)
-		t->ops.idle(t->ctx);
-	if (!spin(t, events, &count)) {
-		/* Without streams to watch, waitid alone is the quicker sleep. */
-		if (t->watch_count == 0 && t->held_count == 0)
-			return serve_events(t, true, err);
-		count = epoll_wait(t->epoll_fd, events, EVENTS_AT_ONCE, -1);
-	}
-	if (count < 0 && errno != EINTR)
-		return error_sys(err, errno, "cannot wait for events");
-	return serve_fds(t, events, count, err);
+		r = t->ops.idle(t->ctx, err);
+	if (r == 0 && !spin(t, events, &count))
+		r = sleep_until_event(t, events, &count, err);
+	return r < 0 ? r : serve_fds(t, events, count, err);
 }
 
 /* After the first exec, or its failure. */
@@ -423,6 +431,15 @@ int intercept_run(struct interceptor *t, int *ret_status, struct error *err)
 	stop_forwarding(t);
 	*ret_status = t->root_status;
 	return r < 0 ? r : check_start(t, ret_status, err);
+}
+
+int intercept_read(struct interceptor *t, struct process *p, unsigned long address, void *into,
+		   size_t len, struct error *err)
+{
+	int r = memory_read(p->pid, address, into, len);
+
+	(void)t;
+	return r < 0 ? tracer_ptrace_error(r, "read", err) : 0;
 }
 
 int intercept_write(struct interceptor *t, struct process *p, unsigned long address,

@@ -13,6 +13,7 @@
 enum stub_op_kind {
 	STUB_END = 0,	  /* carry out `end` */
 	STUB_WRITE,	  /* data[offset, offset+len) to the stream `arg` */
+	STUB_READ,	  /* take stdin until `len` bytes of it in all, or to its end */
 	STUB_WAIT_SIGNAL, /* until the signal `arg` comes */
 	STUB_LEAVE,	  /* fork: the parent carries out `end`, the child what follows */
 	STUB_MORE	  /* ask the player for the next operations */
@@ -34,14 +35,16 @@ struct stub_op {
 #define STUB_OPS_MAX  64
 #define STUB_DATA_MAX (256u * 1024)
 
-/* Bytes of stdin to take; all of it, up to its end. */
+/* STUB_READ: all of it, up to its end. */
 #define STUB_STDIN_ALL UINT64_MAX
 
 struct stub_answer {
-	uint64_t stdin_want; /* read by the stub once, with the first operations */
+	uint64_t stdin_want;	 /* all that STUB_READ will ask for: may be taken early when a write
+				    has to wait */
+	uint32_t report_blocked; /* tell the player when a write has to wait */
+	uint32_t keep_core;	 /* STUB_KILL: leave RLIMIT_CORE as it is */
 	uint32_t end_kind;
 	int32_t end_arg;
-	uint32_t keep_core; /* STUB_KILL: leave RLIMIT_CORE as it is */
 	uint32_t op_count;
 	struct stub_op op[STUB_OPS_MAX];
 	char data[STUB_DATA_MAX];
@@ -50,7 +53,16 @@ struct stub_answer {
 /* A number far above every system call: without a tracer the kernel answers ENOSYS. */
 #define HYPER_CALL 7540321
 
-/* HYPER_CALL(STUB_ASK_MORE): the player has put the next operations in place: 0. */
-enum stub_ask { STUB_ASK_MORE = 1 };
+/*
+ * What the stub says with HYPER_CALL(ask, …). The player answers STUB_GO_ON, or STUB_ANEW when it
+ * has put other operations in place, which then start at the first.
+ */
+enum stub_ask {
+	STUB_ASK_MORE = 1, /* the operations are carried out: always STUB_ANEW */
+	STUB_ASK_STDIN,	   /* (address, len) was taken from stdin; len 0: its end */
+	STUB_ASK_BLOCKED   /* a write has to wait for its reader */
+};
+
+enum stub_reply { STUB_GO_ON = 0, STUB_ANEW = 1 };
 
 #endif

@@ -34,7 +34,8 @@ struct kernel_sigaction {
 	unsigned long mask;
 };
 
-static unsigned long stdin_left;
+static unsigned long stdin_taken;
+static int stdin_ended;
 
 static void set_signal(int signal, unsigned long handler)
 {
@@ -43,61 +44,95 @@ static void set_signal(int signal, unsigned long handler)
 	CALL4(__NR_rt_sigaction, signal, &action, 0, sizeof(action.mask));
 }
 
-/* Reads what is there, and forgets it: the tape knows it. */
-static void take_stdin(void)
+static void wait_for(int fd, short events)
 {
-	static char away[65536];
-	unsigned long want = stdin_left < sizeof(away) ? stdin_left : sizeof(away);
-	long n = CALL3(__NR_read, 0, away, want);
+	struct poll_fd poll_fd = {fd, events, 0};
 
-	if (n > 0 && stdin_left != STUB_STDIN_ALL)
-		stdin_left -= (unsigned long)n;
-	else if (n == 0 || (n < 0 && n != -EAGAIN_ && n != -EINTR_))
-		stdin_left = 0;
+	stub_call(__NR_ppoll, (long)&poll_fd, 1, 0, 0, 8, 0);
+}
+
+/* Takes some of stdin, not beyond `until` in all, and shows it to the player: its reply. */
+static int take_stdin(unsigned long until)
+{
+	static char taken[65536];
+	unsigned long want = until - stdin_taken;
+	long n;
+
+	if (want > sizeof(taken))
+		want = sizeof(taken);
+	n = CALL3(__NR_read, 0, taken, want);
+	if (n == -EAGAIN_ || n == -EINTR_) {
+		wait_for(0, POLLIN_);
+		return STUB_GO_ON;
+	}
+	if (n <= 0)
+		stdin_ended = 1;
+	else
+		stdin_taken += (unsigned long)n;
+	return (int)CALL3(HYPER_CALL, STUB_ASK_STDIN, taken, n > 0 ? n : 0);
+}
+
+static int read_in(unsigned long until)
+{
+	int reply = STUB_GO_ON;
+
+	while (reply == STUB_GO_ON && !stdin_ended && stdin_taken < until)
+		reply = take_stdin(until);
+	return reply;
+}
+
+/* The reader is behind. While stdin is wanted, too, neither direction waits for the other. */
+static int wait_to_write(const struct stub_answer *answer, int fd, int *told)
+{
+	struct poll_fd poll_fds[2] = {{fd, POLLOUT_, 0}, {0, POLLIN_, 0}};
+	int both = !stdin_ended && stdin_taken < answer->stdin_want;
+
+	if (answer->report_blocked && !*told)
+		CALL2(HYPER_CALL, STUB_ASK_BLOCKED, 0);
+	*told = 1;
+	stub_call(__NR_ppoll, (long)poll_fds, both ? 2 : 1, 0, 0, 8, 0);
+	return both && poll_fds[1].revents ? take_stdin(answer->stdin_want) : STUB_GO_ON;
+}
+
+static int is_writable(int fd)
+{
+	struct poll_fd poll_fd = {fd, POLLOUT_, 0};
+	long no_time[2] = {0, 0};
+
+	return stub_call(__NR_ppoll, (long)&poll_fd, 1, (long)no_time, 0, 8, 0) > 0;
 }
 
 /* A pipe that poll reports writable takes this much without blocking (pipe(7), PIPE_BUF). */
 #define SAFE_WRITE 4096ul
 
-/* While stdin is wanted, neither direction may wait for the other. Whether to write now. */
-static int may_write(int fd)
-{
-	struct poll_fd poll_fds[2] = {{fd, POLLOUT_, 0}, {0, POLLIN_, 0}};
-	struct kernel_timespec_ {
-		long sec, nsec;
-	} *forever = 0;
-
-	if (stub_call(__NR_ppoll, (long)poll_fds, 2, (long)forever, 0, 8, 0) < 0)
-		return 0;
-	if (poll_fds[1].revents)
-		take_stdin();
-	return poll_fds[0].revents != 0;
-}
-
 /* A reader that is gone ends the stream, not the stub: the recorded status wins. */
-static void write_out(int fd, const char *bytes, unsigned long len)
+static int write_out(const struct stub_answer *answer, const struct stub_op *op)
 {
+	const char *bytes = answer->data + op->offset;
+	unsigned long len = op->len;
+	int careful = answer->report_blocked || answer->stdin_want > stdin_taken;
+	int told = 0;
+
 	while (len > 0) {
-		unsigned long part = len;
+		unsigned long part = careful && len > SAFE_WRITE ? SAFE_WRITE : len;
 		long n;
 
-		if (stdin_left > 0) {
-			if (!may_write(fd))
-				continue;
-			part = len < SAFE_WRITE ? len : SAFE_WRITE;
+		if (careful && !is_writable(op->arg)) {
+			if (wait_to_write(answer, op->arg, &told) == STUB_ANEW)
+				return STUB_ANEW;
+			continue;
 		}
-		n = CALL3(__NR_write, fd, bytes, part);
+		n = CALL3(__NR_write, op->arg, bytes, part);
 		if (n == -EAGAIN_) {
-			struct poll_fd poll_fd = {fd, POLLOUT_, 0};
-
-			stub_call(__NR_ppoll, (long)&poll_fd, 1, 0, 0, 8, 0);
+			wait_for(op->arg, POLLOUT_);
 		} else if (n > 0) {
 			bytes += n;
 			len -= (unsigned long)n;
 		} else if (n != -EINTR_) {
-			return;
+			return STUB_GO_ON;
 		}
 	}
+	return STUB_GO_ON;
 }
 
 static void set_mask(unsigned long mask)
@@ -136,8 +171,6 @@ _Noreturn static void die(int signal, int keep_core)
 
 _Noreturn static void end(const struct stub_answer *answer)
 {
-	while (stdin_left > 0)
-		take_stdin();
 	switch (answer->end_kind) {
 	case STUB_KILL:
 		die(answer->end_arg, (int)answer->keep_core);
@@ -164,43 +197,46 @@ static void block_awaited(const struct stub_answer *answer)
 		set_mask(mask);
 }
 
-static void carry_out(struct stub_answer *answer, int is_child)
+/* STUB_ANEW: other operations are in place. */
+static int do_op(const struct stub_answer *answer, const struct stub_op *op, int *is_child)
 {
-	for (unsigned i = 0; i < answer->op_count; i++) {
-		const struct stub_op *op = &answer->op[i];
-
-		switch (op->kind) {
-		case STUB_WRITE:
-			write_out(op->arg, answer->data + op->offset, op->len);
-			break;
-		case STUB_WAIT_SIGNAL:
-			wait_signal(op->arg);
-			break;
-		case STUB_LEAVE:
-			if (stub_call(__NR_fork, 0, 0, 0, 0, 0, 0) != 0)
-				end(answer);
-			is_child = 1;
-			break;
-		case STUB_MORE:
-			if (CALL2(HYPER_CALL, STUB_ASK_MORE, 0) != 0)
-				end(answer);
-			i = (unsigned)-1; /* from the start of the new list */
-			break;
-		default:
-			break;
-		}
+	switch (op->kind) {
+	case STUB_WRITE:
+		return write_out(answer, op);
+	case STUB_READ:
+		return read_in(op->len);
+	case STUB_WAIT_SIGNAL:
+		wait_signal(op->arg);
+		return STUB_GO_ON;
+	case STUB_LEAVE:
+		if (stub_call(__NR_fork, 0, 0, 0, 0, 0, 0) != 0)
+			end(answer);
+		*is_child = 1;
+		return STUB_GO_ON;
+	case STUB_MORE:
+		/* Without a player (it was killed) there is nothing to stand in for. */
+		if (CALL2(HYPER_CALL, STUB_ASK_MORE, 0) != STUB_ANEW)
+			CALL1(__NR_exit_group, 125);
+		return STUB_ANEW;
+	default:
+		return STUB_GO_ON;
 	}
-	if (is_child)
-		CALL1(__NR_exit_group, 0);
 }
 
 _Noreturn void stub_main(void)
 {
 	struct stub_answer *answer = &stub_answer;
+	int is_child = 0;
 
-	stdin_left = answer->stdin_want;
 	set_signal(SIGPIPE_, SIG_IGN_);
 	block_awaited(answer);
-	carry_out(answer, 0);
+	for (unsigned i = 0; i < answer->op_count; i++) {
+		if (do_op(answer, &answer->op[i], &is_child) == STUB_ANEW) {
+			block_awaited(answer);
+			i = (unsigned)-1; /* from the first */
+		}
+	}
+	if (is_child)
+		CALL1(__NR_exit_group, 0);
 	end(answer);
 }
