@@ -14,7 +14,7 @@ export LC_ALL
 
 finish() {
 	status=$?
-	echo "finished with status $status" | tr a-z A-Z
+	echo "finished with status $status" | tr '[:lower:]' '[:upper:]'
 	exit "$status"
 }
 trap finish EXIT
@@ -37,7 +37,7 @@ echo "== pack"
 modules | while read -r name files; do
 	sum=$(echo "$files" | cksum | cut -d ' ' -f 1)
 	# A command that must not eat the loop's own input.
-	upper=$(tr a-z A-Z </dev/null; echo "$name" | tr a-z A-Z)
+	upper=$(tr '[:lower:]' '[:upper:]' </dev/null; echo "$name" | tr '[:lower:]' '[:upper:]')
 	printf '%-5s %-24s %s\n' "$upper" "$files" "$sum"
 done
 
@@ -45,7 +45,7 @@ echo "== here-document"
 sort <<END
 zlib needs nothing
 alpha needs $count modules
-$(echo MIDDLE | tr A-Z a-z) needs zlib
+$(echo MIDDLE | tr '[:upper:]' '[:lower:]') needs zlib
 END
 
 echo "== in the background"

@@ -12,6 +12,7 @@ seconds() { echo "$(($1 / 1000)).$(printf %02d $(($1 % 1000 / 10))) s"; }
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM HUP
 export SANDTAPE_EXAMPLE_DIR="$work/agent-work"
 mkdir "$work/no-commands"
 
@@ -19,7 +20,7 @@ echo "1. Record: examples/agent.py, a small coding agent, runs for real"
 begin=$(now)
 "$sandtape" record -t "$work/agent.tape" -- "$python" examples/agent.py >"$work/recorded"
 recorded=$(($(now) - begin))
-echo "   its report begins and ends so:"
+echo "   parts of its report:"
 sed -n '4,9s/^/   > /p; $s/^/   > /p' "$work/recorded"
 
 rm -rf "$SANDTAPE_EXAMPLE_DIR"
@@ -34,4 +35,4 @@ echo "3. The two reports are the same, byte for byte ($(wc -c <"$work/replayed" 
 "$sandtape" tape stats "$work/agent.tape" | sed -n '1,5s/^/   /p; $s/^/   /p'
 echo "(the tape was in $work and is removed)"
 echo "demo: recorded in $(seconds $recorded), replayed in $(seconds $replayed):" \
-	"$(seconds $((recorded - replayed))) saved, and nothing was run"
+	"$(seconds $((recorded - replayed))) saved, and no command was run"

@@ -79,7 +79,8 @@ def short(text, most=160):
 def first_difference(want, got):
     """One line on how two byte strings differ."""
     if len(want) + len(got) > 200000:
-        at = next((i for i, (a, b) in enumerate(zip(want, got)) if a != b), min(len(want), len(got)))
+        same = zip(want, got)
+        at = next((i for i, (a, b) in enumerate(same) if a != b), min(len(want), len(got)))
         return f"{len(want)} bytes wanted, {len(got)} came; they differ from byte {at} on"
     lines = difflib.unified_diff(
         want.decode("utf-8", "backslashreplace").splitlines(),
@@ -287,7 +288,8 @@ class Place:
                     if wanted not in f.read().split(b"\0"):
                         continue
                 with open(f"/proc/{pid}/cmdline", "rb") as f:
-                    found.append((int(pid), f.read().replace(b"\0", b" ").decode("utf-8", "replace")))
+                    line = f.read().replace(b"\0", b" ").decode("utf-8", "replace")
+                found.append((int(pid), line))
             except OSError:
                 continue
         return found

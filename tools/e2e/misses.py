@@ -95,7 +95,8 @@ def unused(place):
 
 @case("first in, first out within one key")
 def fifo(place):
-    argv = place.record_script("for i in 1 2 3; do echo $i >n; sh -c 'read -r x <n; echo $x'; done\n")
+    argv = place.record_script(
+        "for i in 1 2 3; do echo $i >n; sh -c 'read -r x <n; echo $x'; done\n")
     result = place.replay(argv, "-q", "--all-used")
     expect_status(result, 0)
     expect_equal("stdout", b"1\n2\n3\n", result.out)

@@ -136,9 +136,10 @@ SHELL_ROWS = [
         (sleep 0.2; exit 4) & one=$!
         sh -c 'exit 5' & two=$!
         wait $two; echo $?; wait $one; echo $?; uname & wait""", units=3),
-    Row("wait -n answers in the recorded order", argv=["bash", "s"], needs=("bash",), files={"s": """
+    Row("wait -n answers in the recorded order", argv=["bash", "s"], needs=("bash",), replays=5,
+        files={"s": """
         sh -c 'sleep 0.6; exit 6' & sh -c 'sleep 0.2; exit 2' & sh -c 'sleep 0.4; exit 4' &
-        for i in 1 2 3; do wait -n; echo $?; done"""}, replays=5),
+        for i in 1 2 3; do wait -n; echo $?; done"""}),
     Row("traps", sh="""
         trap 'echo usr1; uname' USR1; trap 'echo bye; uname -s' EXIT
         (sleep 0.1; kill -USR1 $$) & wait $!
@@ -162,17 +163,28 @@ SHELL_ROWS = [
     Row("the same command with changing answers",
         sh="for i in 1 2 3; do sh -c 'echo x >>log; wc -l <log'; done", files={"log": ""}, units=3),
     Row("the subject ends while a unit that it heard still runs", argv=["bash", "s"],
-        needs=("bash",), files={"s": "read -r x < <(sh -c 'echo heard; sleep 1' 2>/dev/null); echo \"$x\"\n"}),
+        needs=("bash",),
+        files={"s": "read -r x < <(sh -c 'echo heard; sleep 1' 2>/dev/null); echo \"$x\"\n"}),
+    Row("appending, and a file open for both", sh="""
+        (echo a; uname; echo b) >>f; (uname; echo c) >>f
+        while read -r l; do echo "$l"; done <f
+        echo 1234567890 >g; uname 1<>g; while read -r l; do echo "$l"; done <g""", units=3),
+    Row("ignored signals", sh="trap '' INT; sh -c 'kill -INT $$; echo alive'; echo $?", units=1),
+    Row("a unit with a time limit of its own", sh="timeout 0.3 sleep 20; echo $?", units=1),
+    Row("400 spawns of the shell", units=400,
+        sh="i=0; while [ $i -lt 400 ]; do /bin/true; i=$((i+1)); done; echo $i"),
     Row("closed stdin, stdout and stderr",
-        sh="cat <&-; echo $?; sh -c 'echo a; echo b >&2' >&-; echo $?; sh -c 'echo c >&2' 2>&-; echo $?"),
+        sh="cat <&-; echo $?; sh -c 'echo a; echo b >&2' >&-; echo $?\n"
+           "sh -c 'echo c >&2' 2>&-; echo $?"),
     Row("a command writes to a closed pipe",
         sh="{ sh -c 'trap \"\" PIPE; sleep 0.2; seq 100000 2>/dev/null; echo $? >&2'; } | true"),
-    Row("background grandchild keeps the pipe", sh="sh -c '(sleep 0.3; echo late) & echo early' | cat"),
-    Row("environment of units", sh="A=1 sh -c 'echo $A'; export B=2; sh -c 'echo $B'; env -i echo c"),
-    Row("a launcher is looked through", sh="./launch 3; ./launch 4", options=["--through", "launch"],
-        files={"launch": ("#!/bin/sh\nuname; echo $1 | tr 0-9 a-j\n", 0o755)}, units=4),
-    Row("a command runs for real", sh="touch here; ls; uname", options=["--real", "ls"], units=2,
-        hidden=False, files={"keep": ""}, status=0, modes=()),
+    Row("background grandchild keeps the pipe",
+        sh="sh -c '(sleep 0.3; echo late) & echo early' | cat"),
+    Row("environment of units",
+        sh="A=1 sh -c 'echo $A'; export B=2; sh -c 'echo $B'; env -i echo c"),
+    Row("a launcher is looked through", sh="./launch 3; ./launch 4", units=4,
+        options=["--through", "launch"],
+        files={"launch": ("#!/bin/sh\nuname; echo $1 | tr 0-9 a-j\n", 0o755)}),
 ]
 
 MISSING_ROWS = [
@@ -246,11 +258,13 @@ for i in range(5):
     subprocess.run(["sh", "-c", f"echo err {i} >&2"])
 """),
     Row("arguments and output that are not UTF-8", py="""
-put(run(b"printf", b"%s|", b"\\xff\\xfe", b"a\\x80b", "\\u00e9".encode(), b"\\xf0\\x9f\\x98").stdout)
+words = b"\\xff\\xfe", b"a\\x80b", "\\u00e9".encode(), b"\\xf0\\x9f\\x98"
+put(run(b"printf", b"%s|", *words).stdout)
 put(run("sh", "-c", "printf '\\\\377\\\\376' >&2; printf '\\\\300\\\\200'").stderr)
 """),
     Row("arguments of many kinds", py="""
-put(run("printf", "<%s>", "", " ", "a b", "'", '"', "$HOME", "a\\nb", "\\t", "\\\\", "*", "-n").stdout)
+words = "", " ", "a b", "'", '"', "$HOME", "a\\nb", "\\t", "\\\\", "*", "-n"
+put(run("printf", "<%s>", *words).stdout)
 put(len(run("echo", "x" * 100000).stdout), len(run("echo", *["y"] * 5000).stdout))
 """),
     Row("NUL bytes in output", modes=PLAIN, py="""
@@ -403,6 +417,68 @@ while p.poll() is None:
     time.sleep(0.01)
 put(p.returncode, len(told))
 """),
+    Row("a unit is killed whose output nobody reads", units=2, py="""
+import signal, time
+for sig in (signal.SIGKILL, signal.SIGTERM):
+    p = subprocess.Popen(["yes"], stdout=PIPE)
+    time.sleep(0.3)
+    p.send_signal(sig)
+    put(p.wait())
+"""),
+    Row("a slow reader, one that leaves, one that does not block", units=3, py="""
+import time
+p = subprocess.Popen(["seq", "30000"], stdout=PIPE)
+time.sleep(0.3)
+put(p.poll(), len(p.stdout.read()), p.wait())
+p = subprocess.Popen(["yes"], stdout=PIPE)
+put(p.stdout.read(4))
+p.stdout.close()
+put(p.wait())
+r, w = os.pipe()
+os.set_blocking(r, False)
+p = subprocess.Popen(["seq", "30000"], stdout=w)
+os.close(w)
+size = 0
+while True:
+    try:
+        part = os.read(r, 1000)
+    except BlockingIOError:
+        time.sleep(0.001)
+        continue
+    size += len(part)
+    if not part:
+        break
+put(size, p.wait())
+"""),
+    Row("wait first, then read what fits a pipe", units=1, py="""
+p = subprocess.Popen(["sh", "-c", "head -c 60000 /dev/zero; exit 3"], stdout=PIPE)
+put(p.wait(), len(p.stdout.read()))
+"""),
+    Row("an exec that fails, in a child that goes on", units=2, py="""
+pid = os.fork()
+if pid == 0:
+    try:
+        os.execv("/none", ["x"])
+    except OSError as e:
+        put(e.errno, run("uname").stdout)
+    os._exit(4)
+put(os.waitpid(pid, 0)[1] >> 8)
+"""),
+    Row("exec in a thread", units=1, status=3, py="""
+import threading, time
+threading.Thread(target=os.execv, args=("/bin/sh", ["sh", "-c", "uname; (exit 3)"])).start()
+time.sleep(20)
+"""),
+    Row("exec of a descriptor", units=1, py="""
+fd = os.open("/bin/echo", os.O_RDONLY)
+pid = os.fork()
+if pid == 0:
+    os.execve(fd, ["echo", "through a descriptor"], os.environ)
+put(os.waitpid(pid, 0)[1])
+"""),
+    Row("a large environment", units=1, py="""
+put(run("sh", "-c", "echo ${#BIG}", env=dict(os.environ, BIG="x" * 120000)).stdout)
+"""),
     Row("a thread waits while another spawns", py="""
 import threading
 slow = subprocess.Popen(["sh", "-c", "sleep 0.3; exit 7"])
@@ -423,6 +499,15 @@ OTHER_ROWS = [
         open(my $r, "-|", "echo", "list form") or die; print <$r>; close $r;
         print defined(system { "sandtape-none" } "x") ? "ran" : "no", " $?\n";
         exit 5;"""}, status=5),
+    Row("30 children of perl at once", needs=("perl",), argv=["perl", "s"], units=30,
+        files={"s": """
+        for my $i (1..30) { my $p = fork; if (!$p) { exec "sh", "-c", "exit $i" } }
+        my $sum = 0; while ((my $p = wait) > 0) { $sum += $? >> 8 } print "$sum\\n";"""}),
+    Row("fork of node", needs=("node",), argv=["node", "s.js"], units=1, files={"s.js": """
+        const child = require('child_process').fork('child.js', [], {silent: true});
+        child.stdout.on('data', (text) => console.log('child: ' + text));
+        child.on('close', (code) => console.log('closed', code));
+        """, "child.js": "console.log('hello'); process.exitCode = 3;"}),
     Row("bash", needs=("bash",), argv=["bash", "s"], modes=PLAIN, files={"s": """
         set -o pipefail
         mapfile -t lines < <(seq 3); echo "${lines[@]}"
