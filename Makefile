@@ -38,7 +38,7 @@ native     = $(foreach f,$1,$(if $(call is_foreign,$f),,$f))
 sources_in = $(call native,$(sort $(wildcard $(addsuffix /*.c,$1) $(addsuffix /*.S,$1))))
 
 ALL_LIB_SRCS := $(call sources_in,$(LIB_DIRS))
-TEST_SRCS    := $(filter %_test.c,$(ALL_LIB_SRCS)) tools/test_main.c
+TEST_SRCS    := $(filter %_test.c,$(ALL_LIB_SRCS) $(call sources_in,tools)) tools/test_main.c
 LIB_SRCS     := $(filter-out %_test.c,$(ALL_LIB_SRCS))
 STUB_SRCS    := $(filter-out %_test.c,$(call sources_in,$(STUB_DIR)))
 BENCH_SRCS   := $(call native,$(wildcard tools/bench_*.c))
@@ -50,6 +50,8 @@ objects = $(addprefix $(BUILD)/obj/,$(addsuffix .o,$(basename $1)))
 
 LIB_OBJS     := $(call objects,$(LIB_SRCS))
 TEST_OBJS    := $(call objects,$(TEST_SRCS))
+# What the tests need of the program.
+TESTED_OBJS  := $(call objects,tools/options.c)
 PROGRAM_OBJS := $(call objects,$(PROGRAM_SRCS))
 BENCH_OBJS   := $(call objects,$(BENCH_SRCS))
 STUB_OBJS    := $(call objects,$(STUB_SRCS))
@@ -173,8 +175,8 @@ $(BUILD)/sandtape: $(PROGRAM_OBJS) $(LIB_A)
 $(BUILD)/sandtape-stub: $(STUB_OBJS) $(BUILD)/sources
 	$(CC) $(STUB_LINK) -o $@ $(STUB_OBJS)
 
-$(TESTS): $(TEST_OBJS) $(LIB_A)
-	$(CC) $(ALL_LDFLAGS) -o $@ $(TEST_OBJS) $(LIB_A) $(CHECK_LIBS) $(PKG_LIBS)
+$(TESTS): $(TEST_OBJS) $(TESTED_OBJS) $(LIB_A)
+	$(CC) $(ALL_LDFLAGS) -o $@ $(TEST_OBJS) $(TESTED_OBJS) $(LIB_A) $(CHECK_LIBS) $(PKG_LIBS)
 
 $(BENCHES): $(BUILD)/bench_%: $(BUILD)/obj/tools/bench_%.o $(LIB_A)
 	$(CC) $(ALL_LDFLAGS) -o $@ $< $(LIB_A) $(PKG_LIBS)

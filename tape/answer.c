@@ -24,7 +24,7 @@ struct answer {
 	uint64_t end_ns;
 	uint64_t stdin_want;
 	uint64_t stdin_seen; /* and found to be the same */
-	bool signals_given;
+	size_t next_signal;
 	bool left; /* the tail has begun */
 };
 
@@ -113,6 +113,15 @@ static uint64_t named_stdin(const struct unit *u)
 	return named;
 }
 
+static bool reads_all(const struct answer *a)
+{
+	for (size_t i = 0; i < a->event_count; i++) {
+		if (a->event[i].fd == 0 && a->event[i].until == STUB_STDIN_ALL)
+			return true;
+	}
+	return false;
+}
+
 static int add_head(struct answer *a)
 {
 	const struct unit_time *time = &a->record->time;
@@ -130,7 +139,7 @@ static int add_head(struct answer *a)
 	if (r == 0)
 		r = add_rest(a, &progress);
 	/* Its end may not be among the chunks. */
-	if (r == 0 && a->stdin_want == STUB_STDIN_ALL)
+	if (r == 0 && a->stdin_want == STUB_STDIN_ALL && !reads_all(a))
 		r = add_read(a, STUB_STDIN_ALL, a->end_ns);
 	a->head_count = a->event_count;
 	return r;
@@ -295,16 +304,13 @@ static bool was_sent(const struct unit *u, int signal)
 static bool give_signals(struct answer *a, struct batch *b)
 {
 	const struct unit *u = a->record;
-	unsigned before = b->out->op_count;
 
-	for (size_t i = 0; !a->signals_given && i < u->signal_count; i++) {
-		if (is_awaited(&u->end, u->signals[i]) &&
-		    !add_op(b, STUB_WAIT_SIGNAL, u->signals[i], 0)) {
-			b->out->op_count = before; /* all of them in the next batch */
-			return before == 0;
-		}
+	for (; a->next_signal < u->signal_count; a->next_signal++) {
+		int signal = u->signals[a->next_signal];
+
+		if (is_awaited(&u->end, signal) && !add_op(b, STUB_WAIT_SIGNAL, signal, 0))
+			return false;
 	}
-	a->signals_given = true;
 	return true;
 }
 

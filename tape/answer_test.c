@@ -49,7 +49,7 @@ static struct answer *answer_of(const struct unit *u)
 	struct answer *a = NULL;
 	struct error err = {0};
 
-	ck_assert_msg(answer_new(reader, roots, u, &a, &err) == 0, "%s", err.text);
+	ck_assert_msg(answer_new(reader, roots, u, 0, &a, &err) == 0, "%s", err.text);
 	return a;
 }
 
@@ -59,7 +59,7 @@ static void next_batch(struct answer *a, size_t *ret_data_len)
 	size_t len = 0;
 
 	memset(&batch, 0x55, sizeof(batch));
-	answer_next(a, &batch, &len);
+	answer_next(a, UINT64_MAX, &batch, &len);
 	ck_assert_uint_le(len, sizeof(batch));
 	ck_assert_uint_ge(len, offsetof(struct stub_answer, data));
 	ck_assert_uint_le(batch.op_count, STUB_OPS_MAX);
@@ -78,6 +78,10 @@ static void add_ops(struct buf *out, size_t data_len)
 			ck_assert_uint_le(op->offset + op->len, data_len);
 			buf_addf(out, "%d:", op->arg);
 			buf_add(out, batch.data + op->offset, op->len);
+			break;
+		case STUB_READ:
+			buf_addf(out, op->len == STUB_STDIN_ALL ? "readall" : "read%llu",
+				 (unsigned long long)op->len);
 			break;
 		case STUB_WAIT_SIGNAL:
 			buf_addf(out, "wait%d", op->arg);
@@ -102,7 +106,7 @@ static void add_chunks(struct unit *u, const char *chunks)
 	unsigned long len;
 
 	for (; sscanf(chunks, "%d:%lu %n", &fd, &len, &used) == 2; chunks += used) {
-		ck_assert_int_eq(unit_add_chunk(u, fd, len, 0), 0);
+		ck_assert_int_eq(unit_add_chunk_apart(u, fd, len, 0), 0);
 		u->time.known = true;
 	}
 	ck_assert_str_eq(chunks, "");
@@ -272,7 +276,7 @@ static const struct {
 	 false},
 	/* It ran to the end of the subject. */
 	{{END_UNFINISHED}, {0}, "", "1:o", STUB_KILLED, SIGKILL, false, false},
-	{{END_UNFINISHED}, {SIGUSR1}, "", "1:o wait10", STUB_KILLED, SIGKILL, false, false},
+	{{END_UNFINISHED}, {SIGUSR1}, "", "1:o", STUB_KILLED, SIGKILL, false, false},
 	/* It left descendants behind. */
 	{{END_EXITED, .code = 4}, {0}, "tail", "1:o leave 1:tail", STUB_EXIT, 4, false, false},
 	{{END_EXITED, .code = 4},
@@ -339,28 +343,39 @@ END_TEST
 static const struct {
 	const char *input; /* NULL: no stdin */
 	bool eof;
+	const char *chunks;
 	uint64_t want;
+	const char *ops;
 } stdin_rows[] = {
-	{NULL, false, 0},
-	{"", false, 0},
-	{"four", false, 4},
-	{"", true, STUB_STDIN_ALL},
-	{"four", true, STUB_STDIN_ALL},
+	{NULL, false, "", 0, "1:out"},
+	{"", false, "", 0, "1:out"},
+	/* Without its order, stdin comes first. */
+	{"four", false, "", 4, "read4 1:out"},
+	{"", true, "", STUB_STDIN_ALL, "1:out readall"},
+	{"four", true, "", STUB_STDIN_ALL, "readall 1:out"},
+	{"four", false, "1:3 0:4", 4, "1:out read4"},
+	{"four", false, "0:1 1:1 0:3 1:2", 4, "read1 1:o read4 1:ut"},
+	{"four", true, "0:4 0:0 1:3", STUB_STDIN_ALL, "read4 readall 1:out"},
+	{"four", true, "0:4 1:3", STUB_STDIN_ALL, "read4 1:out readall"},
 };
 
 START_TEST(the_stub_takes_as_much_stdin_as_was_taken)
 {
 	struct unit u = {.end = {.how = END_EXITED}};
+	cleanup_buf struct buf ops = BUF_INIT;
 	struct answer *a;
 	size_t len;
 
 	if (stdin_rows[_i].input)
 		add_stream(&u, 0, stdin_rows[_i].input, strlen(stdin_rows[_i].input))->eof =
 			stdin_rows[_i].eof;
+	add_stream(&u, 1, "out", 3);
+	add_chunks(&u, stdin_rows[_i].chunks);
 	a = answer_of(&u);
 	next_batch(a, &len);
+	add_ops(&ops, len);
 	ck_assert_uint_eq(batch.stdin_want, stdin_rows[_i].want);
-	ck_assert_uint_eq(batch.op_count, 0);
+	ck_assert_str_eq(ops.data, stdin_rows[_i].ops);
 	answer_free(a);
 	unit_clear(&u);
 }
@@ -650,27 +665,67 @@ START_TEST(a_missing_blob_is_an_error)
 	p->form = PAYLOAD_BLOB;
 	p->size = 5000;
 	memset(p->sha256, 'a', 64);
-	ck_assert_int_eq(answer_new(reader, roots, &u, &a, &err), ERR_NOTFOUND);
+	ck_assert_int_eq(answer_new(reader, roots, &u, 0, &a, &err), ERR_NOTFOUND);
 	ck_assert_ptr_null(a);
 	ck_assert_ptr_nonnull(strstr(err.text, "aaaa"));
 	unit_clear(&u);
 }
 END_TEST
 
-/* What it read is not needed to answer. */
-START_TEST(a_missing_blob_of_stdin_is_none)
+START_TEST(stdin_is_compared_with_what_was_read)
 {
 	struct unit u = {.end = {.how = END_EXITED}};
-	struct payload *p = &add_stream(&u, 0, "", 0)->data;
+	struct answer *a;
+
+	add_stream(&u, 0, "four", 4)->eof = true;
+	a = answer_of(&u);
+	ck_assert(answer_check_stdin(a, "fo", 2));
+	ck_assert(answer_check_stdin(a, "ur", 2));
+	ck_assert(answer_check_stdin(a, "", 0));
+	answer_free(a);
+	a = answer_of(&u);
+	ck_assert(!answer_check_stdin(a, "fox", 3));
+	answer_free(a);
+	a = answer_of(&u);
+	ck_assert(answer_check_stdin(a, "fo", 2));
+	ck_assert(!answer_check_stdin(a, "", 0));
+	answer_free(a);
+	a = answer_of(&u);
+	ck_assert(!answer_check_stdin(a, "fours", 5));
+	answer_free(a);
+	unit_clear(&u);
+}
+END_TEST
+
+/* What happens until a time of the recording, and when the next thing does. */
+START_TEST(events_wait_for_their_time)
+{
+	struct unit u = {.end = {.how = END_EXITED}};
+	cleanup_buf struct buf ops = BUF_INIT;
 	struct answer *a;
 	size_t len;
 
-	p->form = PAYLOAD_BLOB;
-	p->size = 5000;
-	memset(p->sha256, 'a', 64);
+	add_stream(&u, 1, "abc", 3);
+	u.time.known = true;
+	u.time.start_ns = 100;
+	u.time.duration_ns = 50;
+	unit_add_chunk_apart(&u, 1, 1, 10);
+	unit_add_chunk_apart(&u, 1, 2, 20);
 	a = answer_of(&u);
-	next_batch(a, &len);
-	ck_assert_uint_eq(batch.stdin_want, 5000);
+	ck_assert_uint_eq(answer_time(a), 110);
+	answer_next(a, 109, &batch, &len);
+	add_ops(&ops, len - offsetof(struct stub_answer, data));
+	ck_assert_str_eq(ops.data, "more");
+	answer_next(a, 110, &batch, &len);
+	add_ops(&ops, len - offsetof(struct stub_answer, data));
+	ck_assert_str_eq(ops.data, "more 1:a more");
+	ck_assert_uint_eq(answer_time(a), 120);
+	answer_next(a, 149, &batch, &len);
+	add_ops(&ops, len - offsetof(struct stub_answer, data));
+	ck_assert_str_eq(ops.data, "more 1:a more 1:bc more");
+	ck_assert_uint_eq(answer_time(a), 150);
+	answer_next(a, 150, &batch, &len);
+	ck_assert_uint_eq(batch.op_count, 0);
 	answer_free(a);
 	unit_clear(&u);
 }
@@ -732,7 +787,8 @@ Suite *tape_answer_suite(void)
 			    COUNT(signal_rows));
 	tcase_add_test(all, output_in_a_blob_is_written);
 	tcase_add_test(all, a_missing_blob_is_an_error);
-	tcase_add_test(all, a_missing_blob_of_stdin_is_none);
+	tcase_add_test(all, stdin_is_compared_with_what_was_read);
+	tcase_add_test(all, events_wait_for_their_time);
 	tcase_add_loop_test(all, a_complete_answer_needs_nobody, 0, COUNT(complete_rows));
 	tcase_add_test(all, no_answer_is_freed);
 	suite_add_tcase(suite, all);

@@ -72,8 +72,10 @@ static int write_exit(struct recorded_unit *u, struct error *err)
 	time->known = true;
 	time->duration_ns = session_now(&r->session) - time->start_ns;
 	r->capture_host.last_event = NULL;
-	r->result.units++;
-	r->result.units_ns += time->duration_ns;
+	if (u->unit.end.how != END_UNFINISHED) {
+		r->result.units++;
+		r->result.units_ns += time->duration_ns;
+	}
 	u->ended = true;
 	return tape_writer_exit(r->writer, &u->unit, err);
 }

@@ -94,8 +94,11 @@ static int read_pointers(pid_t pid, unsigned long array, unsigned word, struct b
 	while (array != 0) {
 		char page[PAGE];
 		size_t want = to_page_end(array, sizeof(page)) / word * word;
-		int r = memory_read(pid, array, page, want);
+		int r;
 
+		if (want == 0)
+			want = word; /* an unaligned pointer lies across the border */
+		r = memory_read(pid, array, page, want);
 		if (r < 0)
 			return r;
 		for (size_t at = 0; at < want; at += word) {
