@@ -643,7 +643,9 @@ START_TEST(output_in_a_blob_is_written)
 	struct answer *a;
 
 	ck_assert_int_eq(spool_add(spool, out, size, NULL), 0);
-	ck_assert_int_eq(spool_finish(spool, NULL, &add_stream(&u, 1, "", 0)->data, NULL), 0);
+	add_stream(&u, 1, "", 0);
+	payload_clear(&unit_stream(&u, 1)->data);
+	ck_assert_int_eq(spool_finish(spool, NULL, &unit_stream(&u, 1)->data, NULL), 0);
 	spool_free(spool);
 	ck_assert_int_eq(unit_stream(&u, 1)->data.form, PAYLOAD_BLOB);
 	a = answer_of(&u);

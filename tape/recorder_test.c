@@ -3,6 +3,7 @@
 #include "tape/scratch_test.h"
 #include "tape/tape.h"
 #include "tools/tests.h"
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 
 static char stub[PATH_MAX + 32];
 static struct buf said;
+static int own_stderr = -1;
 
 /* The stub is built into the directory of this program. */
 static void find_stub(void)
@@ -35,6 +37,10 @@ static void enter(void)
 {
 	find_stub();
 	scratch_enter();
+	/* Shells tell of signals there. */
+	own_stderr = dup(2);
+	put_file("stderr", "", 0);
+	ck_assert_int_eq(dup2(open("stderr", O_WRONLY | O_APPEND | O_CLOEXEC), 2), 2);
 	ck_assert_int_eq(mkfifo("p", 0600) | mkfifo("go", 0600), 0);
 	memset(&said, 0, sizeof(said));
 }
@@ -42,6 +48,8 @@ static void enter(void)
 static void leave(void)
 {
 	buf_free(&said);
+	dup2(own_stderr, 2);
+	close(own_stderr);
 	scratch_leave();
 }
 

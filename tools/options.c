@@ -115,7 +115,9 @@ void options_print_help(const struct option_table *table)
 		char left[64];
 		char letter[8] = "    ";
 
-		if (o->letter)
+		if (o->name[1] != '-') /* it has no long name */
+			letter[0] = '\0';
+		else if (o->letter)
 			snprintf(letter, sizeof(letter), "-%c, ", o->letter);
 		snprintf(left, sizeof(left), "%s%s%s%s", letter, o->name, o->value ? " " : "",
 			 o->value ? o->value : "");

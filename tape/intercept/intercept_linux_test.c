@@ -569,7 +569,7 @@ __attribute__((constructor)) static void become_subject(int argc, char **argv)
 struct fake_unit {
 	struct traced_unit traced;
 	char name[32];
-	pid_t pid;
+	struct fake_unit *next; /* of all that are not gone */
 };
 
 #define UNITS_MAX 8
@@ -587,6 +587,7 @@ static struct client {
 
 	struct buf log;
 	struct process *held;
+	struct fake_unit *units;
 	unsigned starts, ends, gones;
 	pid_t pids[UNITS_MAX]; /* of the first units */
 } client;
@@ -693,7 +694,8 @@ static int on_started(void *ctx, struct process *p, struct task *task, bool *ret
 	ck_assert(p->main);
 	ck_assert_uint_ge(u->traced.processes, 1);
 	p->attempt = NULL;
-	u->pid = p->pid;
+	u->next = client.units;
+	client.units = u;
 	if (client.starts < UNITS_MAX)
 		client.pids[client.starts] = p->pid;
 	client.starts++;
@@ -737,6 +739,16 @@ static int on_ended(void *ctx, struct process *p, int wait_status, bool *ret_hol
 	return 0;
 }
 
+static void unit_free(struct fake_unit *u)
+{
+	struct fake_unit **at = &client.units;
+
+	while (*at != u)
+		at = &(*at)->next;
+	*at = u->next;
+	free(u);
+}
+
 static int on_unit_gone(void *ctx, struct traced_unit *unit, struct error *err)
 {
 	(void)ctx;
@@ -744,7 +756,7 @@ static int on_unit_gone(void *ctx, struct traced_unit *unit, struct error *err)
 	ck_assert_uint_eq(unit->processes, 0);
 	client.gones++;
 	tell("gone:%s", ((struct fake_unit *)unit)->name);
-	free(unit);
+	unit_free((struct fake_unit *)unit);
 	return 0;
 }
 
@@ -779,6 +791,8 @@ static void enter(void)
 
 static void leave(void)
 {
+	while (client.units)
+		unit_free(client.units);
 	buf_free(&client.log);
 	scratch_leave();
 }
