@@ -292,7 +292,10 @@ static int output_open(struct output *o, const char *dir, const char *name, stru
 	if (buf_addf(&temp, "%s" NEW_SUFFIX, o->path) < 0)
 		return no_memory(err);
 	o->temp = buf_steal(&temp);
-	o->fd = open(o->temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	/* What a killed writer left, or a link that somebody put there, is not written through. */
+	if (unlink(o->temp) < 0 && errno != ENOENT)
+		return error_sys(err, errno, "cannot replace %s", o->temp);
+	o->fd = open(o->temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
 	return o->fd < 0 ? error_sys(err, errno, "cannot create %s", o->temp) : 0;
 }
 

@@ -1,6 +1,6 @@
 /*
- * Finds the record that answers a command: first in, first out among the records with the same
- * argv, cwd and chosen environment.
+ * Finds the records that could answer a command: those with the same argv, cwd and chosen
+ * environment that have not been used, first in first. The player chooses among them by stdin.
  */
 #ifndef SANDTAPE_TAPE_MATCHER_H
 #define SANDTAPE_TAPE_MATCHER_H

@@ -742,6 +742,23 @@ static int run(struct player *player, const struct tape_options *options, const 
 	return 0;
 }
 
+/* What the recording was told to let run runs in a replay only when that is told, too. */
+static void warn_of_globs(const struct session *s, const char *option,
+			  const struct strings *recorded, const struct strings *given)
+{
+	for (size_t i = 0; i < recorded->count; i++) {
+		bool is_given = false;
+
+		for (size_t j = 0; j < given->count; j++)
+			is_given |= strcmp(recorded->item[i], given->item[j]) == 0;
+		if (!is_given)
+			session_say(s, TAPE_WARNING,
+				    "warning: the tape was recorded with %s '%s', and this replay "
+				    "is without it",
+				    option, recorded->item[i]);
+	}
+}
+
 static int open_all(struct player *player, const struct tape_options *options, const char *stub,
 		    struct error *err)
 {
@@ -755,6 +772,10 @@ static int open_all(struct player *player, const struct tape_options *options, c
 	for (size_t i = 0; i < tape_reader_warning_count(player->reader); i++)
 		session_say(&player->session, TAPE_WARNING, "warning: %s",
 			    tape_reader_warning(player->reader, i));
+	warn_of_globs(&player->session, "--through", &tape_reader_head(player->reader)->through,
+		      &player->session.through);
+	warn_of_globs(&player->session, "--real", &tape_reader_head(player->reader)->real,
+		      &player->session.real);
 	player->matcher = matcher_new(player->reader);
 	if (!player->matcher)
 		return session_no_memory(err);

@@ -21,6 +21,7 @@ struct recorded_unit {
 	struct unit unit;
 	struct capture *capture;
 	struct process *held; /* its end waits for the output to be delivered */
+	uint64_t held_ns;     /* since then (session_now) */
 	bool ended;	      /* the exit is on the tape */
 	bool closed;	      /* nothing more comes */
 	bool gone;	      /* no process of it is left */
@@ -232,6 +233,7 @@ static int on_ended(void *ctx, struct process *p, int wait_status, bool *ret_hol
 	r = capture_drain(u->capture, &delivered, err);
 	if (r == 0 && !delivered) {
 		u->held = p;
+		u->held_ns = session_now(&u->recorder->session);
 		*ret_hold = true;
 		return 0;
 	}
@@ -279,29 +281,44 @@ static int on_signalled(void *ctx, struct process *target, int signal, struct er
 /*
  * A unit can be killed while its output waits for a reader, and the reader may wait for the end of
  * the unit before it reads. Its own pipe would have held less than ours, so nothing that it could
- * have delivered is missing: the end is told, and the rest follows when it is read.
+ * have delivered is missing: the end is told, and the rest follows when it is read. The same may be
+ * true of a unit that ended by itself, when the process that wrote was killed inside it; but mostly
+ * such a unit would still be blocked in its write, so it has to wait much longer.
  */
-#define HELD_PATIENCE_MS 5
+#define KILLED_PATIENCE_MS 5
+#define ENDED_PATIENCE_MS  1000
 
-static struct recorded_unit *find_held(const struct recorder *r)
+static int patience_with(const struct recorded_unit *u)
 {
-	struct recorded_unit *u = r->units;
+	return u->unit.end.how == END_SIGNALED ? KILLED_PATIENCE_MS : ENDED_PATIENCE_MS;
+}
 
-	while (u && !u->held)
-		u = u->next;
-	return u;
+static bool is_overdue(const struct recorded_unit *u)
+{
+	uint64_t waited_ns = session_now(&u->recorder->session) - u->held_ns;
+
+	return u->held && waited_ns >= (uint64_t)patience_with(u) * 1000000u;
 }
 
 static int on_patience_ms(void *ctx)
 {
-	return find_held(ctx) ? HELD_PATIENCE_MS : -1;
+	const struct recorder *r = ctx;
+	int least = -1;
+
+	for (const struct recorded_unit *u = r->units; u; u = u->next) {
+		if (u->held && (least < 0 || patience_with(u) < least))
+			least = patience_with(u);
+	}
+	return least;
 }
 
 static int on_timeout(void *ctx, struct error *err)
 {
 	struct recorder *r = ctx;
-	struct recorded_unit *u = find_held(r);
+	struct recorded_unit *u = r->units;
 
+	while (u && !is_overdue(u))
+		u = u->next;
 	if (!u || !intercept_subject_is_idle(r->interceptor))
 		return 0;
 	return release(u, err);

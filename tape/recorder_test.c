@@ -363,9 +363,12 @@ START_TEST(a_real_command_runs_in_replay)
 	options.real = real;
 	ck_assert_uint_eq(record_with(&options).units, 0);
 	unlink("effect");
-	options.real = NULL; /* the tape knows */
 	ck_assert_uint_eq(replay_with(&options).misses, 0);
 	ck_assert(is_file("effect"));
+	unlink("effect");
+	options.real = NULL; /* a tape must not make anything run */
+	ck_assert_uint_eq(replay_with(&options).misses, 1);
+	ck_assert(!is_file("effect"));
 }
 END_TEST
 

@@ -150,9 +150,9 @@ int session_open(const struct tape_options *options, const struct tape_head *hea
 	if (r == 0)
 		r = check_env_names(&s.env, err);
 	if (r == 0)
-		r = add_all(&s.through, options->through, head ? &head->through : NULL, err);
+		r = add_all(&s.through, options->through, NULL, err);
 	if (r == 0)
-		r = add_all(&s.real, options->real, head ? &head->real : NULL, err);
+		r = add_all(&s.real, options->real, NULL, err);
 	if (r == 0)
 		r = terminate(&s.through, err);
 	if (r == 0)

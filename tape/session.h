@@ -21,7 +21,8 @@ struct session {
 	unsigned subject_programs;
 };
 
-/* `head` (may be NULL) adds the lists of a tape. ERR_INVALID for a bad root or env name. */
+/* `head` (may be NULL) adds the variables of a tape. What it says of --real and --through does not
+ * hold: a tape must not make anything run. ERR_INVALID for a bad root or env name. */
 int session_open(const struct tape_options *options, const struct tape_head *head,
 		 struct session *ret, struct error *err);
 void session_close(struct session *s);

@@ -1,4 +1,5 @@
 /* A unit as one JSON object: the view for people and scripts, not the format of the tape. */
+#include "tape/show.h"
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "tape/names.h"
@@ -6,6 +7,43 @@
 
 #include <jansson.h>
 #include <stdlib.h>
+
+static int show_string(const struct roots *shown, struct buf *string)
+{
+	struct buf decoded = BUF_INIT;
+
+	if (roots_decode(shown, string->data, string->len, &decoded) < 0) {
+		buf_free(&decoded);
+		return ERR_NOMEM;
+	}
+	buf_free(string);
+	*string = decoded;
+	return 0;
+}
+
+int show_unit(const struct tape_reader *r, size_t index, const struct roots *shown,
+	      struct unit *ret, struct error *err)
+{
+	struct unit u = {0};
+	int rc = tape_reader_unit(r, index, &u, err);
+
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; rc == 0 && i < u.argc; i++)
+		rc = show_string(shown, &u.argv[i]);
+	for (size_t i = 0; rc == 0 && i < u.env_count; i++)
+		rc = show_string(shown, &u.env[i].value);
+	if (rc == 0)
+		rc = show_string(shown, &u.cwd);
+	if (rc == 0)
+		rc = show_string(shown, &u.time.program);
+	if (rc < 0) {
+		unit_clear(&u);
+		return error_set(err, ERR_NOMEM, "out of memory");
+	}
+	*ret = u;
+	return 0;
+}
 
 /* A string where the bytes are UTF-8, else {"base64": …}. NULL when out of memory. */
 static json_t *json_of_bytes(const char *bytes, size_t len)
@@ -40,8 +78,8 @@ static json_t *json_of_env(const struct unit *u)
 	for (size_t i = 0; object && i < u->env_count; i++) {
 		const struct env_pair *pair = &u->env[i];
 
-		if (json_object_setn_new_nocheck(object, pair->name.data, pair->name.len,
-						 json_of_bytes(pair->value.data, pair->value.len)) <
+		if (json_object_set_new_nocheck(object, pair->name.data,
+						json_of_bytes(pair->value.data, pair->value.len)) <
 		    0) {
 			json_decref(object);
 			return NULL;
@@ -50,9 +88,14 @@ static json_t *json_of_env(const struct unit *u)
 	return object;
 }
 
+struct shower {
+	const struct tape_reader *reader;
+	struct roots *shown;
+};
+
 /* {"NAME": "text"} or {"NAME": "base64…", "NAME_encoding": "base64"}; absent when there is no such
  * stream. */
-static int set_payload(json_t *object, const struct tape_reader *r, const char *name,
+static int set_payload(json_t *object, const struct shower *sh, const char *name,
 		       const struct payload *p, struct error *err)
 {
 	char encoding[32];
@@ -60,7 +103,7 @@ static int set_payload(json_t *object, const struct tape_reader *r, const char *
 	struct payload_view view = {0};
 	bool utf8;
 	int failed;
-	int rc = tape_reader_payload(r, p, NULL, &view, err);
+	int rc = tape_reader_payload(sh->reader, p, sh->shown, &view, err);
 
 	if (rc < 0)
 		return rc;
@@ -82,7 +125,7 @@ static int set_payload(json_t *object, const struct tape_reader *r, const char *
 	return failed ? error_set(err, ERR_NOMEM, "out of memory") : 0;
 }
 
-static int set_stream(json_t *object, const struct tape_reader *r, const struct unit *u, int fd,
+static int set_stream(json_t *object, const struct shower *sh, const struct unit *u, int fd,
 		      const char *name, struct error *err)
 {
 	const struct stream *s = unit_stream_const(u, fd);
@@ -92,13 +135,13 @@ static int set_stream(json_t *object, const struct tape_reader *r, const struct 
 	if (!s)
 		return 0;
 	snprintf(kind, sizeof(kind), "%s_kind", name);
-	rc = set_payload(object, r, name, &s->data, err);
+	rc = set_payload(object, sh, name, &s->data, err);
 	if (rc == 0 &&
 	    json_object_set_new(object, kind, json_string(stream_kind_name(s->kind))) < 0)
 		rc = error_set(err, ERR_NOMEM, "out of memory");
 	if (rc == 0 && s->tail.form != PAYLOAD_EMPTY) {
 		snprintf(kind, sizeof(kind), "%s_tail", name);
-		rc = set_payload(object, r, kind, &s->tail, err);
+		rc = set_payload(object, sh, kind, &s->tail, err);
 	}
 	return rc;
 }
@@ -155,8 +198,7 @@ static int set_signals(json_t *object, const struct unit *u)
 	return json_object_set_new(object, "signals", array);
 }
 
-static int fill(json_t *object, const struct tape_reader *r, const struct unit *u,
-		struct error *err)
+static int fill(json_t *object, const struct shower *sh, const struct unit *u, struct error *err)
 {
 	static const char *const names[] = {"stdin", "stdout", "stderr"};
 	char id[UNIT_ID_SIZE];
@@ -172,20 +214,20 @@ static int fill(json_t *object, const struct tape_reader *r, const struct unit *
 	    set_time(object, &u->time) | set_signals(object, u))
 		return error_set(err, ERR_NOMEM, "out of memory");
 	for (int fd = 0; rc == 0 && fd < 3; fd++)
-		rc = set_stream(object, r, u, fd, names[fd], err);
+		rc = set_stream(object, sh, u, fd, names[fd], err);
 	return rc;
 }
 
-int tape_reader_json(const struct tape_reader *r, size_t index, char **ret_json, struct error *err)
+static int make_json(const struct shower *sh, size_t index, char **ret_json, struct error *err)
 {
 	struct unit u = {0};
 	json_t *object;
-	int rc = tape_reader_unit(r, index, &u, err);
+	int rc = show_unit(sh->reader, index, sh->shown, &u, err);
 
 	if (rc < 0)
 		return rc;
 	object = json_object();
-	rc = object ? fill(object, r, &u, err) : error_set(err, ERR_NOMEM, "out of memory");
+	rc = object ? fill(object, sh, &u, err) : error_set(err, ERR_NOMEM, "out of memory");
 	unit_clear(&u);
 	if (rc == 0) {
 		*ret_json = json_dumps(object, JSON_COMPACT);
@@ -193,5 +235,15 @@ int tape_reader_json(const struct tape_reader *r, size_t index, char **ret_json,
 			rc = error_set(err, ERR_NOMEM, "out of memory");
 	}
 	json_decref(object);
+	return rc;
+}
+
+int tape_reader_json(const struct tape_reader *r, size_t index, char **ret_json, struct error *err)
+{
+	struct shower sh = {r, roots_new()};
+	int rc = sh.shown ? make_json(&sh, index, ret_json, err)
+			  : error_set(err, ERR_NOMEM, "out of memory");
+
+	roots_free(sh.shown);
 	return rc;
 }

@@ -76,7 +76,8 @@ struct tape_replay_result {
 /*
  * Runs the subject again and answers its commands from the tape. `stub` is the path of the
  * sandtape-stub program. Misses are told by `say`, counted, and are no error of this function.
- * The recording's env, through and real lists hold again; those of `options` are added.
+ * The recording's list of variables holds again; those of `options` are added. What runs for real
+ * is only what `options` say: a tape cannot make anything run.
  */
 TAPE_API int tape_replay(const struct tape_options *options, const char *stub,
 			 struct tape_replay_result *ret, struct error *err);

@@ -16,6 +16,8 @@
 #define TAPE "t.tape"
 #define STUB "/libexec/sandtape-stub"
 
+static char *own_path;
+
 /*
  * scratch/
  *	bin/present	a program, and `bin` is all of PATH
@@ -29,8 +31,17 @@ static void enter(void)
 	put_file("bin/present", "", 0);
 	ck_assert_int_eq(chmod("bin/present", 0755), 0);
 	put_file("bin/no-program", "", 0);
+	own_path = strdup(getenv("PATH"));
 	setenv("PATH", "bin", 1);
 	setenv("TMPDIR", "tmp", 1);
+}
+
+static void leave(void)
+{
+	setenv("PATH", own_path, 1);
+	unsetenv("TMPDIR");
+	free(own_path);
+	scratch_leave();
 }
 
 static void write_tape(const char *const *names, enum end_how how)
@@ -206,7 +217,7 @@ Suite *tape_toolpath_suite(void)
 	Suite *suite = suite_create("tape/toolpath");
 	TCase *all = tcase_create("all");
 
-	tcase_add_checked_fixture(all, enter, scratch_leave);
+	tcase_add_checked_fixture(all, enter, leave);
 	tcase_add_loop_test(all, a_host_with_all_programs_has_no_directory, 0,
 			    COUNT(nothing_missing));
 	tcase_add_test(all, a_program_that_was_missing_then_may_be_missing_now);

@@ -43,9 +43,15 @@ static int append_head(struct tape_writer *w, const struct tape_head *head, stru
 static int make_blobs_dir(const char *dir, struct error *err)
 {
 	cleanup_free char *blobs = NULL;
+	struct stat st;
 	int rc = tape_file_path(dir, BLOBS_DIR, &blobs, err);
 
-	return rc < 0 ? rc : fs_mkdir_all(blobs, err);
+	if (rc == 0)
+		rc = fs_mkdir_all(blobs, err);
+	/* A link would send the payloads of this recording somewhere else. */
+	if (rc == 0 && (lstat(blobs, &st) < 0 || !S_ISDIR(st.st_mode)))
+		rc = error_set(err, ERR_FORMAT, "%s is not a directory: remove it", blobs);
+	return rc;
 }
 
 static int sync_parent(const char *path, struct error *err)

@@ -39,35 +39,52 @@ static int add_word(struct buf *line, const char *word)
 	return r < 0 ? r : text_quote(line, word, strlen(word));
 }
 
-static int add_options(struct buf *line, const char *name, const char *const *values, size_t count)
+static bool is_among(const char *value, const struct option_list *given)
+{
+	for (size_t i = 0; i < given->count; i++) {
+		if (strcmp(value, given->item[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Those of the recording, then those of this replay, each once. */
+static int add_option(struct buf *line, const char *name, const struct strings *recorded,
+		      const struct option_list *given)
 {
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < count; i++) {
+	for (size_t i = 0; r == 0 && recorded && i < recorded->count; i++) {
+		if (is_among(recorded->item[i], given))
+			continue;
 		r = add_word(line, name);
 		if (r == 0)
-			r = add_word(line, values[i]);
+			r = add_word(line, recorded->item[i]);
+	}
+	for (size_t i = 0; r == 0 && i < given->count; i++) {
+		r = add_word(line, name);
+		if (r == 0)
+			r = add_word(line, given->item[i]);
 	}
 	return r;
 }
 
-/* Those that the tape was recorded with hold in a replay without being given again. */
-static int add_recorded_options(struct buf *line, const char *tape)
+static int add_options(struct buf *line, const struct session_options *o)
 {
-	const struct tape_head *head;
-	struct tape_reader *reader;
+	struct tape_reader *reader = NULL;
+	const struct tape_head *head = NULL;
 	int r;
 
-	if (tape_reader_open(tape, &reader, NULL) < 0)
-		return 0;
-	head = tape_reader_head(reader);
-	r = add_options(line, "--env", (const char *const *)head->env.item, head->env.count);
+	/* It could be read a moment ago; if it cannot now, the line is the shorter for it. */
+	if (tape_reader_open(o->tape, &reader, NULL) == 0)
+		head = tape_reader_head(reader);
+	r = add_option(line, "--env", head ? &head->env : NULL, &o->env);
 	if (r == 0)
-		r = add_options(line, "--through", (const char *const *)head->through.item,
-				head->through.count);
+		r = add_option(line, "--through", head ? &head->through : NULL, &o->through);
 	if (r == 0)
-		r = add_options(line, "--real", (const char *const *)head->real.item,
-				head->real.count);
+		r = add_option(line, "--real", head ? &head->real : NULL, &o->real);
+	if (r == 0)
+		r = add_option(line, "--root", NULL, &o->roots);
 	tape_reader_free(reader);
 	return r;
 }
@@ -81,15 +98,7 @@ static void advise(const struct session_options *o, const struct tape_options *t
 	if (r == 0)
 		r = add_word(&line, tape->tape);
 	if (r == 0)
-		r = add_recorded_options(&line, tape->tape);
-	if (r == 0)
-		r = add_options(&line, "--env", o->env.item, o->env.count);
-	if (r == 0)
-		r = add_options(&line, "--through", o->through.item, o->through.count);
-	if (r == 0)
-		r = add_options(&line, "--real", o->real.item, o->real.count);
-	if (r == 0)
-		r = add_options(&line, "--root", o->roots.item, o->roots.count);
+		r = add_options(&line, o);
 	if (r == 0)
 		r = add_word(&line, "--");
 	for (char *const *arg = tape->argv; r == 0 && *arg; arg++)

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "tape/names.h"
 #include "tape/reader.h"
+#include "tape/show.h"
 #include "tools/options.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,8 +88,8 @@ static int print_quoted(const char *bytes, size_t len, struct error *err)
 
 #define PREVIEW 60 /* bytes */
 
-static int print_stream(const struct tape_reader *r, const char *name, const struct payload *p,
-			struct error *err)
+static int print_stream(const struct tape_reader *r, const struct roots *shown, const char *name,
+			const struct payload *p, struct error *err)
 {
 	struct payload_view view = {0};
 	size_t len;
@@ -96,7 +97,7 @@ static int print_stream(const struct tape_reader *r, const char *name, const str
 
 	if (p->form == PAYLOAD_EMPTY)
 		return 0;
-	rc = tape_reader_payload(r, p, NULL, &view, err);
+	rc = tape_reader_payload(r, p, shown, &view, err);
 	if (rc < 0)
 		return rc;
 	len = view.len < PREVIEW ? view.len : PREVIEW;
@@ -112,10 +113,11 @@ static int print_stream(const struct tape_reader *r, const char *name, const str
 
 static const char *const stream_names[] = {"stdin", "stdout", "stderr"};
 
-static int show_text(const struct tape_reader *r, size_t index, struct error *err)
+static int show_text(const struct tape_reader *r, size_t index, const struct roots *shown,
+		     struct error *err)
 {
 	struct unit u = {0};
-	int rc = tape_reader_unit(r, index, &u, err);
+	int rc = show_unit(r, index, shown, &u, err);
 
 	if (rc < 0)
 		return rc;
@@ -132,15 +134,24 @@ static int show_text(const struct tape_reader *r, size_t index, struct error *er
 		const struct stream *s = unit_stream_const(&u, fd);
 
 		if (s)
-			rc = print_stream(r, stream_names[fd], &s->data, err);
+			rc = print_stream(r, shown, stream_names[fd], &s->data, err);
 		if (rc == 0 && s)
-			rc = print_stream(r, "later", &s->tail, err);
+			rc = print_stream(r, shown, "later", &s->tail, err);
 	}
 	unit_clear(&u);
 	return rc;
 }
 
-static int print_head(const struct tape_reader *r, struct error *err)
+static int print_decoded(const struct roots *shown, const char *stored, struct error *err)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+
+	if (roots_decode(shown, stored, strlen(stored), &text) < 0)
+		return error_set(err, ERR_NOMEM, "out of memory");
+	return print_quoted(text.data ? text.data : "", text.len, err);
+}
+
+static int print_head(const struct tape_reader *r, const struct roots *shown, struct error *err)
 {
 	const struct tape_head *head = tape_reader_head(r);
 	size_t count = tape_reader_count(r);
@@ -149,7 +160,7 @@ static int print_head(const struct tape_reader *r, struct error *err)
 	printf("%s: %zu command%s of:", tape_reader_path(r), count, count == 1 ? "" : "s");
 	for (size_t i = 0; rc == 0 && i < head->command.count; i++) {
 		putchar(' ');
-		rc = print_quoted(head->command.item[i], strlen(head->command.item[i]), err);
+		rc = print_decoded(shown, head->command.item[i], err);
 	}
 	putchar('\n');
 	return rc;
@@ -157,17 +168,22 @@ static int print_head(const struct tape_reader *r, struct error *err)
 
 static int show(const char *path, bool json, struct error *err)
 {
+	struct roots *shown = NULL;
 	struct tape_reader *r;
 	int rc = tape_reader_open(path, &r, err);
 
 	if (rc < 0)
 		return rc;
+	shown = roots_new();
+	if (!shown)
+		rc = error_set(err, ERR_NOMEM, "out of memory");
 	for (size_t i = 0; i < tape_reader_warning_count(r); i++)
 		fprintf(stderr, "sandtape: warning: %s\n", tape_reader_warning(r, i));
-	if (!json)
-		rc = print_head(r, err);
+	if (rc == 0 && !json)
+		rc = print_head(r, shown, err);
 	for (size_t i = 0; rc == 0 && i < tape_reader_count(r) && !ferror(stdout); i++)
-		rc = json ? show_json(r, i, err) : show_text(r, i, err);
+		rc = json ? show_json(r, i, err) : show_text(r, i, shown, err);
+	roots_free(shown);
 	tape_reader_free(r);
 	return rc;
 }

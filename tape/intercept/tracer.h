@@ -18,6 +18,7 @@ struct interceptor {
 	struct started started;
 	struct process *root;
 	bool root_ended;
+	uint64_t linger_until_ns; /* after that, see is_over() */
 	int root_status;
 	unsigned held_count;
 	bool has_spare_cpu; /* to look for events instead of sleeping */

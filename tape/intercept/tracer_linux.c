@@ -298,7 +298,7 @@ static int peek_event(struct interceptor *t, bool block, struct peek *peek, stru
 	}
 	memset(&peek->info, 0, sizeof(peek->info));
 	if (waitid(P_ALL, 0, &peek->info, PEEK | (block ? 0 : WNOHANG)) < 0) {
-		if (errno == EINTR)
+		if (errno == EINTR || (errno == ECHILD && t->root_ended))
 			return 0;
 		return error_sys(err, errno, "cannot wait for the subject");
 	}
@@ -363,8 +363,34 @@ static int serve_events(struct interceptor *t, bool block, struct error *err)
 		if (r == 0 && peek.found)
 			r = serve_event(t, &peek.info, err);
 		block = false;
-	} while (r == 0 && peek.found && !t->root_ended);
+	} while (r == 0 && peek.found);
 	return r;
+}
+
+/*
+ * A command that the subject started as its last act may not have been executed yet: whether it
+ * belongs to the run must not be chance. So forks of the subject get a moment to execute something
+ * or to end.
+ */
+#define LINGER_MS 200
+
+static void look_for_fork(void *ctx, struct task *task)
+{
+	bool *found = ctx;
+
+	*found |= task->process && task->process->role == ROLE_SUBJECT && !task->process->in_place;
+}
+
+static bool is_over(struct interceptor *t)
+{
+	bool any_fork = false;
+
+	if (!t->root_ended)
+		return false;
+	if (t->linger_until_ns == 0)
+		t->linger_until_ns = clock_ns() + LINGER_MS * UINT64_C(1000000);
+	tasks_each(&t->tasks, look_for_fork, &any_fork);
+	return !any_fork || clock_ns() >= t->linger_until_ns;
 }
 
 static int sleep_until_event(struct interceptor *t, struct epoll_event *events, int *ret_count,
@@ -372,13 +398,16 @@ static int sleep_until_event(struct interceptor *t, struct epoll_event *events, 
 {
 	int patience = t->ops.patience_ms ? t->ops.patience_ms(t->ctx) : -1;
 
+	if (t->root_ended && (patience < 0 || patience > LINGER_MS))
+		patience = LINGER_MS;
+
 	/* Without streams to watch, waitid alone is the quicker sleep. */
 	if (patience < 0 && t->watch_count == 0 && t->held_count == 0)
 		return serve_events(t, true, err);
 	*ret_count = epoll_wait(t->epoll_fd, events, EVENTS_AT_ONCE, patience);
 	if (*ret_count < 0 && errno != EINTR)
 		return error_sys(err, errno, "cannot wait for events");
-	return *ret_count == 0 && patience >= 0 ? t->ops.timeout(t->ctx, err) : 0;
+	return *ret_count == 0 && patience >= 0 && t->ops.timeout ? t->ops.timeout(t->ctx, err) : 0;
 }
 
 static int serve(struct interceptor *t, struct error *err)
@@ -387,7 +416,7 @@ static int serve(struct interceptor *t, struct error *err)
 	int count = 0;
 	int r = serve_events(t, false, err);
 
-	if (r < 0 || t->root_ended)
+	if (r < 0 || is_over(t))
 		return r;
 	if (t->ops.idle)
 		r = t->ops.idle(t->ctx, err);
@@ -426,7 +455,7 @@ int intercept_run(struct interceptor *t, int *ret_status, struct error *err)
 	if (r < 0)
 		return r;
 	forward_signals(t, t->started.pid);
-	while (r == 0 && !t->root_ended)
+	while (r == 0 && !is_over(t))
 		r = serve(t, err);
 	stop_forwarding(t);
 	*ret_status = t->root_status;

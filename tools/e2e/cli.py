@@ -275,8 +275,7 @@ def through_option(place):
         expect_status(place.record(argv, "-q", *options), 0, "record")
         units = sorted(" ".join(u["argv"]) for u in place.units())
         place.fresh(files)
-        for more in ([], list(options)):
-            expect_status(place.replay(argv, "-q", "--all-used", *more), 0, f"replay {more}")
+        expect_status(place.replay(argv, "-q", "--all-used", *options), 0, "replay")
         return units
 
     expect_equal("plain", ["./launch one", "uname -s"], recorded())
@@ -296,9 +295,13 @@ def real_option(place):
     expect_equal("record", b"then\nf\nmade\ns.sh\n", result.out)
     expect_equal("units", [["touch", "made"], ["uname"]], sorted(u["argv"] for u in place.units()))
     place.fresh({"s.sh": script, "f": "now\n"})
-    result = place.replay(argv, "-q", hidden=False)
+    result = place.replay(argv, "-q", "--real", "cat", "--real", "ls", hidden=False)
     expect_status(result, 0, "replay")
     expect_equal("replay", b"now\nf\ns.sh\n", result.out)
+    # A tape cannot make anything run.
+    result = place.replay(argv, hidden=False)
+    expect_status(result, 123, "replay without the options")
+    expect_text(result, "recorded with --real 'cat'")
 
 
 @case("replay runs nothing")

@@ -568,8 +568,8 @@ def check_row(place, row, mode):
         expect(len(units) == row.units, f"wanted {row.units} records, got {len(units)}: "
                + "; ".join(" ".join(map(str, u["argv"][:4])) for u in units[:12]))
     for _ in range(row.replays):
-        # What its commands make is not there: the options are on the tape.
-        replayed = once(place.replay, "-q", hidden=row.hidden)
+        # What its commands make is not there.
+        replayed = once(place.replay, "-q", *row.options, hidden=row.hidden)
         expect_same("replay", native, replayed)
 
 
