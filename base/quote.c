@@ -22,6 +22,9 @@ static bool needs_escapes(const char *bytes, size_t len)
 	for (size_t i = 0; i < len; i++) {
 		if ((unsigned char)bytes[i] < ' ' || bytes[i] == 0x7f)
 			return true;
+		/* U+0080 to U+009F control a terminal, too. */
+		if (bytes[i] == '\xc2' && i + 1 < len && (unsigned char)bytes[i + 1] < 0xa0)
+			return true;
 	}
 	return !text_is_utf8(bytes, len);
 }

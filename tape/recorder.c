@@ -272,7 +272,7 @@ static int on_stdin_read(void *ctx, struct process *p, const char *data, size_t 
 
 static int on_signalled(void *ctx, struct process *target, int signal, struct error *err)
 {
-	struct recorded_unit *u = (struct recorded_unit *)target->unit;
+	struct recorded_unit *u = (struct recorded_unit *)intercept_unit_of(target);
 
 	(void)ctx;
 	return unit_add_signal(&u->unit, signal) < 0 ? session_no_memory(err) : 0;
@@ -444,9 +444,10 @@ int tape_record(const struct tape_options *options, bool sync, struct tape_recor
 		result = run(&r, options, err);
 	if (result == 0)
 		*ret = r.result;
-	intercept_free(r.interceptor);
+	/* Their streams are watched by the interceptor. */
 	while (r.units)
 		unit_free(r.units);
+	intercept_free(r.interceptor);
 	tape_writer_free(r.writer);
 	session_close(&r.session);
 	return result;

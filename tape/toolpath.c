@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct toolpath {
@@ -25,10 +26,12 @@ static bool is_searched(const struct unit *u)
 static bool is_in_dir(const char *dir, size_t dir_len, const char *name)
 {
 	char path[4096];
+	struct stat st;
 	int n = snprintf(path, sizeof(path), "%.*s/%s", dir_len ? (int)dir_len : 1,
 			 dir_len ? dir : ".", name);
 
-	return n > 0 && (size_t)n < sizeof(path) && access(path, X_OK) == 0;
+	return n > 0 && (size_t)n < sizeof(path) && access(path, X_OK) == 0 &&
+	       stat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
 static bool is_in_path(const char *name)

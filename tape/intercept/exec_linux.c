@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* An exec call, read from the tracee. */
@@ -26,21 +27,27 @@ static void exec_call_clear(struct exec_call *call)
 	memory_strings_clear(&call->env);
 }
 
-/* The directory or file behind a link of /proc; its length, 0 when there is none. */
+/* What is behind a link of /proc; its length, 0 when it is gone. A name that really ends so is told
+ * from a mark of the kernel's by looking. */
 static size_t read_proc_link(pid_t pid, const char *name, char *into, size_t size)
 {
 	static const char deleted[] = " (deleted)";
 	char path[64];
+	struct stat there;
+	struct stat named;
 	ssize_t n;
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-	n = readlink(path, into, size);
+	n = readlink(path, into, size - 1);
 	if (n < 0)
 		return 0;
-	if ((size_t)n > strlen(deleted) &&
-	    memcmp(into + n - strlen(deleted), deleted, strlen(deleted)) == 0)
-		n -= (ssize_t)strlen(deleted);
-	return (size_t)n;
+	into[n] = '\0';
+	if ((size_t)n < sizeof(deleted) || strcmp(into + n - strlen(deleted), deleted) != 0)
+		return (size_t)n;
+	if (stat(path, &there) == 0 && stat(into, &named) == 0 && there.st_dev == named.st_dev &&
+	    there.st_ino == named.st_ino)
+		return (size_t)n;
+	return 0;
 }
 
 /* execveat: an empty path is the fd itself (fexecve), a relative one starts at the fd. */
@@ -201,6 +208,7 @@ int tracer_on_exec_failed(struct interceptor *t, struct task *task, int sys_errn
 {
 	struct process *p = task->process;
 
+	p->decision.unit = NULL;
 	if (p->decision.action == EXEC_STUB)
 		return error_sys(err, sys_errno, "the subject cannot execute sandtape's stub %s",
 				 t->options.stub_path);

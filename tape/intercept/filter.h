@@ -18,7 +18,8 @@ unsigned filter_build(struct sock_filter out[FILTER_MAX]);
 /*
  * For units whose stdin is a pipe or a socket: stops their reads of fd 0, so that what they took
  * can be told without taking it from anybody else. Calls that would move the bytes unseen
- * (splice, sendfile) fail with EINVAL, on which programs fall back to read and write.
+ * (splice, sendfile) fail with EINVAL, and those that only new kernels have (preadv2, recvmmsg)
+ * with ENOSYS, on which programs fall back to read and write.
  */
 unsigned filter_build_stdin(struct sock_filter out[FILTER_MAX]);
 

@@ -91,6 +91,8 @@ static const struct stdin_call stdin_calls[] = {
 	{SYS_recvmsg, 0, SECCOMP_RET_TRACE | COOKIE_STDIN},
 	{SYS_splice, 0, SECCOMP_RET_ERRNO | EINVAL},
 	{SYS_sendfile, 1, SECCOMP_RET_ERRNO | EINVAL},
+	{SYS_preadv2, 0, SECCOMP_RET_ERRNO | ENOSYS},
+	{SYS_recvmmsg, 0, SECCOMP_RET_ERRNO | ENOSYS},
 };
 
 unsigned filter_build_stdin(struct sock_filter out[FILTER_MAX])

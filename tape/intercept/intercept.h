@@ -108,7 +108,8 @@ struct intercept_ops {
 	 * Both may be NULL. */
 	int (*patience_ms)(void *ctx);
 	int (*timeout)(void *ctx, struct error *err);
-	/* The subject sent a signal to the first process of a unit, or to its group. */
+	/* The subject sent a signal to the first process of a unit (intercept_unit_of()), or to
+	 * its group. */
 	int (*signalled)(void *ctx, struct process *target, int signal, struct error *err);
 };
 
@@ -134,6 +135,10 @@ size_t intercept_left(const struct interceptor *t);
 
 /* Whether all threads of the subject sleep: it has taken notice of whatever it was told. */
 bool intercept_subject_is_idle(struct interceptor *t);
+
+/* The unit that the process is, or is about to be: its parent may go on, and send it a signal,
+ * before the exec has been seen to succeed. NULL for any other process. */
+struct traced_unit *intercept_unit_of(const struct process *p);
 
 /* For the client, from its callbacks */
 

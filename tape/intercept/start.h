@@ -14,6 +14,7 @@ struct start_options {
 	/* What the subject gets: those of sandtape before it changed them for itself. */
 	const sigset_t *mask;
 	const struct sigaction *sigpipe;
+	const struct sigaction *sigchld;
 	const struct rlimit *nofile;
 };
 

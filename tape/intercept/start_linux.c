@@ -59,6 +59,7 @@ _Noreturn static void child(const struct start_options *o, char *const *env, int
 
 	/* As sandtape itself was given them. */
 	sigaction(SIGPIPE, o->sigpipe, NULL);
+	sigaction(SIGCHLD, o->sigchld, NULL);
 	sigprocmask(SIG_SETMASK, o->mask, NULL);
 	setrlimit(RLIMIT_NOFILE, o->nofile); /* lowering it back cannot fail */
 

@@ -127,6 +127,15 @@ static pid_t pid_of_pidfd(pid_t owner, int fd)
 	return pid;
 }
 
+struct traced_unit *intercept_unit_of(const struct process *p)
+{
+	if (p->ended)
+		return NULL;
+	if (p->role == ROLE_SUBJECT)
+		return p->decision.unit;
+	return p->main ? p->unit : NULL;
+}
+
 struct signal_search {
 	struct interceptor *t;
 	pid_t group; /* of the sender's kill(0 or -group), else 0 */
@@ -140,7 +149,7 @@ static void tell_member(void *ctx, struct task *task)
 	struct signal_search *s = ctx;
 	struct process *p = task->process;
 
-	if (s->result == 0 && p && p->main && !p->ended && task->tid == p->pid &&
+	if (s->result == 0 && p && task->tid == p->pid && intercept_unit_of(p) &&
 	    getpgid(p->pid) == s->group)
 		s->result = s->t->ops.signalled(s->t->ctx, p, s->signal, s->err);
 }
@@ -155,10 +164,13 @@ static int on_kill(struct interceptor *t, struct task *task, const struct arch_c
 
 	if (task->process->role != ROLE_SUBJECT)
 		return go_on(task, err);
-	if (call->kind == CALL_PIDFD_KILL)
+	if (call->kind == CALL_PIDFD_KILL) {
 		target = pid_of_pidfd(task->process->pid, (int)args[0]);
+		if (target <= 0) /* no pidfd: the kernel will say so */
+			return go_on(task, err);
+	}
 	p = target > 0 ? tasks_find_process(&t->tasks, target) : NULL;
-	if (p && p->main && !p->ended)
+	if (p && intercept_unit_of(p))
 		s.result = t->ops.signalled(t->ctx, p, s.signal, err);
 	if (target <= 0) {
 		s.group = target == 0 ? getpgid(task->process->pid) : -target;

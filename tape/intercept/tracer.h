@@ -29,6 +29,7 @@ struct interceptor {
 	int signal_fd;
 	sigset_t old_mask;
 	struct sigaction old_sigpipe;
+	struct sigaction old_sigchld;
 	struct rlimit old_nofile;
 	struct sigaction old_action[8];
 	unsigned watch_count;

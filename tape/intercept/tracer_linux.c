@@ -10,6 +10,7 @@
 #include "tape/intercept/memory.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -62,11 +63,14 @@ static int open_loop(struct interceptor *t, struct error *err)
 {
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
 	struct sigaction ignore = {.sa_handler = SIG_IGN};
+	struct sigaction plain = {.sa_handler = SIG_DFL};
 	sigset_t chld;
 
 	sigemptyset(&chld);
 	sigaddset(&chld, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &chld, &t->old_mask);
+	/* Ignored, as we may have inherited it, nothing would wake us, and ends would be lost. */
+	sigaction(SIGCHLD, &plain, &t->old_sigchld);
 	/* A reader that has gone is told by EPIPE. */
 	sigaction(SIGPIPE, &ignore, &t->old_sigpipe);
 	raise_nofile(t);
@@ -163,6 +167,7 @@ void intercept_free(struct interceptor *t)
 	if (t->signal_fd >= 0) {
 		close(t->signal_fd);
 		sigaction(SIGPIPE, &t->old_sigpipe, NULL);
+		sigaction(SIGCHLD, &t->old_sigchld, NULL);
 		setrlimit(RLIMIT_NOFILE, &t->old_nofile);
 		sigprocmask(SIG_SETMASK, &t->old_mask, NULL);
 	}
@@ -425,12 +430,32 @@ static int serve(struct interceptor *t, struct error *err)
 	return r < 0 ? r : serve_fds(t, events, count, err);
 }
 
+/* As a shell finds it: 127 is for what is not there. */
+static bool is_in_path(const char *name)
+{
+	const char *path = getenv("PATH");
+	char file[PATH_MAX];
+
+	if (strchr(name, '/') || !path)
+		return true;
+	for (size_t len; *path; path += len + (path[len] == ':')) {
+		len = strcspn(path, ":");
+		snprintf(file, sizeof(file), "%.*s/%s", (int)len, path, name);
+		if (access(file, F_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* After the first exec, or its failure. */
 static int check_start(struct interceptor *t, int *ret_status, struct error *err)
 {
 	int exec_errno;
 	int r = start_report(&t->started, &exec_errno, err);
 
+	/* execvp(3) answers EACCES for a directory of PATH that it may not look into. */
+	if (exec_errno == EACCES && !is_in_path(t->options.argv[0]))
+		exec_errno = ENOENT;
 	if (r == 0 && exec_errno != 0) {
 		*ret_status = (exec_errno == ENOENT ? 127 : 126) << 8;
 		error_sys(err, exec_errno, "cannot execute %s", t->options.argv[0]);
@@ -444,8 +469,15 @@ static int check_start(struct interceptor *t, int *ret_status, struct error *err
 
 int intercept_run(struct interceptor *t, int *ret_status, struct error *err)
 {
-	struct start_options options = {t->options.argv, t->options.path_append, TRACE_OPTIONS,
-					&t->old_mask,	 &t->old_sigpipe,	 &t->old_nofile};
+	struct start_options options = {
+		.argv = t->options.argv,
+		.path_append = t->options.path_append,
+		.ptrace_options = TRACE_OPTIONS,
+		.mask = &t->old_mask,
+		.sigpipe = &t->old_sigpipe,
+		.sigchld = &t->old_sigchld,
+		.nofile = &t->old_nofile,
+	};
 	int r = tracer_find_room(t, err);
 
 	if (r == 0)
