@@ -94,7 +94,7 @@ def run(argv, cwd=".", stdin=None, timeout=20):
             text=True,
             timeout=timeout,
         )
-    except FileNotFoundError:
+    except OSError:  # not there; or behind a directory of PATH that is closed to us
         return "not found", ""
     except subprocess.TimeoutExpired:
         return "timeout", ""
