@@ -374,12 +374,14 @@ bool answer_is_complete(const struct stub_answer *ops)
 bool answer_check_stdin(struct answer *a, const char *data, size_t len)
 {
 	const struct payload_view *view = view_of(a, 0, false);
-	uint64_t there = view ? view->len : 0;
 	bool same;
 
+	if (!view)
+		return len == 0;
 	if (len == 0)
-		return a->stdin_seen == there;
-	same = a->stdin_seen + len <= there && memcmp(view->data + a->stdin_seen, data, len) == 0;
+		return a->stdin_seen == view->len;
+	same = a->stdin_seen + len <= view->len &&
+	       memcmp(view->data + a->stdin_seen, data, len) == 0;
 	a->stdin_seen += len;
 	return same;
 }

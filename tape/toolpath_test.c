@@ -31,7 +31,7 @@ static void enter(void)
 	put_file("bin/present", "", 0);
 	ck_assert_int_eq(chmod("bin/present", 0755), 0);
 	put_file("bin/no-program", "", 0);
-	own_path = strdup(getenv("PATH"));
+	own_path = strdup(getenv("PATH") ? getenv("PATH") : "");
 	setenv("PATH", "bin", 1);
 	setenv("TMPDIR", "tmp", 1);
 }
