@@ -26,12 +26,14 @@ static char *own_path;
  */
 static void enter(void)
 {
+	const char *path = getenv("PATH");
+
 	scratch_enter();
 	ck_assert_int_eq(mkdir("bin", 0777) | mkdir("tmp", 0777), 0);
 	put_file("bin/present", "", 0);
 	ck_assert_int_eq(chmod("bin/present", 0755), 0);
 	put_file("bin/no-program", "", 0);
-	own_path = strdup(getenv("PATH") ? getenv("PATH") : "");
+	own_path = strdup(path ? path : "");
 	setenv("PATH", "bin", 1);
 	setenv("TMPDIR", "tmp", 1);
 }
