@@ -722,6 +722,7 @@ static int run(struct player *player, const struct tape_options *options, const 
 		.argv = options->argv,
 		.stub_path = stub,
 		.path_append = toolpath_dir(player->toolpath),
+		.eager = true,
 		.want_env = player->session.env.count > 0,
 	};
 	struct error start_error = {0};

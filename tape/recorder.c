@@ -408,8 +408,11 @@ static int open_writer(struct recorder *r, const struct tape_options *options, b
 
 static int run(struct recorder *r, const struct tape_options *options, struct error *err)
 {
-	struct intercept_options intercept = {.argv = options->argv,
-					      .want_env = r->session.env.count > 0};
+	struct intercept_options intercept = {
+		.argv = options->argv,
+		.eager = true,
+		.want_env = r->session.env.count > 0,
+	};
 	struct error start_error = {0};
 	int result = intercept_new(&intercept, &ops, r, &r->interceptor, err);
 

@@ -117,7 +117,8 @@ struct intercept_options {
 	char *const *argv;	 /* the subject; looked up in PATH */
 	const char *stub_path;	 /* for EXEC_STUB, else NULL */
 	const char *path_append; /* a directory for the end of the subject's PATH, or NULL */
-	bool want_env;		 /* fill exec_request.env */
+	bool eager;    /* look for the next stop a while before sleeping: quicker, but busy */
+	bool want_env; /* fill exec_request.env */
 };
 
 int intercept_new(const struct intercept_options *options, const struct intercept_ops *ops,

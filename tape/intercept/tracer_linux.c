@@ -115,7 +115,8 @@ int intercept_new(const struct intercept_options *options, const struct intercep
 	t->signal_fd = -1;
 	t->epoll_fd = -1;
 	t->started.report = -1;
-	t->has_spare_cpu = sched_getaffinity(0, sizeof(cpus), &cpus) == 0 && CPU_COUNT(&cpus) > 1;
+	t->has_spare_cpu = options->eager && sched_getaffinity(0, sizeof(cpus), &cpus) == 0 &&
+			   CPU_COUNT(&cpus) > 1;
 	r = open_loop(t, err);
 	if (r < 0) {
 		intercept_free(t);
@@ -249,7 +250,7 @@ static void peek_task(void *ctx, struct task *task)
  * When looking has been in vain for a while, as with a subject that computes, it is tried less
  * often.
  */
-#define SPIN_NS	   60000u
+#define SPIN_NS	   100000u
 #define SPIN_TRUST 8
 
 static uint64_t clock_ns(void)
