@@ -2,12 +2,10 @@
 
 #include "base/cleanup.h"
 #include "tape/intercept/filter.h"
+#include "tape/streams.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <linux/kcmp.h>
 #include <linux/seccomp.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +13,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #define STREAMS 3 /* stdin, stdout, stderr */
@@ -57,60 +53,9 @@ struct capture {
 
 /* Looking at the streams */
 
-static enum stream_kind kind_of(const struct stat *st)
-{
-	switch (st->st_mode & S_IFMT) {
-	case S_IFIFO:
-		return STREAM_PIPE;
-	case S_IFSOCK:
-		return STREAM_SOCKET;
-	case S_IFREG:
-		return STREAM_FILE;
-	case S_IFCHR:
-		break;
-	default:
-		return STREAM_OTHER;
-	}
-	if (st->st_rdev == makedev(1, 3))
-		return STREAM_NULL;
-	/* ttys: major 4 and 5, and the slaves of pseudo-terminals (Documentation/admin-guide/
-	 * devices.txt) */
-	if (major(st->st_rdev) == 4 || major(st->st_rdev) == 5 ||
-	    (major(st->st_rdev) >= 136 && major(st->st_rdev) <= 143))
-		return STREAM_TTY;
-	return STREAM_OTHER;
-}
-
-/* Where sandtape itself prints: what goes there is the output of the whole run. */
-static bool is_our_own_output(const struct stat *st)
-{
-	for (int fd = 1; fd <= 2; fd++) {
-		struct stat own;
-
-		if (fstat(fd, &own) == 0 && own.st_dev == st->st_dev && own.st_ino == st->st_ino &&
-		    own.st_rdev == st->st_rdev)
-			return true;
-	}
-	return false;
-}
-
-static bool same_open_file(int a, int b)
-{
-	pid_t self = getpid();
-	long r = syscall(SYS_kcmp, self, self, KCMP_FILE, a, b);
-	struct stat sa;
-	struct stat sb;
-
-	if (r >= 0)
-		return r == 0;
-	/* A kernel without kcmp: two openings of one pipe are as good as one. */
-	return fstat(a, &sa) == 0 && fstat(b, &sb) == 0 && S_ISFIFO(sa.st_mode) &&
-	       sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
-}
-
 static enum method output_method(const struct stat *st, enum stream_kind kind)
 {
-	if (kind == STREAM_PIPE || kind == STREAM_SOCKET || is_our_own_output(st))
+	if (kind == STREAM_PIPE || kind == STREAM_SOCKET || stream_is_our_output(st))
 		return METHOD_PUMP;
 	return kind == STREAM_FILE ? METHOD_RANGE : METHOD_NONE;
 }
@@ -120,15 +65,6 @@ static enum method input_method(enum stream_kind kind)
 	if (kind == STREAM_PIPE || kind == STREAM_SOCKET)
 		return METHOD_READS;
 	return kind == STREAM_FILE ? METHOD_RANGE : METHOD_NONE;
-}
-
-static off_t file_position(int fd)
-{
-	struct stat st;
-
-	if ((fcntl(fd, F_GETFL) & O_APPEND) && fstat(fd, &st) == 0)
-		return st.st_size;
-	return lseek(fd, 0, SEEK_CUR);
 }
 
 static int look_at(struct capture *c, int pidfd, int fd, struct error *err)
@@ -147,17 +83,17 @@ static int look_at(struct capture *c, int pidfd, int fd, struct error *err)
 				      : error_sys(err, errno, "cannot see stream %d of a unit", fd);
 	if (fstat(s->original, &st) < 0)
 		return error_sys(err, errno, "cannot see stream %d of a unit", fd);
-	s->kind = kind_of(&st);
+	s->kind = stream_kind_of(&st);
 	stream->kind = s->kind;
 	if (fd == 2 && c->stream[1].original >= 0 &&
-	    same_open_file(c->stream[1].original, s->original)) {
+	    stream_same_file(c->stream[1].original, s->original)) {
 		stream->kind = STREAM_SAME;
 		stream->same_as = 1;
 		return 0;
 	}
 	s->method = fd == 0 ? input_method(s->kind) : output_method(&st, s->kind);
 	if (s->method == METHOD_RANGE)
-		s->start = file_position(s->original);
+		s->start = stream_position(s->original);
 	s->device = st.st_dev;
 	s->inode = st.st_ino;
 	if (s->method != METHOD_NONE) {
@@ -193,29 +129,6 @@ static int look_at_all(struct capture *c, struct error *err)
 }
 
 /* Passing on */
-
-/* Never blocks. -1 with errno EAGAIN when the reader must read first. */
-static ssize_t write_some(const struct stream_capture *s, const char *bytes, size_t len)
-{
-	struct iovec io = {(void *)bytes, len};
-	struct pollfd ready = {s->original, POLLOUT, 0};
-	ssize_t n;
-
-	if (s->kind == STREAM_SOCKET)
-		return send(s->original, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (s->kind == STREAM_FILE || s->kind == STREAM_NULL)
-		return write(s->original, bytes, len);
-	n = pwritev2(s->original, &io, 1, -1, RWF_NOWAIT);
-	if (n >= 0 || errno != EOPNOTSUPP)
-		return n;
-	/* Before Linux 6.4 pipes do not know RWF_NOWAIT, and O_NONBLOCK would be shared with the
-	 * subject. A pipe that polls writable takes PIPE_BUF. */
-	if (poll(&ready, 1, 0) <= 0) {
-		errno = EAGAIN;
-		return -1;
-	}
-	return write(s->original, bytes, len < PIPE_BUF ? len : PIPE_BUF);
-}
 
 static void close_source(struct stream_capture *s)
 {
@@ -290,7 +203,8 @@ static int pass_pending(struct stream_capture *s, struct error *err)
 
 	while (r == 0 && is_pending(s)) {
 		const char *bytes = s->pending.data + s->pending_at;
-		ssize_t n = write_some(s, bytes, s->pending.len - s->pending_at);
+		ssize_t n = stream_write_some(s->original, s->kind, bytes,
+					      s->pending.len - s->pending_at);
 
 		if (n >= 0) {
 			r = note_passed(s, bytes, (size_t)n, err);
@@ -558,7 +472,7 @@ static int take_range(struct stream_capture *s, struct error *err)
 	static char bytes[READ_SIZE];
 	char path[64];
 	cleanup_close int file = -1;
-	off_t end = file_position(s->original);
+	off_t end = stream_position(s->original);
 	off_t at = s->start;
 	int r = 0;
 

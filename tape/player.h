@@ -1,0 +1,67 @@
+/*
+ * A replay, shared by player.c (which records answer) and turns.c (when their events happen).
+ * Private to the two.
+ */
+#ifndef SANDTAPE_TAPE_PLAYER_H
+#define SANDTAPE_TAPE_PLAYER_H
+
+#include "tape/answer.h"
+#include "tape/choice.h"
+#include "tape/matcher.h"
+#include "tape/reader.h"
+#include "tape/score.h"
+#include "tape/session.h"
+#include "tape/toolpath.h"
+
+#define NO_INDEX CHOICE_NONE
+
+struct player;
+
+struct played_unit {
+	struct traced_unit traced;
+	struct player *player;
+	struct unit record;
+	size_t index; /* of the record, NO_INDEX for a miss or while it is not chosen */
+	struct answer *answer;
+	struct choice *choice;	 /* while there is one between records */
+	struct unit command;	 /* during the choice */
+	struct process *waiting; /* it has asked for more, and must wait for its turn */
+	bool ordered;		 /* it has turns */
+	struct played_unit *next;
+	struct played_unit *previous;
+};
+
+struct player {
+	struct session session;
+	struct interceptor *interceptor;
+	struct tape_reader *reader;
+	struct matcher *matcher;
+	struct score *score;
+	struct toolpath *toolpath;
+	struct played_unit *units;
+	uint64_t moved_ns; /* when a unit that has turns last went on (session_now) */
+	bool unsettled;	   /* a unit has its turn, but the subject has not digested the last one */
+	struct tape_replay_result result;
+	char last_id[UNIT_ID_SIZE]; /* of the last record that answered */
+	const char *tape;
+};
+
+/* player.c: what answers a unit. Each sets u->record and u->answer. */
+
+/* A record of the tape; `stdin_taken`: so much was read to find it. */
+int player_take_record(struct played_unit *u, size_t index, uint64_t stdin_taken,
+		       struct error *err);
+/* There are records of the command, but for another stdin: that is told, and it ends as a miss. */
+int player_take_stdin_miss(struct played_unit *u, const struct unit *command, struct error *err);
+
+/* turns.c: callbacks of the interceptor, and what follows from an end. */
+int turns_start(struct played_unit *u, struct process *p, bool *ret_detach, struct error *err);
+int turns_on_hypercall(void *ctx, struct process *p, const uint64_t args[6], long *ret_result,
+		       bool *ret_later, struct error *err);
+/* The unit's process has ended. */
+void turns_end(struct played_unit *u);
+int turns_on_idle(void *ctx, struct error *err);
+int turns_on_patience_ms(void *ctx);
+int turns_on_timeout(void *ctx, struct error *err);
+
+#endif

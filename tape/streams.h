@@ -1,0 +1,25 @@
+/* What a stream is, and how to write to it without waiting. */
+#ifndef SANDTAPE_TAPE_STREAMS_H
+#define SANDTAPE_TAPE_STREAMS_H
+
+#include "tape/unit.h"
+#include <stdbool.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+enum stream_kind stream_kind_of(const struct stat *st);
+
+/* Whether it is where sandtape itself prints: what goes there is the output of the whole run. */
+bool stream_is_our_output(const struct stat *st);
+
+/* Whether two descriptors are one open file (a shared offset, one pipe). */
+bool stream_same_file(int a, int b);
+
+/* Where the next write to a regular file goes: its end with O_APPEND, else its offset. */
+off_t stream_position(int fd);
+
+/* Never blocks, and leaves the flags of the open file alone, which is somebody else's: -1 with
+ * errno EAGAIN when the reader must read first. */
+ssize_t stream_write_some(int fd, enum stream_kind kind, const char *bytes, size_t len);
+
+#endif

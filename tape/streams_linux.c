@@ -1,0 +1,93 @@
+#include "tape/streams.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/kcmp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum stream_kind stream_kind_of(const struct stat *st)
+{
+	switch (st->st_mode & S_IFMT) {
+	case S_IFIFO:
+		return STREAM_PIPE;
+	case S_IFSOCK:
+		return STREAM_SOCKET;
+	case S_IFREG:
+		return STREAM_FILE;
+	case S_IFCHR:
+		break;
+	default:
+		return STREAM_OTHER;
+	}
+	if (st->st_rdev == makedev(1, 3))
+		return STREAM_NULL;
+	/* ttys: major 4 and 5, and the slaves of pseudo-terminals (Documentation/admin-guide/
+	 * devices.txt) */
+	if (major(st->st_rdev) == 4 || major(st->st_rdev) == 5 ||
+	    (major(st->st_rdev) >= 136 && major(st->st_rdev) <= 143))
+		return STREAM_TTY;
+	return STREAM_OTHER;
+}
+
+bool stream_is_our_output(const struct stat *st)
+{
+	for (int fd = 1; fd <= 2; fd++) {
+		struct stat own;
+
+		if (fstat(fd, &own) == 0 && own.st_dev == st->st_dev && own.st_ino == st->st_ino &&
+		    own.st_rdev == st->st_rdev)
+			return true;
+	}
+	return false;
+}
+
+bool stream_same_file(int a, int b)
+{
+	pid_t self = getpid();
+	long r = syscall(SYS_kcmp, self, self, KCMP_FILE, a, b);
+	struct stat sa;
+	struct stat sb;
+
+	if (r >= 0)
+		return r == 0;
+	/* A kernel without kcmp: two openings of one pipe are as good as one. */
+	return fstat(a, &sa) == 0 && fstat(b, &sb) == 0 && S_ISFIFO(sa.st_mode) &&
+	       sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
+}
+
+off_t stream_position(int fd)
+{
+	struct stat st;
+
+	if ((fcntl(fd, F_GETFL) & O_APPEND) && fstat(fd, &st) == 0)
+		return st.st_size;
+	return lseek(fd, 0, SEEK_CUR);
+}
+
+ssize_t stream_write_some(int fd, enum stream_kind kind, const char *bytes, size_t len)
+{
+	struct iovec io = {(void *)bytes, len};
+	struct pollfd ready = {fd, POLLOUT, 0};
+	ssize_t n;
+
+	if (kind == STREAM_SOCKET)
+		return send(fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (kind == STREAM_FILE || kind == STREAM_NULL)
+		return write(fd, bytes, len);
+	n = pwritev2(fd, &io, 1, -1, RWF_NOWAIT);
+	if (n >= 0 || errno != EOPNOTSUPP)
+		return n;
+	/* Before Linux 6.4 pipes do not know RWF_NOWAIT, and O_NONBLOCK would be shared with the
+	 * subject. A pipe that polls writable takes PIPE_BUF. */
+	if (poll(&ready, 1, 0) <= 0) {
+		errno = EAGAIN;
+		return -1;
+	}
+	return write(fd, bytes, len < PIPE_BUF ? len : PIPE_BUF);
+}

@@ -1,0 +1,280 @@
+/*
+ * The stubs at work: they get their operations in portions, as far as the order of the recording
+ * (score.h) lets each of them go, and ask for more.
+ */
+#include "tape/player.h"
+
+#include "base/cleanup.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The operations of a unit whose record is not known: read on. */
+static void ask_for_stdin(uint64_t until, struct stub_answer *ret, size_t *ret_len)
+{
+	memset(ret, 0, offsetof(struct stub_answer, data));
+	ret->stdin_want = until;
+	ret->op[0] = (struct stub_op){.kind = STUB_READ, .len = until};
+	ret->op[1] = (struct stub_op){.kind = STUB_MORE};
+	ret->op_count = 2;
+	*ret_len = offsetof(struct stub_answer, data);
+}
+
+/* Giving operations to a stub */
+
+static int write_ops(struct played_unit *u, struct process *p, const struct stub_answer *ops,
+		     size_t len, struct error *err)
+{
+	return intercept_write(u->player->interceptor, p, STUB_ANSWER_ADDRESS, ops, len, err);
+}
+
+/* What the unit may do now. *ret_alone: and it needs us no more. */
+static int give(struct played_unit *u, struct process *p, bool *ret_alone, struct error *err)
+{
+	static struct stub_answer ops;
+	struct score *score = u->player->score;
+	uint64_t limit_ns = u->ordered ? score_limit(score, u->index) : UINT64_MAX;
+	size_t len;
+
+	answer_next(u->answer, limit_ns, &ops, &len);
+	*ret_alone = !u->ordered && answer_is_complete(&ops);
+	return write_ops(u, p, &ops, len, err);
+}
+
+/* Until stdin tells the records apart; *ret_index when it does. */
+static int read_on(struct played_unit *u, struct process *p, bool ended, size_t *ret_index,
+		   bool *ret_decided, struct error *err)
+{
+	static struct stub_answer ops;
+	uint64_t until;
+	size_t len;
+	int r = choice_narrow(u->choice, ended, ret_index, &until, err);
+
+	*ret_decided = *ret_index != CHOICE_NONE || until == 0;
+	if (r < 0 || *ret_decided)
+		return r;
+	ask_for_stdin(until, &ops, &len);
+	return write_ops(u, p, &ops, len, err);
+}
+
+static bool has_turn(const struct played_unit *u)
+{
+	return !u->ordered || answer_time(u->answer) <= score_limit(u->player->score, u->index);
+}
+
+/* How long a subject that computes may keep the next event waiting. */
+#define SETTLE_NS 50000000u
+
+/* Between two events of a recording the subject had time to take notice of the first: a shell that
+ * finds two children dead at once cannot tell which one died first. */
+static bool is_settled(struct player *player)
+{
+	return session_now(&player->session) - player->moved_ns > SETTLE_NS ||
+	       intercept_subject_is_idle(player->interceptor);
+}
+
+static struct played_unit *next_in_turn(const struct player *player)
+{
+	struct played_unit *u = player->units;
+
+	while (u && (!u->waiting || !has_turn(u)))
+		u = u->next;
+	return u;
+}
+
+/* Something has moved: whoever waits for its turn and has it now goes on. */
+static int let_go_on(struct player *player, struct error *err)
+{
+	struct played_unit *u = next_in_turn(player);
+	int r = 0;
+
+	player->unsettled = u && !is_settled(player);
+	while (r == 0 && u && !player->unsettled) {
+		struct process *p = u->waiting;
+		bool alone;
+
+		u->waiting = NULL;
+		r = give(u, p, &alone, err);
+		if (r == 0)
+			r = intercept_reply(player->interceptor, p, STUB_ANEW, err);
+		player->moved_ns = session_now(&player->session);
+		u = next_in_turn(player);
+		player->unsettled = u != NULL;
+	}
+	return r;
+}
+
+static int chosen(struct played_unit *u, struct process *p, size_t index, struct error *err)
+{
+	uint64_t seen = choice_seen(u->choice);
+	bool alone;
+	int r;
+
+	choice_free(u->choice);
+	u->choice = NULL;
+	if (index == CHOICE_NONE)
+		r = player_take_stdin_miss(u, &u->command, err);
+	else
+		r = player_take_record(u, index, seen, err);
+	if (r == 0 && u->ordered)
+		score_next(u->player->score, u->index, answer_time(u->answer));
+	if (r == 0)
+		r = give(u, p, &alone, err);
+	return r < 0 ? r : let_go_on(u->player, err);
+}
+
+static int choose(struct played_unit *u, struct process *p, bool ended, struct error *err)
+{
+	bool decided;
+	size_t index;
+	int r = read_on(u, p, ended, &index, &decided, err);
+
+	return r < 0 || !decided ? r : chosen(u, p, index, err);
+}
+
+int turns_start(struct played_unit *u, struct process *p, bool *ret_detach, struct error *err)
+{
+	struct player *player = u->player;
+	int r;
+
+	if (u->choice)
+		return choose(u, p, false, err);
+	if (u->ordered)
+		score_next(player->score, u->index, answer_time(u->answer));
+	r = give(u, p, ret_detach, err);
+	if (*ret_detach && u->index != NO_INDEX)
+		score_end(player->score, u->index);
+	/* Units may have waited for this one to be spawned. */
+	return r < 0 ? r : let_go_on(player, err);
+}
+
+/* What the stub asks */
+
+static int more(struct played_unit *u, struct process *p, bool *ret_later, struct error *err)
+{
+	bool alone;
+	int r;
+
+	if (!u->ordered)
+		return give(u, p, &alone, err);
+	score_next(u->player->score, u->index, answer_time(u->answer));
+	if (!has_turn(u)) {
+		u->waiting = p;
+		*ret_later = true;
+		return let_go_on(u->player, err);
+	}
+	r = give(u, p, &alone, err);
+	return r < 0 ? r : let_go_on(u->player, err);
+}
+
+/* Its reader is behind: the others need not wait for that. */
+static int blocked(struct played_unit *u, struct error *err)
+{
+	if (u->ordered)
+		score_next(u->player->score, u->index, answer_time(u->answer));
+	return let_go_on(u->player, err);
+}
+
+/* The stub has taken some of its stdin: it chooses between records, or confirms the one. */
+static int took_stdin(struct played_unit *u, struct process *p, uint64_t address, size_t len,
+		      long *ret_result, struct error *err)
+{
+	cleanup_free char *data = malloc(len ? len : 1);
+	bool alone;
+	int r = data ? 0 : session_no_memory(err);
+
+	if (r == 0 && len > 0)
+		r = intercept_read(u->player->interceptor, p, address, data, len, err);
+	if (r < 0)
+		return r;
+	if (u->choice) {
+		*ret_result = STUB_ANEW;
+		if (choice_add(u->choice, data, len) < 0)
+			return session_no_memory(err);
+		return choose(u, p, len == 0, err);
+	}
+	if (u->index == NO_INDEX || answer_check_stdin(u->answer, data, len))
+		return 0;
+	*ret_result = STUB_ANEW;
+	r = player_take_stdin_miss(u, &u->record, err);
+	if (r == 0)
+		r = give(u, p, &alone, err);
+	return r < 0 ? r : let_go_on(u->player, err);
+}
+
+int turns_on_hypercall(void *ctx, struct process *p, const uint64_t args[6], long *ret_result,
+		       bool *ret_later, struct error *err)
+{
+	struct played_unit *u = (struct played_unit *)p->unit;
+
+	(void)ctx;
+	*ret_result = STUB_GO_ON;
+	switch (args[0]) {
+	case STUB_ASK_MORE:
+		*ret_result = STUB_ANEW;
+		return more(u, p, ret_later, err);
+	case STUB_ASK_STDIN:
+		return took_stdin(u, p, args[1], args[2], ret_result, err);
+	case STUB_ASK_BLOCKED:
+		return blocked(u, err);
+	default:
+		*ret_result = -ENOSYS;
+		return 0;
+	}
+}
+
+void turns_end(struct played_unit *u)
+{
+	struct player *player = u->player;
+
+	u->waiting = NULL;
+	if (u->index != NO_INDEX)
+		score_end(player->score, u->index);
+	/* Another unit may end now: its parent learns of that after it has learnt of this end. */
+	player->moved_ns = session_now(&player->session);
+	player->unsettled = next_in_turn(player) != NULL;
+}
+
+int turns_on_idle(void *ctx, struct error *err)
+{
+	struct player *player = ctx;
+
+	matcher_read_ahead(player->matcher);
+	return player->unsettled ? let_go_on(player, err) : 0;
+}
+
+/* A subject that does otherwise than it did may never spawn what a unit waits for. */
+#define PATIENCE_MS 200
+
+static struct played_unit *first_waiting(const struct player *player)
+{
+	struct played_unit *first = NULL;
+
+	for (struct played_unit *u = player->units; u; u = u->next) {
+		if (u->waiting && (!first || answer_time(u->answer) < answer_time(first->answer)))
+			first = u;
+	}
+	return first;
+}
+
+int turns_on_patience_ms(void *ctx)
+{
+	const struct player *player = ctx;
+
+	if (player->unsettled)
+		return 1;
+	return first_waiting(player) ? PATIENCE_MS : -1;
+}
+
+int turns_on_timeout(void *ctx, struct error *err)
+{
+	struct player *player = ctx;
+	struct played_unit *u = first_waiting(player);
+
+	if (!u || player->unsettled)
+		return let_go_on(player, err);
+	score_give_up(player->score, answer_time(u->answer));
+	if (!has_turn(u))
+		u->ordered = false; /* another unit waits for the subject: go on without order */
+	return let_go_on(player, err);
+}
