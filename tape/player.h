@@ -39,8 +39,11 @@ struct player {
 	struct score *score;
 	struct toolpath *toolpath;
 	struct played_unit *units;
-	uint64_t moved_ns; /* when a unit that has turns last went on (session_now) */
-	bool unsettled;	   /* a unit has its turn, but the subject has not digested the last one */
+	uint64_t moved_ns;	/* when a unit that has turns last went on (session_now) */
+	uint64_t idle_ns;	/* since when the subject looks idle; before moved_ns: not yet */
+	unsigned busy_times;	/* how often in a row the subject computed for too long */
+	unsigned patient_times; /* how often in a row nothing moved, and it was not idle */
+	bool unsettled; /* a unit has its turn, but the subject has not digested the last one */
 	struct tape_replay_result result;
 	char last_id[UNIT_ID_SIZE]; /* of the last record that answered */
 	const char *tape;

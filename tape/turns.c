@@ -28,17 +28,29 @@ static int write_ops(struct played_unit *u, struct process *p, const struct stub
 	return intercept_write(u->player->interceptor, p, STUB_ANSWER_ADDRESS, ops, len, err);
 }
 
-/* What the unit may do now. *ret_alone: and it needs us no more. */
-static int give(struct played_unit *u, struct process *p, bool *ret_alone, struct error *err)
+static int give_until(struct played_unit *u, struct process *p, uint64_t limit_ns, bool *ret_alone,
+		      struct error *err)
 {
 	static struct stub_answer ops;
-	struct score *score = u->player->score;
-	uint64_t limit_ns = u->ordered ? score_limit(score, u->index) : UINT64_MAX;
 	size_t len;
 
 	answer_next(u->answer, limit_ns, &ops, &len);
 	*ret_alone = !u->ordered && answer_is_complete(&ops);
 	return write_ops(u, p, &ops, len, err);
+}
+
+/* What the unit may do now. *ret_alone: and it needs us no more. */
+static int give(struct played_unit *u, struct process *p, bool *ret_alone, struct error *err)
+{
+	uint64_t limit_ns = u->ordered ? score_limit(u->player->score, u->index) : UINT64_MAX;
+
+	return give_until(u, p, limit_ns, ret_alone, err);
+}
+
+/* A unit that has turns begins with what nobody sees, and asks for the first of them. */
+static int give_first(struct played_unit *u, struct process *p, bool *ret_alone, struct error *err)
+{
+	return give_until(u, p, u->ordered ? 0 : UINT64_MAX, ret_alone, err);
 }
 
 /* Until stdin tells the records apart; *ret_index when it does. */
@@ -62,15 +74,34 @@ static bool has_turn(const struct played_unit *u)
 	return !u->ordered || answer_time(u->answer) <= score_limit(u->player->score, u->index);
 }
 
-/* How long a subject that computes may keep the next event waiting. */
-#define SETTLE_NS 50000000u
+/* How long a subject that computes, or that a busy machine does not let run, may keep the next
+ * event waiting; and one that has computed through several such times. */
+#define SETTLE_NS      UINT64_C(500000000)
+#define SETTLE_BUSY_NS UINT64_C(5000000)
+#define BUSY_AFTER     3
+/* It must be seen idle for so long: a thread that has just been woken may still look asleep. */
+#define IDLE_NS	       UINT64_C(300000)
 
 /* Between two events of a recording the subject had time to take notice of the first: a shell that
  * finds two children dead at once cannot tell which one died first. */
 static bool is_settled(struct player *player)
 {
-	return session_now(&player->session) - player->moved_ns > SETTLE_NS ||
-	       intercept_subject_is_idle(player->interceptor);
+	uint64_t limit_ns = player->busy_times < BUSY_AFTER ? SETTLE_NS : SETTLE_BUSY_NS;
+	uint64_t now_ns = session_now(&player->session);
+
+	if (intercept_subject_is_idle(player->interceptor)) {
+		if (player->idle_ns < player->moved_ns)
+			player->idle_ns = now_ns;
+		if (now_ns - player->idle_ns < IDLE_NS)
+			return false;
+		player->busy_times = 0;
+		return true;
+	}
+	player->idle_ns = 0;
+	if (now_ns - player->moved_ns <= limit_ns)
+		return false;
+	player->busy_times++;
+	return true;
 }
 
 static struct played_unit *next_in_turn(const struct player *player)
@@ -119,7 +150,7 @@ static int chosen(struct played_unit *u, struct process *p, size_t index, struct
 	if (r == 0 && u->ordered)
 		score_next(u->player->score, u->index, answer_time(u->answer));
 	if (r == 0)
-		r = give(u, p, &alone, err);
+		r = give_first(u, p, &alone, err);
 	return r < 0 ? r : let_go_on(u->player, err);
 }
 
@@ -141,7 +172,8 @@ int turns_start(struct played_unit *u, struct process *p, bool *ret_detach, stru
 		return choose(u, p, false, err);
 	if (u->ordered)
 		score_next(player->score, u->index, answer_time(u->answer));
-	r = give(u, p, ret_detach, err);
+	player->moved_ns = session_now(&player->session);
+	r = give_first(u, p, ret_detach, err);
 	if (*ret_detach && u->index != NO_INDEX)
 		score_end(player->score, u->index);
 	/* Units may have waited for this one to be spawned. */
@@ -153,18 +185,13 @@ int turns_start(struct played_unit *u, struct process *p, bool *ret_detach, stru
 static int more(struct played_unit *u, struct process *p, bool *ret_later, struct error *err)
 {
 	bool alone;
-	int r;
 
 	if (!u->ordered)
 		return give(u, p, &alone, err);
 	score_next(u->player->score, u->index, answer_time(u->answer));
-	if (!has_turn(u)) {
-		u->waiting = p;
-		*ret_later = true;
-		return let_go_on(u->player, err);
-	}
-	r = give(u, p, &alone, err);
-	return r < 0 ? r : let_go_on(u->player, err);
+	u->waiting = p;
+	*ret_later = true;
+	return let_go_on(u->player, err);
 }
 
 /* Its reader is behind: the others need not wait for that. */
@@ -243,8 +270,10 @@ int turns_on_idle(void *ctx, struct error *err)
 	return player->unsettled ? let_go_on(player, err) : 0;
 }
 
-/* A subject that does otherwise than it did may never spawn what a unit waits for. */
-#define PATIENCE_MS 200
+/* A subject that does otherwise than it did may never spawn what a unit waits for. It is given up
+ * when the subject sleeps and nothing has happened for PATIENCE_MS, or in the end in any case. */
+#define PATIENCE_MS    200
+#define PATIENCE_TIMES 25
 
 static struct played_unit *first_waiting(const struct player *player)
 {
@@ -273,6 +302,10 @@ int turns_on_timeout(void *ctx, struct error *err)
 
 	if (!u || player->unsettled)
 		return let_go_on(player, err);
+	if (!intercept_subject_is_idle(player->interceptor) &&
+	    ++player->patient_times < PATIENCE_TIMES)
+		return 0;
+	player->patient_times = 0;
 	score_give_up(player->score, answer_time(u->answer));
 	if (!has_turn(u))
 		u->ordered = false; /* another unit waits for the subject: go on without order */
