@@ -39,6 +39,11 @@ int error_set(struct error *err, int code, const char *format, ...)
 int error_sys(struct error *err, int sys_errno, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+static inline int error_no_memory(struct error *err)
+{
+	return error_set(err, ERR_NOMEM, "out of memory");
+}
+
 /* Puts context in front of the text that is there: "<context>: <text>". Keeps code and sys. */
 int error_wrap(struct error *err, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -17,11 +17,6 @@
 #define TEMP_NAME_TAIL ".tmp"
 #define TEMP_TRIES     100
 
-static int no_memory(struct error *err)
-{
-	return error_set(err, ERR_NOMEM, "out of memory");
-}
-
 int fs_write_all(int fd, const void *bytes, size_t len, const char *what, struct error *err)
 {
 	const char *next = bytes;
@@ -46,7 +41,7 @@ static ssize_t read_step(int fd, const char *path, struct buf *out, size_t step,
 	ssize_t n;
 
 	if (buf_reserve(out, step) < 0)
-		return no_memory(err);
+		return error_no_memory(err);
 	do
 		n = read(fd, out->data + out->len, step);
 	while (n < 0 && errno == EINTR);
@@ -99,7 +94,7 @@ int fs_read_file(const char *path, size_t max, struct buf *out, struct error *er
 		return error_set(err, ERR_LIMIT, "%s is larger than %zu bytes", path, max);
 	/* One byte more than the size, so that the read which finds the end needs no room. */
 	if (st.st_size > 0 && buf_reserve(out, (size_t)st.st_size + 1) < 0)
-		return no_memory(err);
+		return error_no_memory(err);
 	return read_to_end(fd, path, max, out, err);
 }
 
@@ -126,7 +121,7 @@ static int temp_path(const char *dir, char **ret_path, struct error *err)
 	snprintf(name, sizeof(name), "%s%.*s%s", TEMP_NAME_HEAD, TEXT_HEX64_LEN, digits,
 		 TEMP_NAME_TAIL);
 	*ret_path = fs_join(dir, name);
-	return *ret_path ? 0 : no_memory(err);
+	return *ret_path ? 0 : error_no_memory(err);
 }
 
 /* mkstemp() would make the mode 0600, and the umask cannot be read without changing it. */
@@ -175,7 +170,7 @@ int fs_write_atomic(const char *path, const void *bytes, size_t len, bool sync, 
 	int fd = -1, rc;
 
 	if (!dir)
-		return no_memory(err);
+		return error_no_memory(err);
 	rc = open_temp(dir, &temp, &fd, err);
 	if (rc < 0)
 		return rc;
@@ -219,7 +214,7 @@ int fs_mkdir_all(const char *path, struct error *err)
 	cleanup_free char *copy = strdup(path);
 
 	if (!copy)
-		return no_memory(err);
+		return error_no_memory(err);
 	/* From the second character on: the root needs no making. */
 	for (char *at = *copy ? copy + 1 : copy; *at; at++) {
 		if (*at != '/' || at[-1] == '/')
@@ -317,7 +312,7 @@ int fs_remove_all(const char *path, struct error *err)
 	size_t len;
 
 	if (!copy)
-		return no_memory(err);
+		return error_no_memory(err);
 	if (!*copy)
 		return error_set(err, ERR_INVALID, "cannot remove a tree without a name");
 	/* "link/" would name what the link points to. */

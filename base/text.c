@@ -138,7 +138,7 @@ int text_base64_decode(struct buf *out, const char *text, size_t len, struct err
 		return error_set(err, ERR_FORMAT, "base64 text of %zu characters is cut short",
 				 len);
 	if (buf_reserve(out, len / 4 * 3) < 0)
-		return error_set(err, ERR_NOMEM, "out of memory");
+		return error_no_memory(err);
 	for (size_t i = 0; i < len; i += 4) {
 		unsigned char group[3];
 		size_t bytes = base64_decode_group(group, text + i, i + 4 == len);

@@ -192,7 +192,7 @@ int answer_new(const struct tape_reader *reader, const struct roots *roots,
 	int r;
 
 	if (!a)
-		return error_set(err, ERR_NOMEM, "out of memory");
+		return error_no_memory(err);
 	a->record = record;
 	a->stdin_seen = stdin_taken;
 	a->end_ns = record->time.start_ns + record->time.duration_ns;
@@ -200,12 +200,12 @@ int answer_new(const struct tape_reader *reader, const struct roots *roots,
 	a->views = calloc(a->view_count ? a->view_count : 1, sizeof(*a->views));
 	if (!a->views) {
 		answer_free(a);
-		return error_set(err, ERR_NOMEM, "out of memory");
+		return error_no_memory(err);
 	}
 	r = load(a, reader, roots, err);
 	set_stdin_want(a);
 	if (r == 0 && (add_head(a) < 0 || add_tails(a) < 0))
-		r = error_set(err, ERR_NOMEM, "out of memory");
+		r = error_no_memory(err);
 	if (r < 0) {
 		answer_free(a);
 		return r;

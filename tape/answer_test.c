@@ -275,8 +275,8 @@ static const struct {
 	 false,
 	 false},
 	/* It ran to the end of the subject. */
-	{{END_UNFINISHED}, {0}, "", "1:o", STUB_KILLED, SIGKILL, false, false},
-	{{END_UNFINISHED}, {SIGUSR1}, "", "1:o", STUB_KILLED, SIGKILL, false, false},
+	{{.how = END_UNFINISHED}, {0}, "", "1:o", STUB_KILLED, SIGKILL, false, false},
+	{{.how = END_UNFINISHED}, {SIGUSR1}, "", "1:o", STUB_KILLED, SIGKILL, false, false},
 	/* It left descendants behind. */
 	{{END_EXITED, .code = 4}, {0}, "tail", "1:o leave 1:tail", STUB_EXIT, 4, false, false},
 	{{END_EXITED, .code = 4},

@@ -52,11 +52,6 @@ struct output {
 	struct buf pending;
 };
 
-static int no_memory(struct error *err)
-{
-	return error_set(err, ERR_NOMEM, "out of memory");
-}
-
 /* Cuts the fields of an exit in two around a stdin of which only the kind is known. In its strings
  * every quote is escaped, so the member cannot be found inside of one. */
 static void split_exit(struct bytes fields, struct bytes *ret_before, struct bytes *ret_after)
@@ -145,7 +140,7 @@ static int sorted_contents(const struct tape_index *index, struct contents *ret,
 	ret->count = index->count;
 	ret->item = calloc(index->count + 1, sizeof(*ret->item));
 	if (!ret->item)
-		return no_memory(err);
+		return error_no_memory(err);
 	for (i = 0; rc == 0 && i < index->count; i++)
 		rc = get_content(index, i, &ret->item[i], err);
 	qsort(ret->item, ret->count, sizeof(*ret->item), by_hash);
@@ -241,7 +236,7 @@ static int decide_order(struct plan *plan, struct error *err)
 	size_t old_count = plan->old ? plan->old->count : 0;
 	cleanup_free struct order_old *times = calloc(old_count + 1, sizeof(*times));
 	size_t i;
-	int rc = times ? 0 : no_memory(err);
+	int rc = times ? 0 : error_no_memory(err);
 
 	for (i = 0; i < count; i++) {
 		const struct index_unit *u = &plan->journal->units[i];
@@ -254,7 +249,7 @@ static int decide_order(struct plan *plan, struct error *err)
 	if (rc == 0 && plan->old)
 		rc = get_old_times(plan->old, times, err);
 	if (rc == 0 && order_units(plan->units, count, times, old_count, plan->order) < 0)
-		rc = no_memory(err);
+		rc = error_no_memory(err);
 	return rc;
 }
 
@@ -290,7 +285,7 @@ static int output_open(struct output *o, const char *dir, const char *name, stru
 	if (rc < 0)
 		return rc;
 	if (buf_addf(&temp, "%s" NEW_SUFFIX, o->path) < 0)
-		return no_memory(err);
+		return error_no_memory(err);
 	o->temp = buf_steal(&temp);
 	/* What a killed writer left, or a link that somebody put there, is not written through. */
 	if (unlink(o->temp) < 0 && errno != ENOENT)
@@ -450,7 +445,7 @@ int tape_canon_write(const char *dir, const struct tape_index *journal,
 	int rc;
 
 	if (!units || !order || !equal)
-		return no_memory(err);
+		return error_no_memory(err);
 	rc = decide_order(&plan, err);
 	if (rc < 0)
 		return rc;

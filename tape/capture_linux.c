@@ -74,7 +74,7 @@ static int look_at(struct capture *c, int pidfd, int fd, struct error *err)
 	struct stat st;
 
 	if (!stream)
-		return session_no_memory(err);
+		return error_no_memory(err);
 	s->original = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
 	if (s->original < 0 && errno == EBADF)
 		return 0; /* closed */
@@ -99,7 +99,7 @@ static int look_at(struct capture *c, int pidfd, int fd, struct error *err)
 	if (s->method != METHOD_NONE) {
 		s->spool = spool_new(c->host->tape_dir);
 		if (!s->spool)
-			return session_no_memory(err);
+			return error_no_memory(err);
 	}
 	return 0;
 }
@@ -184,7 +184,7 @@ static int add_chunk(struct capture *c, int fd, size_t len, struct error *err)
 		      : unit_add_chunk(c->unit, fd, len, time_ns);
 
 	c->host->last_event = c;
-	return r < 0 ? session_no_memory(err) : 0;
+	return r < 0 ? error_no_memory(err) : 0;
 }
 
 /* On the tape is what the reader could read. What a unit had written beyond, into our pipe, it
@@ -228,7 +228,7 @@ static int pass_pending(struct stream_capture *s, struct error *err)
 static int take(struct stream_capture *s, const char *bytes, size_t len, struct error *err)
 {
 	if (buf_add(&s->pending, bytes, len) < 0)
-		return session_no_memory(err);
+		return error_no_memory(err);
 	return pass_pending(s, err);
 }
 
@@ -416,7 +416,7 @@ int capture_begin(struct capture_host *host, struct process *p, struct task *tas
 	int r;
 
 	if (!c)
-		return session_no_memory(err);
+		return error_no_memory(err);
 	c->host = host;
 	c->process = p;
 	c->unit = u;
@@ -534,7 +534,7 @@ static int finish_stream(struct capture *c, struct stream_capture *s, struct err
 	if (r == 0 && s->source >= 0) {
 		s->spool = spool_new(c->host->tape_dir);
 		if (!s->spool)
-			r = session_no_memory(err);
+			r = error_no_memory(err);
 	}
 	return r;
 }

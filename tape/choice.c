@@ -20,7 +20,7 @@ int choice_new(const struct choice_from *from, const size_t *candidates, size_t 
 		c->candidate = calloc(count, sizeof(*candidates));
 	if (!c || !c->candidate) {
 		choice_free(c);
-		return error_set(err, ERR_NOMEM, "out of memory");
+		return error_no_memory(err);
 	}
 	memcpy(c->candidate, candidates, count * sizeof(*candidates));
 	c->count = count;

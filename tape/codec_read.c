@@ -17,11 +17,6 @@ static void cleanup_json_fn(json_t **value)
 
 #define cleanup_json __attribute__((cleanup(cleanup_json_fn)))
 
-static int no_memory(struct error *err)
-{
-	return error_set(err, ERR_NOMEM, "out of memory");
-}
-
 /* `what` is the key whose value is wrong. */
 static int wrong(struct error *err, const char *what, const char *expected)
 {
@@ -37,7 +32,7 @@ static int parse_object(const struct line *line, json_t **ret, struct error *err
 	/* jansson says nothing at all when memory ends early, and in its lexer it takes the end of
 	 * memory for bad JSON: there is no telling then. */
 	if (!o && (!json_err.text[0] || json_error_code(&json_err) == json_error_out_of_memory))
-		return no_memory(err);
+		return error_no_memory(err);
 	if (!o)
 		return error_set(err, ERR_FORMAT, "its JSON cannot be parsed: %s", json_err.text);
 	*ret = o;
@@ -74,7 +69,7 @@ static int read_bytes(const json_t *value, const char *what, struct buf *out, st
 		return 0;
 	if (json_is_string(value))
 		return buf_add(out, json_string_value(value), json_string_length(value)) < 0
-			       ? no_memory(err)
+			       ? error_no_memory(err)
 			       : 0;
 	if (!json_is_string(text))
 		return wrong(err, what, "a string or {\"base64\":…}");
@@ -101,7 +96,7 @@ static int read_string_list(const json_t *object, const char *key, struct string
 		if (text.len && memchr(text.data, '\0', text.len))
 			return wrong(err, key, "free of NUL");
 		if (strings_add(ret, text.data ? text.data : "") < 0)
-			return no_memory(err);
+			return error_no_memory(err);
 	}
 	return 0;
 }
@@ -131,7 +126,7 @@ static int read_head(const json_t *object, struct tape_head *h, struct error *er
 	if (rc == 0)
 		rc = read_bytes(json_object_get(object, "backend"), "backend", &backend, err);
 	if (rc == 0 && buf_add_str(&backend, "") < 0)
-		rc = no_memory(err);
+		rc = error_no_memory(err);
 	if (rc == 0)
 		rc = read_string_list(object, "command", &h->command, err);
 	if (rc == 0)
@@ -180,7 +175,7 @@ static int read_argv(const json_t *object, struct unit *u, struct error *err)
 		if (rc < 0)
 			return rc;
 		if (unit_add_arg(u, arg.data, arg.len) < 0)
-			return no_memory(err);
+			return error_no_memory(err);
 	}
 	return 0;
 }
@@ -202,7 +197,7 @@ static int read_env(const json_t *object, struct unit *u, struct error *err)
 		if (rc < 0)
 			return rc;
 		if (unit_add_env(u, bytes_of_str(name), (struct bytes){text.data, text.len}) < 0)
-			return no_memory(err);
+			return error_no_memory(err);
 	}
 	return 0;
 }
@@ -368,7 +363,7 @@ static int read_stream(const json_t *object, int fd, struct unit *u, struct erro
 	int rc;
 
 	if (!s)
-		return no_memory(err);
+		return error_no_memory(err);
 	if (!json_is_object(object))
 		return wrong(err, fd ? "out" : "stdin", "made of objects");
 	rc = read_kind(object, s, err);
@@ -429,7 +424,7 @@ static int read_signals(const json_t *object, struct unit *u, struct error *err)
 		if (rc < 0)
 			return rc;
 		if (unit_add_signal(u, number) < 0)
-			return no_memory(err);
+			return error_no_memory(err);
 	}
 	return 0;
 }
@@ -463,7 +458,7 @@ static int read_stream_tail(const json_t *object, int fd, struct unit *u, struct
 	if (!s) {
 		s = unit_add_stream(u, fd);
 		if (!s)
-			return no_memory(err);
+			return error_no_memory(err);
 		s->kind = STREAM_PIPE;
 	}
 	return read_payload(object, &s->tail, err);
@@ -509,7 +504,7 @@ static int read_chunk(const json_t *value, struct unit *u, struct error *err)
 	if (rc < 0)
 		return rc;
 	if (unit_add_chunk_apart(u, (int)fd, (uint64_t)len, (uint64_t)time_ns) < 0)
-		return no_memory(err);
+		return error_no_memory(err);
 	return 0;
 }
 

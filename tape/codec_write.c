@@ -14,11 +14,6 @@ static void cleanup_json_fn(json_t **value)
 
 #define cleanup_json __attribute__((cleanup(cleanup_json_fn)))
 
-static int no_memory(struct error *err)
-{
-	return error_set(err, ERR_NOMEM, "out of memory");
-}
-
 /* Takes `value`, which may be NULL: then memory was short when it was made. */
 static int put_take(json_t *object, const char *key, json_t *value)
 {
@@ -76,7 +71,7 @@ static int add_record(struct buf *out, enum line_type type, struct unit_id id, c
 	struct bytes fields = {NULL, 0};
 
 	if (json_dump_callback(object, append_text, &text, JSON_COMPACT) < 0)
-		return no_memory(err);
+		return error_no_memory(err);
 	if (json_object_size(object)) {
 		text.data[0] = ',';
 		fields = (struct bytes){text.data, text.len - 1};
@@ -110,7 +105,7 @@ int codec_write_head(struct buf *out, const struct tape_head *h, struct error *e
 	    put_container_take(o, "env", string_list(&h->env)) < 0 ||
 	    put_container_take(o, "through", string_list(&h->through)) < 0 ||
 	    put_container_take(o, "real", string_list(&h->real)) < 0)
-		return no_memory(err);
+		return error_no_memory(err);
 	return add_record(out, LINE_HEAD, (struct unit_id){0, 0}, o, err);
 }
 
@@ -148,13 +143,13 @@ static int put_env(json_t *object, const struct unit *u, struct error *err)
 		rc = check_env_name(&u->env[i].name, err);
 		if (rc == 0 &&
 		    put_take(env, u->env[i].name.data, byte_string_of_buf(&u->env[i].value)) < 0)
-			rc = no_memory(err);
+			rc = error_no_memory(err);
 	}
 	if (rc < 0) {
 		json_decref(env);
 		return rc;
 	}
-	return put_container_take(object, "env", env) < 0 ? no_memory(err) : 0;
+	return put_container_take(object, "env", env) < 0 ? error_no_memory(err) : 0;
 }
 
 int codec_write_spawn(struct buf *out, const struct unit *u, struct error *err)
@@ -165,7 +160,7 @@ int codec_write_spawn(struct buf *out, const struct unit *u, struct error *err)
 	if (put_take(o, "parent", byte_string_of_buf(&u->parent)) < 0 ||
 	    put_take(o, "argv", arg_list(u)) < 0 ||
 	    (!u->cwd_any && put_take(o, "cwd", byte_string_of_buf(&u->cwd)) < 0))
-		return no_memory(err);
+		return error_no_memory(err);
 	rc = put_env(o, u, err);
 	return rc < 0 ? rc : add_record(out, LINE_SPAWN, u->id, o, err);
 }
@@ -273,7 +268,7 @@ static int put_end(json_t *object, const struct unit_end *end, struct error *err
 	default:
 		return error_set(err, ERR_INVALID, "a unit cannot end like that");
 	}
-	return rc < 0 ? no_memory(err) : 0;
+	return rc < 0 ? error_no_memory(err) : 0;
 }
 
 static int put_signals(json_t *object, const struct unit *u)
@@ -296,12 +291,12 @@ int codec_write_exit(struct buf *out, const struct unit *u, struct error *err)
 	int rc;
 
 	if (!o)
-		return no_memory(err);
+		return error_no_memory(err);
 	rc = put_end(o, &u->end, err);
 	if (rc < 0)
 		return rc;
 	if (put_streams(o, u) < 0 || put_signals(o, u) < 0)
-		return no_memory(err);
+		return error_no_memory(err);
 	return add_record(out, LINE_EXIT, u->id, o, err);
 }
 
@@ -318,10 +313,10 @@ int codec_write_tail(struct buf *out, const struct unit *u, struct error *err)
 	}
 	if (rc < 0) {
 		json_decref(streams);
-		return no_memory(err);
+		return error_no_memory(err);
 	}
 	if (put_container_take(o, "out", streams) < 0)
-		return no_memory(err);
+		return error_no_memory(err);
 	return add_record(out, LINE_TAIL, u->id, o, err);
 }
 
@@ -352,6 +347,6 @@ int codec_write_time(struct buf *out, const struct unit *u, struct error *err)
 	    put_take(o, "duration_ns", json_integer((json_int_t)t->duration_ns)) < 0 ||
 	    put_take(o, "program", byte_string_of_buf(&t->program)) < 0 ||
 	    put_container_take(o, "chunks", chunk_list(t)) < 0)
-		return no_memory(err);
+		return error_no_memory(err);
 	return add_record(out, LINE_TIME, u->id, o, err);
 }

@@ -44,7 +44,7 @@ int counts_peek(struct counts *c, uint64_t key, uint32_t *ret_ordinal, struct er
 	const struct count *count;
 
 	if (make_room(c) < 0)
-		return error_set(err, ERR_NOMEM, "out of memory");
+		return error_no_memory(err);
 	count = probe(c, key);
 	if (count->seen > UINT32_MAX)
 		return error_set(err, ERR_LIMIT, "too many units with one key");

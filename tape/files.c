@@ -11,17 +11,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int no_memory(struct error *err)
-{
-	return error_set(err, ERR_NOMEM, "out of memory");
-}
-
 int tape_file_path(const char *dir, const char *name, char **ret, struct error *err)
 {
 	char *path = fs_join(dir, name);
 
 	if (!path)
-		return no_memory(err);
+		return error_no_memory(err);
 	*ret = path;
 	return 0;
 }
@@ -50,7 +45,7 @@ static int unique_name(const char *stem, char **ret_path, struct error *err)
 	uint64_t random;
 
 	if (!path)
-		return no_memory(err);
+		return error_no_memory(err);
 	if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random)) {
 		free(path);
 		return error_sys(err, errno, "cannot get a random file name");

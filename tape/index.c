@@ -19,11 +19,6 @@ struct scan {
 	bool whole; /* it ended with a newline */
 };
 
-static int no_memory(struct error *err)
-{
-	return error_set(err, ERR_NOMEM, "out of memory");
-}
-
 static bool next_line(struct scan *s)
 {
 	size_t left = s->map->len - s->at;
@@ -124,7 +119,7 @@ static int make_room(struct tape_index *index, struct error *err)
 	slots = calloc(slot_count, sizeof(*slots));
 	if (!units || !slots) {
 		free(slots);
-		return no_memory(err);
+		return error_no_memory(err);
 	}
 	free(index->slots);
 	index->slots = slots;
@@ -240,9 +235,9 @@ int tape_index_map(int fd, const char *path, enum index_kind kind, struct tape_i
 	int rc;
 
 	if (!index)
-		return no_memory(err);
+		return error_no_memory(err);
 	index->path = strdup(path);
-	rc = index->path ? map_file(fd, path, &index->lines, err) : no_memory(err);
+	rc = index->path ? map_file(fd, path, &index->lines, err) : error_no_memory(err);
 	if (rc == 0)
 		rc = scan_lines(index, kind, err);
 	if (rc < 0) {

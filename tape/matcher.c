@@ -78,11 +78,6 @@ static struct key_state *state_of(struct matcher *m, uint64_t key)
 	return made;
 }
 
-static int no_memory(struct error *err)
-{
-	return error_set(err, ERR_NOMEM, "out of memory");
-}
-
 void matcher_read_ahead(struct matcher *m)
 {
 	size_t count = tape_reader_count(m->reader);
@@ -137,7 +132,7 @@ static int find_by_key(struct matcher *m, uint64_t key, const struct unit *comma
 	long index;
 
 	if (!state)
-		return no_memory(err);
+		return error_no_memory(err);
 	/* What is used at the front stays so. */
 	while ((index = tape_reader_find(m->reader, key, state->next)) >= 0 && m->used[index])
 		state->next++;
@@ -175,7 +170,7 @@ int matcher_find(struct matcher *m, const struct unit *command, size_t *ret, siz
 	int r = find_by_key(m, command->id.key, command, &found, err);
 
 	if (r == 0 && unit_key(&any, &any_key) < 0)
-		r = no_memory(err);
+		r = error_no_memory(err);
 	if (r == 0)
 		r = find_by_key(m, any_key, &any, &found, err);
 	*ret_count = found.count;
@@ -429,7 +424,7 @@ static int add_nearest(const struct matcher *m, size_t index, const struct unit 
 	if (r == 0 && !same_env(&record, command))
 		r = buf_add_str(out, "\n    the chosen environment differs");
 	unit_clear(&record);
-	return r < 0 ? no_memory(err) : 0;
+	return r < 0 ? error_no_memory(err) : 0;
 }
 
 int matcher_explain(const struct matcher *m, const struct unit *command, struct buf *out,
@@ -441,17 +436,17 @@ int matcher_explain(const struct matcher *m, const struct unit *command, struct 
 
 	if (buf_add_str(out, "no record for this command:\n    ") < 0 ||
 	    matcher_add_command(out, command) < 0)
-		return no_memory(err);
+		return error_no_memory(err);
 	r = find_nearest(m, command, &nearest, &far, err);
 	if (r < 0)
 		return r;
 	if (nearest < 0)
 		return buf_add_str(out, "\n  every record of the tape has been used") < 0
-			       ? no_memory(err)
+			       ? error_no_memory(err)
 			       : 0;
 	if (far >= ANOTHER_PROGRAM)
 		return buf_add_str(out, "\n  no unused record is of this program") < 0
-			       ? no_memory(err)
+			       ? error_no_memory(err)
 			       : 0;
 	return add_nearest(m, (size_t)nearest, command, out, err);
 }

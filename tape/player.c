@@ -6,8 +6,6 @@
 
 #include "base/cleanup.h"
 #include "tape/player.h"
-#include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,7 +79,7 @@ static int report_stdin(struct player *player, const struct unit *command, struc
 	cleanup_buf struct buf text = BUF_INIT;
 
 	if (matcher_add_command(&text, command) < 0)
-		return session_no_memory(err);
+		return error_no_memory(err);
 	player->result.misses++;
 	session_say(&player->session, TAPE_PROBLEM,
 		    "%s: the stdin of this command is not what the recorded one read:\n    %s",
@@ -100,7 +98,7 @@ static int make_miss(struct unit *record, struct error *err)
 	record->end = (struct unit_end){.how = END_EXITED, .code = MISS_STATUS};
 	stream = unit_add_stream(record, 2);
 	if (!stream || buf_add_str(&stream->data.bytes, text) < 0)
-		return session_no_memory(err);
+		return error_no_memory(err);
 	stream->kind = STREAM_PIPE;
 	stream->data.form = PAYLOAD_INLINE;
 	stream->data.size = stream->data.bytes.len;
@@ -113,7 +111,7 @@ static int fail_like_record(struct process *p, struct unit *record, struct exec_
 	struct failed_search *search = calloc(1, sizeof(*search));
 
 	if (!search)
-		return session_no_memory(err);
+		return error_no_memory(err);
 	search->record = *record;
 	*record = (struct unit){0};
 	p->attempt = search;
@@ -210,7 +208,7 @@ static int answer_command(struct player *player, struct process *p, struct unit 
 	struct played_unit *u = unit_new(player);
 	bool reads_stdin = false;
 	size_t count = 0;
-	int r = u ? 0 : session_no_memory(err);
+	int r = u ? 0 : error_no_memory(err);
 
 	if (r == 0)
 		r = matcher_find(player->matcher, command, candidates, 1, &count, err);
@@ -248,7 +246,7 @@ static int on_exec(void *ctx, struct process *p, const struct exec_request *requ
 		return 0;
 	}
 	if (session_unit(&player->session, p, request, &command) < 0)
-		return session_no_memory(err);
+		return error_no_memory(err);
 	if (search && unit_same_command(&search->record, &command)) {
 		*ret = (struct exec_decision){.action = EXEC_FAIL,
 					      .error = search->record.end.exec_errno};
@@ -323,6 +321,7 @@ static const struct intercept_ops ops = {
 	.patience_ms = turns_on_patience_ms,
 	.timeout = turns_on_timeout,
 };
+
 static int run(struct player *player, const struct tape_options *options, const char *stub,
 	       struct error *err)
 {
@@ -387,11 +386,11 @@ static int open_all(struct player *player, const struct tape_options *options, c
 		      &player->session.real);
 	player->matcher = matcher_new(player->reader);
 	if (!player->matcher)
-		return session_no_memory(err);
+		return error_no_memory(err);
 	r = score_new(player->reader, &player->score, err);
 	if (r < 0)
 		return r;
-	return toolpath_new(player->reader, player->session.roots, stub, &player->toolpath, err);
+	return toolpath_new(player->reader, stub, &player->toolpath, err);
 }
 
 int tape_replay(const struct tape_options *options, const char *stub,

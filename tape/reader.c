@@ -20,11 +20,6 @@ struct tape_reader {
 	struct strings warnings;
 };
 
-static int no_memory(struct error *err)
-{
-	return error_set(err, ERR_NOMEM, "out of memory");
-}
-
 static int warn(struct tape_reader *r, struct error *err, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
@@ -38,10 +33,10 @@ static int warn(struct tape_reader *r, struct error *err, const char *format, ..
 	len = vasprintf(&text, format, args);
 	va_end(args);
 	if (len < 0)
-		return no_memory(err);
+		return error_no_memory(err);
 	if (strings_add(&r->warnings, text) < 0) {
 		free(text);
-		return no_memory(err);
+		return error_no_memory(err);
 	}
 	free(text);
 	return 0;
@@ -128,9 +123,9 @@ int tape_reader_open(const char *path, struct tape_reader **ret, struct error *e
 	int rc;
 
 	if (!r)
-		return no_memory(err);
+		return error_no_memory(err);
 	r->dir = tape_dir_name(path);
-	rc = r->dir ? check_directory(r->dir, err) : no_memory(err);
+	rc = r->dir ? check_directory(r->dir, err) : error_no_memory(err);
 	if (rc == 0)
 		rc = open_either(r, err);
 	if (rc < 0) {
@@ -214,7 +209,7 @@ static int check_key(const struct line *line, struct unit *u, struct error *err)
 	if (rc < 0)
 		return rc;
 	if (unit_key(u, &key) < 0)
-		return no_memory(err);
+		return error_no_memory(err);
 	if (key != u->id.key)
 		return error_set(err, ERR_FORMAT, "the key is not that of its argv, cwd and env");
 	return 0;
@@ -302,7 +297,7 @@ static int check_hash(const char *path, const struct payload *p, const struct pa
 	char hex[HASH_SHA256_HEX + 1];
 
 	if (!hash)
-		return no_memory(err);
+		return error_no_memory(err);
 	hash_sha256_add(hash, v->data, v->len);
 	hash_sha256_hex(hash, hex);
 	hash_sha256_free(hash);
@@ -328,7 +323,7 @@ static int load_blob(const struct tape_reader *r, const struct payload *p, struc
 static int decode_view(const struct roots *roots, struct payload_view *v, struct error *err)
 {
 	if (roots_decode(roots, v->data, v->len, &v->owned) < 0)
-		return no_memory(err);
+		return error_no_memory(err);
 	if (v->map)
 		munmap(v->map, v->map_len);
 	v->map = NULL;

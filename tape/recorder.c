@@ -106,7 +106,7 @@ static int on_exec(void *ctx, struct process *p, const struct exec_request *requ
 	}
 	u = unit_new(r);
 	if (!u || session_unit(&r->session, p, request, &u->unit) < 0)
-		return session_no_memory(err);
+		return error_no_memory(err);
 	u->unit.time.start_ns = session_now(&r->session);
 	u->unit.time.pid = p->pid;
 	if (before && unit_same_command(&before->unit, &u->unit)) {
@@ -275,7 +275,7 @@ static int on_signalled(void *ctx, struct process *target, int signal, struct er
 	struct recorded_unit *u = (struct recorded_unit *)intercept_unit_of(target);
 
 	(void)ctx;
-	return unit_add_signal(&u->unit, signal) < 0 ? session_no_memory(err) : 0;
+	return unit_add_signal(&u->unit, signal) < 0 ? error_no_memory(err) : 0;
 }
 
 /*
@@ -399,7 +399,7 @@ static int open_writer(struct recorder *r, const struct tape_options *options, b
 	int result = fill_head(options, &r->session, &head);
 
 	if (result < 0)
-		session_no_memory(err);
+		error_no_memory(err);
 	else
 		result = tape_writer_open(options->tape, &head, sync, &r->writer, err);
 	tape_head_clear(&head);

@@ -73,7 +73,7 @@ static int replace_dir(struct root *root, const char *dir, size_t dir_len, struc
 	char *copy = strndup(dir, dir_len);
 
 	if (!copy)
-		return error_set(err, ERR_NOMEM, "out of memory");
+		return error_no_memory(err);
 	free(root->dir);
 	root->dir = copy;
 	root->dir_len = dir_len;
@@ -90,7 +90,7 @@ static int append_root(struct roots *r, const char *name, const char *dir, size_
 	if (root)
 		r->root = root;
 	if (!root || !name_copy || !dir_copy)
-		return error_set(err, ERR_NOMEM, "out of memory");
+		return error_no_memory(err);
 	root[r->count++] = (struct root){
 		.name_len = strlen(name),
 		.dir_len = dir_len,

@@ -34,11 +34,6 @@ struct score {
 	size_t playing_room;
 };
 
-static int no_memory(struct error *err)
-{
-	return error_set(err, ERR_NOMEM, "out of memory");
-}
-
 static int compare_starts(const void *a, const void *b, void *spans)
 {
 	const struct span *span = spans;
@@ -80,13 +75,13 @@ int score_new(const struct tape_reader *reader, struct score **ret, struct error
 	size_t room = count ? count : 1;
 
 	if (!s)
-		return no_memory(err);
+		return error_no_memory(err);
 	s->span = calloc(room, sizeof(*s->span));
 	s->by_start = calloc(room, sizeof(*s->by_start));
 	s->unseen = calloc(room, sizeof(*s->unseen));
 	if (!s->span || !s->by_start || !s->unseen) {
 		score_free(s);
-		return no_memory(err);
+		return error_no_memory(err);
 	}
 	for (size_t i = 0; i < count; i++) {
 		struct span *span = &s->span[i];
@@ -126,7 +121,7 @@ int score_begin(struct score *s, size_t index, struct error *err)
 		struct playing *grown = realloc(s->playing, room * sizeof(*grown));
 
 		if (!grown)
-			return no_memory(err);
+			return error_no_memory(err);
 		s->playing = grown;
 		s->playing_room = room;
 	}

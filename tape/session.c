@@ -11,11 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-int session_no_memory(struct error *err)
-{
-	return error_set(err, ERR_NOMEM, "out of memory");
-}
-
 static uint64_t monotonic_ns(void)
 {
 	struct timespec now;
@@ -77,7 +72,7 @@ static int add_root_option(struct roots *roots, const char *option, struct error
 		return error_set(err, ERR_INVALID, "root '%s' is not NAME=DIR", option);
 	name = strndup(option, (size_t)(equals - option));
 	if (!name)
-		return session_no_memory(err);
+		return error_no_memory(err);
 	dir = realpath(equals + 1, NULL);
 	if (!dir)
 		return error_sys(err, errno, "root %s: cannot find %s", name, equals + 1);
@@ -90,7 +85,7 @@ static int add_unique(struct strings *list, const char *text, struct error *err)
 		if (strcmp(list->item[i], text) == 0)
 			return 0;
 	}
-	return strings_add(list, text) < 0 ? session_no_memory(err) : 0;
+	return strings_add(list, text) < 0 ? error_no_memory(err) : 0;
 }
 
 static int add_all(struct strings *list, const char *const *items, const struct strings *more,
@@ -127,7 +122,7 @@ static int terminate(struct strings *list, struct error *err)
 	char **grown = realloc(list->item, (list->count + 1) * sizeof(*grown));
 
 	if (!grown)
-		return session_no_memory(err);
+		return error_no_memory(err);
 	grown[list->count] = NULL;
 	list->item = grown;
 	return 0;
@@ -141,7 +136,7 @@ int session_open(const struct tape_options *options, const struct tape_head *hea
 
 	s.roots = roots_new();
 	if (!s.roots)
-		return session_no_memory(err);
+		return error_no_memory(err);
 	r = add_default_roots(s.roots, err);
 	for (const char *const *root = options->roots; r == 0 && root && *root; root++)
 		r = add_root_option(s.roots, *root, err);

@@ -41,6 +41,4 @@ int session_unit(const struct session *s, const struct process *p,
 bool session_decide(struct session *s, const struct process *p, const struct exec_request *request,
 		    struct exec_decision *ret);
 
-int session_no_memory(struct error *err);
-
 #endif

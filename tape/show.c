@@ -39,7 +39,7 @@ int show_unit(const struct tape_reader *r, size_t index, const struct roots *sho
 		rc = show_string(shown, &u.time.program);
 	if (rc < 0) {
 		unit_clear(&u);
-		return error_set(err, ERR_NOMEM, "out of memory");
+		return error_no_memory(err);
 	}
 	*ret = u;
 	return 0;
@@ -122,7 +122,7 @@ static int set_payload(json_t *object, const struct shower *sh, const char *name
 		failed = json_object_set_new(object, encoding,
 					     json_string(utf8 ? "text" : "base64"));
 	payload_view_clear(&view);
-	return failed ? error_set(err, ERR_NOMEM, "out of memory") : 0;
+	return failed ? error_no_memory(err) : 0;
 }
 
 static int set_stream(json_t *object, const struct shower *sh, const struct unit *u, int fd,
@@ -138,7 +138,7 @@ static int set_stream(json_t *object, const struct shower *sh, const struct unit
 	rc = set_payload(object, sh, name, &s->data, err);
 	if (rc == 0 &&
 	    json_object_set_new(object, kind, json_string(stream_kind_name(s->kind))) < 0)
-		rc = error_set(err, ERR_NOMEM, "out of memory");
+		rc = error_no_memory(err);
 	if (rc == 0 && s->tail.form != PAYLOAD_EMPTY) {
 		snprintf(kind, sizeof(kind), "%s_tail", name);
 		rc = set_payload(object, sh, kind, &s->tail, err);
@@ -212,7 +212,7 @@ static int fill(json_t *object, const struct shower *sh, const struct unit *u, s
 				u->cwd_any ? json_null() : json_of_bytes(u->cwd.data, u->cwd.len)) |
 	    json_object_set_new(object, "env", json_of_env(u)) | set_end(object, &u->end) |
 	    set_time(object, &u->time) | set_signals(object, u))
-		return error_set(err, ERR_NOMEM, "out of memory");
+		return error_no_memory(err);
 	for (int fd = 0; rc == 0 && fd < 3; fd++)
 		rc = set_stream(object, sh, u, fd, names[fd], err);
 	return rc;
@@ -227,12 +227,12 @@ static int make_json(const struct shower *sh, size_t index, char **ret_json, str
 	if (rc < 0)
 		return rc;
 	object = json_object();
-	rc = object ? fill(object, sh, &u, err) : error_set(err, ERR_NOMEM, "out of memory");
+	rc = object ? fill(object, sh, &u, err) : error_no_memory(err);
 	unit_clear(&u);
 	if (rc == 0) {
 		*ret_json = json_dumps(object, JSON_COMPACT);
 		if (!*ret_json)
-			rc = error_set(err, ERR_NOMEM, "out of memory");
+			rc = error_no_memory(err);
 	}
 	json_decref(object);
 	return rc;
@@ -241,8 +241,7 @@ static int make_json(const struct shower *sh, size_t index, char **ret_json, str
 int tape_reader_json(const struct tape_reader *r, size_t index, char **ret_json, struct error *err)
 {
 	struct shower sh = {r, roots_new()};
-	int rc = sh.shown ? make_json(&sh, index, ret_json, err)
-			  : error_set(err, ERR_NOMEM, "out of memory");
+	int rc = sh.shown ? make_json(&sh, index, ret_json, err) : error_no_memory(err);
 
 	roots_free(sh.shown);
 	return rc;

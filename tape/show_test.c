@@ -74,7 +74,7 @@ static const struct {
 	 "\"code\":null,\"signal\":\"SIGSEGV\",\"core\":true,\"duration_ns\""},
 	{{END_EXEC_FAILED, .exec_errno = EACCES},
 	 "\"code\":null,\"signal\":null,\"error\":\"EACCES\",\"duration_ns\""},
-	{{END_UNFINISHED},
+	{{.how = END_UNFINISHED},
 	 "\"code\":null,\"signal\":null,\"unfinished\":true,\"duration_ns\":null"},
 };
 

@@ -24,11 +24,6 @@ struct spool {
 	int fd;			  /* of `temp`, or -1 */
 };
 
-static int no_memory(struct error *err)
-{
-	return error_set(err, ERR_NOMEM, "out of memory");
-}
-
 struct spool *spool_new(const char *tape_dir)
 {
 	struct spool *s = calloc(1, sizeof(*s));
@@ -82,7 +77,7 @@ static int open_file(struct spool *s, struct error *err)
 		return rc;
 	s->hash = hash_sha256_new();
 	if (!s->hash)
-		return no_memory(err);
+		return error_no_memory(err);
 	return tape_unique_file(stem, &s->temp, &s->fd, err);
 }
 
@@ -103,7 +98,7 @@ int spool_add(struct spool *s, const void *bytes, size_t len, struct error *err)
 
 	if (!s->temp && len <= MEMORY_MAX - s->memory.len) {
 		if (buf_add(&s->memory, bytes, len) < 0)
-			return no_memory(err);
+			return error_no_memory(err);
 	} else {
 		if (!s->temp)
 			rc = spill(s, err);
@@ -170,7 +165,7 @@ int spool_finish(struct spool *s, const struct roots *roots, struct payload *ret
 	} else if (s->size) {
 		if (roots && text_is_utf8(s->memory.data, s->memory.len) &&
 		    roots_encode(roots, s->memory.data, s->memory.len, &stored) < 0)
-			return no_memory(err);
+			return error_no_memory(err);
 		rooted = stored.data && !bytes_equal((struct bytes){stored.data, stored.len},
 						     (struct bytes){s->memory.data, s->memory.len});
 		rc = finish_small(s, rooted ? &stored : &s->memory, &p, err);

@@ -60,7 +60,7 @@ static int make_dir(struct toolpath *t, struct error *err)
 	if (t->dir)
 		return 0;
 	rmdir(path);
-	return error_set(err, ERR_NOMEM, "out of memory");
+	return error_no_memory(err);
 }
 
 static int add_name(struct toolpath *t, const char *name, const char *stub, struct error *err)
@@ -72,7 +72,7 @@ static int add_name(struct toolpath *t, const char *name, const char *stub, stru
 		return r;
 	link = fs_join(t->dir, name);
 	if (!link)
-		return error_set(err, ERR_NOMEM, "out of memory");
+		return error_no_memory(err);
 	if (symlink(stub, link) < 0 && errno != EEXIST)
 		return error_sys(err, errno, "cannot make the link %s", link);
 	return 0;
@@ -91,19 +91,18 @@ static int add_unit(struct toolpath *t, const struct unit *u, const char *stub, 
 		return 0;
 	buf_clear(last);
 	if (buf_add_str(last, name) < 0)
-		return error_set(err, ERR_NOMEM, "out of memory");
+		return error_no_memory(err);
 	return is_in_path(name) ? 0 : add_name(t, name, stub, err);
 }
 
-int toolpath_new(const struct tape_reader *reader, const struct roots *roots, const char *stub,
-		 struct toolpath **ret, struct error *err)
+int toolpath_new(const struct tape_reader *reader, const char *stub, struct toolpath **ret,
+		 struct error *err)
 {
 	struct toolpath *t = calloc(1, sizeof(*t));
 	cleanup_buf struct buf last = BUF_INIT;
 	size_t count = tape_reader_count(reader);
-	int r = t ? 0 : error_set(err, ERR_NOMEM, "out of memory");
+	int r = t ? 0 : error_no_memory(err);
 
-	(void)roots;
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		struct unit u = {0};
 

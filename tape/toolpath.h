@@ -13,8 +13,8 @@
 struct toolpath;
 
 /* Looks through the tape; *ret is NULL when nothing is missing. */
-int toolpath_new(const struct tape_reader *reader, const struct roots *roots, const char *stub,
-		 struct toolpath **ret, struct error *err);
+int toolpath_new(const struct tape_reader *reader, const char *stub, struct toolpath **ret,
+		 struct error *err);
 /* The directory, or NULL. */
 const char *toolpath_dir(const struct toolpath *t);
 /* Removes the directory. NULL is allowed. */

@@ -73,7 +73,7 @@ static struct toolpath *toolpath_for(const char *const *names, enum end_how how)
 
 	write_tape(names, how);
 	r = reader_at(TAPE);
-	ck_assert_msg(toolpath_new(r, NULL, STUB, &t, &err) == 0, "%s", err.text);
+	ck_assert_msg(toolpath_new(r, STUB, &t, &err) == 0, "%s", err.text);
 	tape_reader_free(r);
 	return t;
 }
@@ -155,7 +155,7 @@ START_TEST(an_unfinished_unit_needs_its_program_too)
 
 	record(TAPE, "A(");
 	r = reader_at(TAPE);
-	ck_assert_int_eq(toolpath_new(r, NULL, STUB, &t, NULL), 0);
+	ck_assert_int_eq(toolpath_new(r, STUB, &t, NULL), 0);
 	assert_link(t, "A");
 	toolpath_free(t);
 	tape_reader_free(r);
@@ -206,7 +206,7 @@ START_TEST(without_a_place_for_the_links_it_says_so)
 	setenv("TMPDIR", "nowhere", 1);
 	write_tape((const char *const[]){"gone", NULL}, END_EXITED);
 	r = reader_at(TAPE);
-	ck_assert_int_eq(toolpath_new(r, NULL, STUB, &t, &err), ERR_SYSTEM);
+	ck_assert_int_eq(toolpath_new(r, STUB, &t, &err), ERR_SYSTEM);
 	ck_assert_int_eq(err.sys, ENOENT);
 	ck_assert_ptr_nonnull(strstr(err.text, "nowhere/"));
 	ck_assert_ptr_null(t);

@@ -208,7 +208,7 @@ static int took_stdin(struct played_unit *u, struct process *p, uint64_t address
 {
 	cleanup_free char *data = malloc(len ? len : 1);
 	bool alone;
-	int r = data ? 0 : session_no_memory(err);
+	int r = data ? 0 : error_no_memory(err);
 
 	if (r == 0 && len > 0)
 		r = intercept_read(u->player->interceptor, p, address, data, len, err);
@@ -217,7 +217,7 @@ static int took_stdin(struct played_unit *u, struct process *p, uint64_t address
 	if (u->choice) {
 		*ret_result = STUB_ANEW;
 		if (choice_add(u->choice, data, len) < 0)
-			return session_no_memory(err);
+			return error_no_memory(err);
 		return choose(u, p, len == 0, err);
 	}
 	if (u->index == NO_INDEX || answer_check_stdin(u->answer, data, len))

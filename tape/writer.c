@@ -26,11 +26,6 @@ struct tape_writer {
 	bool sync;
 };
 
-static int no_memory(struct error *err)
-{
-	return error_set(err, ERR_NOMEM, "out of memory");
-}
-
 static int append_head(struct tape_writer *w, const struct tape_head *head, struct error *err)
 {
 	int rc;
@@ -108,7 +103,7 @@ static int open_new(struct tape_writer *w, const struct tape_head *head, struct 
 {
 	cleanup_buf struct buf stem = BUF_INIT;
 	cleanup_free char *temp = NULL;
-	int rc = buf_addf(&stem, "%s.tmp.", w->dir) < 0 ? no_memory(err) : 0;
+	int rc = buf_addf(&stem, "%s.tmp.", w->dir) < 0 ? error_no_memory(err) : 0;
 
 	if (rc == 0)
 		rc = tape_unique_dir(stem.data, &temp, err);
@@ -254,12 +249,12 @@ int tape_writer_open(const char *path, const struct tape_head *head, bool sync,
 	int rc = 1;
 
 	if (!w)
-		return no_memory(err);
+		return error_no_memory(err);
 	w->journal.fd = -1;
 	w->sync = sync;
 	w->dir = tape_dir_name(path);
 	if (!w->dir)
-		rc = no_memory(err);
+		rc = error_no_memory(err);
 	for (tries = 0; rc == 1 && tries < OPEN_TRIES; tries++)
 		rc = open_once(w, head, err);
 	if (rc == 1)
@@ -283,7 +278,7 @@ int tape_writer_spawn(struct tape_writer *w, struct unit *u, struct error *err)
 	int rc;
 
 	if (unit_key(u, &id.key) < 0)
-		return no_memory(err);
+		return error_no_memory(err);
 	rc = counts_peek(&w->counts, id.key, &id.ordinal, err);
 	if (rc < 0)
 		return rc;

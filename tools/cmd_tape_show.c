@@ -81,7 +81,7 @@ static int print_quoted(const char *bytes, size_t len, struct error *err)
 	cleanup_buf struct buf quoted = BUF_INIT;
 
 	if (text_quote(&quoted, bytes, len) < 0)
-		return error_set(err, ERR_NOMEM, "out of memory");
+		return error_no_memory(err);
 	fputs(quoted.data, stdout);
 	return 0;
 }
@@ -147,7 +147,7 @@ static int print_decoded(const struct roots *shown, const char *stored, struct e
 	cleanup_buf struct buf text = BUF_INIT;
 
 	if (roots_decode(shown, stored, strlen(stored), &text) < 0)
-		return error_set(err, ERR_NOMEM, "out of memory");
+		return error_no_memory(err);
 	return print_quoted(text.data ? text.data : "", text.len, err);
 }
 
@@ -176,7 +176,7 @@ static int show(const char *path, bool json, struct error *err)
 		return rc;
 	shown = roots_new();
 	if (!shown)
-		rc = error_set(err, ERR_NOMEM, "out of memory");
+		rc = error_no_memory(err);
 	for (size_t i = 0; i < tape_reader_warning_count(r); i++)
 		fprintf(stderr, "sandtape: warning: %s\n", tape_reader_warning(r, i));
 	if (rc == 0 && !json)

@@ -113,7 +113,7 @@ static int collect(const struct tape_reader *r, struct stats *s, struct error *e
 		}
 		unit_clear(&u);
 		if (!p)
-			return error_set(err, ERR_NOMEM, "out of memory");
+			return error_no_memory(err);
 	}
 	return 0;
 }
@@ -136,7 +136,7 @@ static int print_stats(struct stats *s, struct error *err)
 {
 	s->by_time = calloc(s->programs + 1, sizeof(*s->by_time));
 	if (!s->by_time)
-		return error_set(err, ERR_NOMEM, "out of memory");
+		return error_no_memory(err);
 	s->programs = 0;
 	twalk_r(s->tree, list_program, s);
 	qsort(s->by_time, s->programs, sizeof(*s->by_time), compare_times);

@@ -14,7 +14,7 @@ static int add_to_list(struct option_list *list, const char *value, struct error
 	const char **grown = realloc(list->item, (list->count + 2) * sizeof(*grown));
 
 	if (!grown)
-		return error_set(err, ERR_NOMEM, "out of memory");
+		return error_no_memory(err);
 	grown[list->count++] = value;
 	grown[list->count] = NULL;
 	list->item = grown;

@@ -116,7 +116,7 @@ int intercept_inject(struct interceptor *t, struct task *task, const struct inje
 	int r;
 
 	if (!in)
-		return error_set(err, ERR_NOMEM, "out of memory");
+		return error_no_memory(err);
 	in->list = *list;
 	in->done = done;
 	in->ctx = ctx;

@@ -99,14 +99,14 @@ static int build_env(const char *path_append, struct subject_env *ret, struct er
 	ret->path = NULL;
 	ret->item = calloc(count + 1, sizeof(*ret->item));
 	if (!ret->item)
-		return error_set(err, ERR_NOMEM, "out of memory");
+		return error_no_memory(err);
 	for (size_t i = 0; i < count; i++) {
 		ret->item[i] = environ[i];
 		if (!path_append || ret->path || strncmp(environ[i], "PATH=", 5) != 0)
 			continue;
 		if (asprintf(&ret->path, "%s:%s", environ[i], path_append) < 0) {
 			free(ret->item);
-			return error_set(err, ERR_NOMEM, "out of memory");
+			return error_no_memory(err);
 		}
 		ret->item[i] = ret->path;
 	}

@@ -33,18 +33,13 @@ static int go_on(const struct task *task, struct error *err)
 	return tracer_resume(task, PTRACE_CONT, 0, err);
 }
 
-static int no_memory(struct error *err)
-{
-	return error_set(err, ERR_NOMEM, "out of memory");
-}
-
 int tracer_add_root(struct interceptor *t, pid_t pid, struct error *err)
 {
 	struct process *p = tasks_add_process(&t->tasks, pid);
 	struct task *task = tasks_add(&t->tasks, pid);
 
 	if (!p || !task)
-		return no_memory(err);
+		return error_no_memory(err);
 	p->role = ROLE_SUBJECT;
 	p->in_place = true;
 	p->threads = 1;
@@ -83,13 +78,13 @@ static int on_child(struct interceptor *t, struct task *parent, int event, struc
 	if (!child)
 		child = tasks_add(&t->tasks, (pid_t)child_tid);
 	if (!child)
-		return no_memory(err);
+		return error_no_memory(err);
 	/* Only a thread answers as a member of its parent's thread group. */
 	if (event != PTRACE_EVENT_CLONE ||
 	    syscall(SYS_tgkill, process->pid, (pid_t)child_tid, 0) != 0)
 		process = inherit(t, parent->process, (pid_t)child_tid);
 	if (!process)
-		return no_memory(err);
+		return error_no_memory(err);
 	process->threads++;
 	child->process = process;
 	if (child->stopped_early) {
@@ -307,7 +302,7 @@ static int tell_stdin(struct interceptor *t, struct task *task, uint64_t len, st
 	int r;
 
 	if (!data)
-		return no_memory(err);
+		return error_no_memory(err);
 	r = read_vecs(task, vec, &count);
 	for (size_t i = 0; r == 0 && i < count && done < len; i++) {
 		uint64_t part = vec[i].len < len - done ? vec[i].len : len - done;
@@ -357,7 +352,7 @@ int tracer_on_stop(struct interceptor *t, pid_t tid, int status, struct error *e
 	if (!task) {
 		task = tasks_add(&t->tasks, tid);
 		if (!task)
-			return no_memory(err);
+			return error_no_memory(err);
 	}
 	if (!task->process) {
 		task->stopped_early = true;

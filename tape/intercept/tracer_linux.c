@@ -106,7 +106,7 @@ int intercept_new(const struct intercept_options *options, const struct intercep
 	int r;
 
 	if (!t)
-		return error_set(err, ERR_NOMEM, "out of memory");
+		return error_no_memory(err);
 	_Static_assert(FORWARDED <= sizeof(t->old_action) / sizeof(t->old_action[0]),
 		       "room for every forwarded signal");
 	t->options = *options;
@@ -186,7 +186,7 @@ int intercept_watch(struct interceptor *t, int fd, uint32_t events, intercept_re
 	struct epoll_event event = {.events = events, .data.ptr = w};
 
 	if (!w)
-		return error_set(err, ERR_NOMEM, "out of memory");
+		return error_no_memory(err);
 	*w = (struct watch){.fd = fd, .ready = ready, .ctx = ctx};
 	if (epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
 		int saved = errno;

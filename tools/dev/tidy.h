@@ -11,5 +11,6 @@
 #define error_set(err, code, ...)  ((void)(error_set)(err, code, __VA_ARGS__), (code))
 #define error_wrap(err, code, ...) ((void)(error_wrap)(err, code, __VA_ARGS__), (code))
 #define error_sys(err, sys, ...)   ((void)(error_sys)(err, sys, __VA_ARGS__), (int)ERR_SYSTEM)
+#define error_no_memory(err)	   ((void)(error_no_memory)(err), (int)ERR_NOMEM)
 
 #endif
