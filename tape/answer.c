@@ -1,14 +1,18 @@
 #include "tape/answer.h"
 
+#include "tape/streams.h"
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Something that the unit did. */
+enum event_kind { EVENT_WRITE, EVENT_READ, EVENT_SIGNAL, EVENT_MODE };
+
+/* Something that the unit did, or that was done to it. */
 struct event {
-	int fd;		  /* 0: it read */
-	const char *data; /* writes */
-	size_t len;	  /* writes: what is left of it */
+	enum event_kind kind;
+	int arg;	  /* writes: the stream; signals; modes: the request of the call */
+	const char *data; /* writes, modes */
+	size_t len;	  /* what is left of it */
 	uint64_t until;	  /* reads: so much of stdin in all */
 	uint64_t time_ns; /* of the recording */
 };
@@ -16,99 +20,174 @@ struct event {
 struct answer {
 	const struct unit *record;
 	struct payload_view *views; /* of the streams, then of their tails */
-	size_t view_count;
+	uint64_t *named;	    /* how much of each stream the chunks have named so far */
 	struct event *event;
 	size_t event_count;
 	size_t head_count; /* events before the end; the rest are tails */
 	size_t next;
+	size_t signals_named;
 	uint64_t end_ns;
 	uint64_t stdin_want;
-	uint64_t stdin_seen; /* and found to be the same */
-	size_t next_signal;
-	bool left; /* the tail has begun */
+	uint64_t stdin_seen;  /* and found to be the same */
+	uint64_t signal_mask; /* bit n - 1: it waits for the signal n */
+	bool left;	      /* the tail has begun */
 };
+
+/* How an event shows to others: what it reads and waits for, nobody sees. */
+static bool is_visible(const struct event *event)
+{
+	return event->kind == EVENT_WRITE || event->kind == EVENT_MODE;
+}
 
 static int add_event(struct answer *a, const struct event *event)
 {
-	struct event *grown = realloc(a->event, (a->event_count + 1) * sizeof(*grown));
+	size_t count = a->event_count;
 
-	if (!grown)
-		return ERR_NOMEM;
-	a->event = grown;
+	/* Grows by doubling: every power of two is the moment for it. */
+	if ((count & (count - 1)) == 0) {
+		struct event *grown = reallocarray(a->event, count ? 2 * count : 1, sizeof(*grown));
+
+		if (!grown)
+			return ERR_NOMEM;
+		a->event = grown;
+	}
 	a->event[a->event_count++] = *event;
 	return 0;
 }
 
 static int add_write(struct answer *a, int fd, const char *data, size_t len, uint64_t time_ns)
 {
-	struct event event = {.fd = fd, .data = data, .len = len, .time_ns = time_ns};
+	struct event event = {
+		.kind = EVENT_WRITE, .arg = fd, .data = data, .len = len, .time_ns = time_ns};
 
 	return len > 0 ? add_event(a, &event) : 0;
 }
 
 static int add_read(struct answer *a, uint64_t until, uint64_t time_ns)
 {
-	struct event event = {.until = until, .time_ns = time_ns};
+	struct event event = {.kind = EVENT_READ, .until = until, .time_ns = time_ns};
 
 	return until > 0 ? add_event(a, &event) : 0;
 }
 
-static const struct payload_view *view_of(const struct answer *a, int fd, bool tail)
+/* By default it stops the process, or cannot be waited for: the kernel does to the stub what it did
+ * to the unit, and there is nothing to wait for. */
+static bool cannot_be_awaited(int signal)
 {
-	for (size_t i = 0; i < a->record->stream_count; i++) {
-		if (a->record->streams[i].fd == fd)
-			return &a->views[tail ? a->record->stream_count + i : i];
-	}
-	return NULL;
+	return signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU ||
+	       signal == SIGKILL || signal < 1 || signal > 64;
 }
 
-/* How much of each stream the chunks have named so far. */
-struct progress {
-	uint64_t at[3];
-};
-
-static int add_chunk(struct answer *a, const struct chunk *chunk, struct progress *progress)
+/* Whether the unit ended by this signal of its list, or never ended: the end waits for it then. */
+static bool is_last(const struct unit *u, size_t index)
 {
-	const struct payload_view *view =
-		chunk->fd >= 0 && chunk->fd <= 2 ? view_of(a, chunk->fd, false) : NULL;
-	uint64_t time_ns = a->record->time.start_ns + chunk->time_ns;
-	uint64_t *at;
+	if (u->end.how == END_UNFINISHED)
+		return true;
+	if (u->end.how != END_SIGNALED || u->signals[index] != u->end.signal)
+		return false;
+	for (size_t i = index + 1; i < u->signal_count; i++) {
+		if (u->signals[i] == u->end.signal)
+			return false;
+	}
+	return true;
+}
+
+/* Equal signals that come together are one to a process (signal(7)): it waits for one. */
+static int add_signal(struct answer *a, uint64_t time_ns)
+{
+	const struct unit *u = a->record;
+	size_t index = a->signals_named;
+	const struct event *last = a->event_count ? &a->event[a->event_count - 1] : NULL;
+	struct event event = {.kind = EVENT_SIGNAL, .time_ns = time_ns};
+
+	if (index >= u->signal_count)
+		return 0;
+	a->signals_named++;
+	event.arg = u->signals[index];
+	if (cannot_be_awaited(event.arg) || is_last(u, index) ||
+	    (last && last->kind == EVENT_SIGNAL && last->arg == event.arg))
+		return 0;
+	a->signal_mask |= UINT64_C(1) << (event.arg - 1);
+	return add_event(a, &event);
+}
+
+static int add_mode(struct answer *a, uint64_t index, uint64_t time_ns)
+{
+	const struct mode *mode = index < a->record->mode_count ? &a->record->modes[index] : NULL;
+	struct event event = {.kind = EVENT_MODE, .time_ns = time_ns};
+
+	if (!mode || !terminal_request(mode, &event.arg))
+		return 0;
+	event.data = mode->termios.data;
+	event.len = mode->termios.len;
+	return add_event(a, &event);
+}
+
+/* The index of the stream in the record, or stream_count. */
+static size_t index_of(const struct unit *u, int fd)
+{
+	size_t i = 0;
+
+	while (i < u->stream_count && u->streams[i].fd != fd)
+		i++;
+	return i;
+}
+
+static int add_part(struct answer *a, const struct chunk *chunk, uint64_t time_ns)
+{
+	size_t i = index_of(a->record, chunk->fd);
+	uint64_t at;
 	uint64_t len;
 
-	if (!view)
+	if (i == a->record->stream_count)
 		return 0;
-	at = &progress->at[chunk->fd];
 	if (chunk->fd == 0 && chunk->len == 0)
 		return add_read(a, STUB_STDIN_ALL, time_ns);
-	len = view->len - *at < chunk->len ? view->len - *at : chunk->len;
-	*at += len;
+	at = a->named[i];
+	len = a->views[i].len - at < chunk->len ? a->views[i].len - at : chunk->len;
+	a->named[i] += len;
 	if (chunk->fd == 0)
-		return add_read(a, *at, time_ns);
-	return add_write(a, chunk->fd, view->data + *at - len, len, time_ns);
+		return add_read(a, a->named[i], time_ns);
+	return add_write(a, chunk->fd, a->views[i].data + at, len, time_ns);
 }
 
-/* What the chunks do not name (a file's bytes; a tape without timing): stdin first, output last. */
-static int add_rest(struct answer *a, const struct progress *progress)
+static int add_chunk(struct answer *a, const struct chunk *chunk)
 {
+	uint64_t time_ns = a->record->time.start_ns + chunk->time_ns;
+
+	switch (chunk->fd) {
+	case CHUNK_SIGNAL:
+		return add_signal(a, time_ns);
+	case CHUNK_MODE:
+		return add_mode(a, chunk->len, time_ns);
+	default:
+		return add_part(a, chunk, time_ns);
+	}
+}
+
+/* What the chunks do not name (a file's bytes; a tape without timing) comes at the end. */
+static int add_rest(struct answer *a)
+{
+	const struct unit *u = a->record;
 	int r = 0;
 
-	for (int fd = 1; r == 0 && fd <= 2; fd++) {
-		const struct payload_view *view = view_of(a, fd, false);
-
-		if (view)
-			r = add_write(a, fd, view->data + progress->at[fd],
-				      view->len - progress->at[fd], a->end_ns);
+	for (size_t i = 0; r == 0 && i < u->stream_count; i++) {
+		if (u->streams[i].fd != 0)
+			r = add_write(a, u->streams[i].fd, a->views[i].data + a->named[i],
+				      a->views[i].len - a->named[i], a->end_ns);
 	}
+	while (r == 0 && a->signals_named < u->signal_count)
+		r = add_signal(a, a->end_ns);
 	return r;
 }
 
-static uint64_t named_stdin(const struct unit *u)
+static uint64_t named_stdin(const struct chunk *chunks, size_t count)
 {
 	uint64_t named = 0;
 
-	for (size_t i = 0; i < u->time.chunk_count; i++) {
-		if (u->time.chunks[i].fd == 0)
-			named += u->time.chunks[i].len;
+	for (size_t i = 0; i < count; i++) {
+		if (chunks[i].fd == 0)
+			named += chunks[i].len;
 	}
 	return named;
 }
@@ -116,7 +195,7 @@ static uint64_t named_stdin(const struct unit *u)
 static bool reads_all(const struct answer *a)
 {
 	for (size_t i = 0; i < a->event_count; i++) {
-		if (a->event[i].fd == 0 && a->event[i].until == STUB_STDIN_ALL)
+		if (a->event[i].kind == EVENT_READ && a->event[i].until == STUB_STDIN_ALL)
 			return true;
 	}
 	return false;
@@ -124,20 +203,22 @@ static bool reads_all(const struct answer *a)
 
 static int add_head(struct answer *a)
 {
-	const struct unit_time *time = &a->record->time;
-	const struct payload_view *input = view_of(a, 0, false);
-	struct progress progress = {{0}};
+	const struct unit *u = a->record;
+	const struct unit_time *time = &u->time;
+	const struct chunk *chunks = time->chunk_count ? time->chunks : u->order;
+	size_t count = time->chunk_count ? time->chunk_count : u->order_count;
+	size_t input = index_of(u, 0);
 	int r = 0;
 
 	/* Without its order, stdin is taken before anything is written. */
-	if (input && named_stdin(a->record) < input->len) {
+	if (input < u->stream_count && named_stdin(chunks, count) < a->views[input].len) {
 		r = add_read(a, a->stdin_want, time->start_ns);
-		progress.at[0] = input->len;
+		a->named[input] = a->views[input].len;
 	}
-	for (size_t i = 0; r == 0 && i < time->chunk_count; i++)
-		r = add_chunk(a, &time->chunks[i], &progress);
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = add_chunk(a, &chunks[i]);
 	if (r == 0)
-		r = add_rest(a, &progress);
+		r = add_rest(a);
 	/* Its end may not be among the chunks. */
 	if (r == 0 && a->stdin_want == STUB_STDIN_ALL && !reads_all(a))
 		r = add_read(a, STUB_STDIN_ALL, a->end_ns);
@@ -147,13 +228,13 @@ static int add_head(struct answer *a)
 
 static int add_tails(struct answer *a)
 {
+	const struct unit *u = a->record;
 	int r = 0;
 
-	for (int fd = 1; r == 0 && fd <= 2; fd++) {
-		const struct payload_view *view = view_of(a, fd, true);
+	for (size_t i = 0; r == 0 && i < u->stream_count; i++) {
+		const struct payload_view *tail = &a->views[u->stream_count + i];
 
-		if (view)
-			r = add_write(a, fd, view->data, view->len, a->end_ns);
+		r = add_write(a, u->streams[i].fd, tail->data, tail->len, a->end_ns);
 	}
 	return r;
 }
@@ -176,12 +257,10 @@ static int load(struct answer *a, const struct tape_reader *reader, const struct
 static void set_stdin_want(struct answer *a)
 {
 	const struct stream *stream = unit_stream_const(a->record, 0);
-	const struct payload_view *view = view_of(a, 0, false);
-
 	if (stream && stream->eof)
 		a->stdin_want = STUB_STDIN_ALL;
-	else if (view)
-		a->stdin_want = view->len;
+	else if (stream)
+		a->stdin_want = a->views[index_of(a->record, 0)].len;
 }
 
 int answer_new(const struct tape_reader *reader, const struct roots *roots,
@@ -196,9 +275,9 @@ int answer_new(const struct tape_reader *reader, const struct roots *roots,
 	a->record = record;
 	a->stdin_seen = stdin_taken;
 	a->end_ns = record->time.start_ns + record->time.duration_ns;
-	a->view_count = 2 * record->stream_count;
-	a->views = calloc(a->view_count ? a->view_count : 1, sizeof(*a->views));
-	if (!a->views) {
+	a->views = calloc(2 * record->stream_count + 1, sizeof(*a->views));
+	a->named = calloc(record->stream_count + 1, sizeof(*a->named));
+	if (!a->views || !a->named) {
 		answer_free(a);
 		return error_no_memory(err);
 	}
@@ -218,9 +297,10 @@ void answer_free(struct answer *a)
 {
 	if (!a)
 		return;
-	for (size_t i = 0; a->views && i < a->view_count; i++)
+	for (size_t i = 0; a->views && i < 2 * a->record->stream_count; i++)
 		payload_view_clear(&a->views[i]);
 	free(a->views);
+	free(a->named);
 	free(a->event);
 	free(a);
 }
@@ -240,15 +320,13 @@ static bool add_op(struct batch *b, uint32_t kind, int32_t arg, uint64_t len)
 	return true;
 }
 
-/* As much of the event as fits. Whether all of it did. */
-static bool give_event(struct batch *b, struct event *event)
+/* As much of the bytes as fits. Whether all of it did. */
+static bool give_bytes(struct batch *b, struct event *event)
 {
 	size_t room = STUB_DATA_MAX - b->used;
 	size_t len = event->len < room ? event->len : room;
 
-	if (event->fd == 0)
-		return add_op(b, STUB_READ, 0, event->until);
-	if (len == 0 || !add_op(b, STUB_WRITE, event->fd, len))
+	if (len == 0 || !add_op(b, STUB_WRITE, event->arg, len))
 		return false;
 	memcpy(b->out->data + b->used, event->data, len);
 	b->used += len;
@@ -257,39 +335,42 @@ static bool give_event(struct batch *b, struct event *event)
 	return event->len == 0;
 }
 
+static bool give_mode(struct batch *b, const struct event *event)
+{
+	if (event->len > STUB_DATA_MAX - b->used || !add_op(b, STUB_MODE, event->arg, event->len))
+		return false;
+	memcpy(b->out->data + b->used, event->data, event->len);
+	b->used += event->len;
+	return true;
+}
+
+/* Whether all of it did fit. */
+static bool give_event(struct batch *b, struct event *event)
+{
+	switch (event->kind) {
+	case EVENT_READ:
+		return add_op(b, STUB_READ, 0, event->until);
+	case EVENT_SIGNAL:
+		return add_op(b, STUB_WAIT_SIGNAL, event->arg, 0);
+	case EVENT_MODE:
+		return give_mode(b, event);
+	default:
+		return give_bytes(b, event);
+	}
+}
+
 static bool give_events(struct answer *a, struct batch *b, size_t until, uint64_t limit_ns)
 {
 	while (a->next < until) {
 		struct event *event = &a->event[a->next];
 
-		/* What it reads, nobody sees. */
-		if (event->fd != 0 && event->time_ns > limit_ns)
+		if (is_visible(event) && event->time_ns > limit_ns)
 			return false;
 		if (!give_event(b, event))
 			return false;
 		a->next++;
 	}
 	return true;
-}
-
-/* Signals that do nothing to a process by default, or only stop it, leave nothing to wait for. */
-static bool is_awaited(const struct unit_end *end, int signal)
-{
-	switch (signal) {
-	case SIGCHLD:
-	case SIGCONT:
-	case SIGURG:
-	case SIGWINCH:
-	case SIGSTOP:
-	case SIGTSTP:
-	case SIGTTIN:
-	case SIGTTOU:
-	case SIGKILL:
-		return false;
-	default:
-		return end->how != END_UNFINISHED &&
-		       (end->how != END_SIGNALED || end->signal != signal);
-	}
 }
 
 static bool was_sent(const struct unit *u, int signal)
@@ -299,19 +380,6 @@ static bool was_sent(const struct unit *u, int signal)
 			return true;
 	}
 	return false;
-}
-
-static bool give_signals(struct answer *a, struct batch *b)
-{
-	const struct unit *u = a->record;
-
-	for (; a->next_signal < u->signal_count; a->next_signal++) {
-		int signal = u->signals[a->next_signal];
-
-		if (is_awaited(&u->end, signal) && !add_op(b, STUB_WAIT_SIGNAL, signal, 0))
-			return false;
-	}
-	return true;
 }
 
 static void set_end(const struct unit *u, struct stub_answer *out)
@@ -342,8 +410,8 @@ void answer_next(struct answer *a, uint64_t limit_ns, struct stub_answer *ret, s
 	set_end(a->record, ret);
 	ret->stdin_want = a->stdin_want;
 	ret->report_blocked = limit_ns != UINT64_MAX;
-	whole = give_events(a, &b, a->head_count, limit_ns) && a->end_ns <= limit_ns &&
-		give_signals(a, &b);
+	ret->signal_mask = a->signal_mask;
+	whole = give_events(a, &b, a->head_count, limit_ns) && a->end_ns <= limit_ns;
 	if (whole && a->next < a->event_count && !a->left)
 		whole = a->left = add_op(&b, STUB_LEAVE, 0, 0);
 	if (whole)
@@ -356,7 +424,7 @@ void answer_next(struct answer *a, uint64_t limit_ns, struct stub_answer *ret, s
 uint64_t answer_time(const struct answer *a)
 {
 	for (size_t i = a->next; i < a->head_count; i++) {
-		if (a->event[i].fd != 0)
+		if (is_visible(&a->event[i]))
 			return a->event[i].time_ns;
 	}
 	return a->end_ns;
@@ -373,10 +441,11 @@ bool answer_is_complete(const struct stub_answer *ops)
 
 bool answer_check_stdin(struct answer *a, const char *data, size_t len)
 {
-	const struct payload_view *view = view_of(a, 0, false);
+	size_t i = index_of(a->record, 0);
+	const struct payload_view *view = &a->views[i];
 	bool same;
 
-	if (!view)
+	if (i == a->record->stream_count)
 		return len == 0;
 	if (len == 0)
 		return a->stdin_seen == view->len;

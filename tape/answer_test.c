@@ -86,6 +86,11 @@ static void add_ops(struct buf *out, size_t data_len)
 		case STUB_WAIT_SIGNAL:
 			buf_addf(out, "wait%d", op->arg);
 			break;
+		case STUB_MODE:
+			ck_assert_uint_le(op->offset + op->len, data_len);
+			buf_addf(out, "mode%x/%llu", (unsigned)op->arg,
+				 (unsigned long long)op->len);
+			break;
 		case STUB_LEAVE:
 			buf_add_str(out, "leave");
 			break;
@@ -153,6 +158,55 @@ START_TEST(output_comes_in_the_recorded_order)
 	ck_assert(answer_is_complete(&batch));
 	answer_free(a);
 	unit_clear(&u);
+}
+END_TEST
+
+static const struct {
+	const char *order; /* -1: a signal, -2: a mode */
+	const char *ops;
+} conversation_rows[] = {
+	{"1:2 -1:10 1:2", "read3 1:ab wait10 1:cd"},
+	{"-1:10 1:4", "read3 wait10 1:abcd"},
+	{"1:4 -1:10", "read3 1:abcd wait10"},
+	{"1:2 -2:0 0:3 -2:1 1:2", "1:ab mode5404/36 read3 mode402c542b/44 1:cd wait10"},
+	{"1:2 0:1 1:1 0:2 1:1", "1:ab read1 1:c read3 1:d wait10"},
+	/* There is no third mode. */
+	{"1:2 -2:2 0:3 1:2", "1:ab read3 1:cd wait10"},
+};
+
+/* Whether the order is in the timing or, without that, in the record itself. */
+static void check_conversation(const char *order, const char *wanted, bool timed)
+{
+	struct unit u = {.end = {.how = END_EXITED}};
+	cleanup_buf struct buf ops = BUF_INIT;
+	struct answer *a;
+	char termios[44];
+	size_t len;
+
+	memset(termios, 7, sizeof(termios));
+	add_stream(&u, 0, "xyz", 3);
+	add_stream(&u, 1, "abcd", 4);
+	unit_add_signal(&u, SIGUSR1);
+	ck_assert_int_eq(unit_add_mode(&u, MODE_FLUSH, (struct bytes){termios, 36}), 0);
+	ck_assert_int_eq(unit_add_mode(&u, MODE_NOW, (struct bytes){termios, 44}), 0);
+	add_chunks(&u, order);
+	for (size_t i = 0; !timed && i < u.time.chunk_count; i++)
+		ck_assert_int_eq(unit_add_order(&u, &u.time.chunks[i]), 0);
+	if (!timed)
+		unit_time_clear(&u.time);
+	a = answer_of(&u);
+	next_batch(a, &len);
+	add_ops(&ops, len);
+	ck_assert_str_eq(ops.data, wanted);
+	ck_assert_uint_eq(batch.signal_mask, UINT64_C(1) << (SIGUSR1 - 1));
+	answer_free(a);
+	unit_clear(&u);
+}
+
+START_TEST(input_output_signals_and_modes_come_in_their_order)
+{
+	check_conversation(conversation_rows[_i].order, conversation_rows[_i].ops, true);
+	check_conversation(conversation_rows[_i].order, conversation_rows[_i].ops, false);
 }
 END_TEST
 
@@ -249,15 +303,34 @@ static const struct {
 	 3,
 	 false,
 	 false},
-	/* There is nothing to wait for in these. */
+	/* They do nothing by default, but the end came after them. */
 	{{END_EXITED, .code = 3},
 	 {SIGCHLD, SIGCONT, SIGURG, SIGWINCH},
 	 "",
-	 "1:o",
+	 "1:o wait17 wait18 wait23 wait28",
 	 STUB_EXIT,
 	 3,
 	 false,
-	 true},
+	 false},
+	/* Equal ones that come together are one. */
+	{{END_EXITED, .code = 3},
+	 {SIGUSR1, SIGUSR1, SIGUSR2, SIGUSR1},
+	 "",
+	 "1:o wait10 wait12 wait10",
+	 STUB_EXIT,
+	 3,
+	 false,
+	 false},
+	/* It lived through the first, and the second ended it. */
+	{{END_SIGNALED, .signal = SIGTERM},
+	 {SIGTERM, SIGUSR1, SIGTERM},
+	 "",
+	 "1:o wait15 wait10",
+	 STUB_KILLED,
+	 SIGTERM,
+	 false,
+	 false},
+	/* The kernel does these to the stub. */
 	{{END_EXITED, .code = 3},
 	 {SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU},
 	 "",
@@ -269,7 +342,7 @@ static const struct {
 	{{END_EXITED, .code = 3},
 	 {SIGSTOP, SIGTERM, SIGCONT},
 	 "",
-	 "1:o wait15",
+	 "1:o wait15 wait18",
 	 STUB_EXIT,
 	 3,
 	 false,
@@ -622,7 +695,7 @@ START_TEST(each_signal_is_awaited_once_in_whichever_batch)
 		unit_add_chunk(&u, 0, 1, i); /* so that neighbours do not become one */
 	}
 	for (i = 0; i < signal_rows[_i].signals; i++)
-		unit_add_signal(&u, SIGUSR1);
+		unit_add_signal(&u, i % 2 ? SIGUSR1 : SIGUSR2);
 	a = answer_of(&u);
 	play_all(a, &played);
 	ck_assert_uint_eq(played.waits, signal_rows[_i].signals);
@@ -775,6 +848,8 @@ Suite *tape_answer_suite(void)
 
 	tcase_add_checked_fixture(all, enter, leave);
 	tcase_add_loop_test(all, output_comes_in_the_recorded_order, 0, COUNT(output_rows));
+	tcase_add_loop_test(all, input_output_signals_and_modes_come_in_their_order, 0,
+			    COUNT(conversation_rows));
 	tcase_add_test(all, a_unit_without_streams_writes_nothing);
 	tcase_add_loop_test(all, the_end_comes_after_output_and_signals, 0, COUNT(end_rows));
 	tcase_add_test(all, tails_come_after_the_process_has_left);

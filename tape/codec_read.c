@@ -2,6 +2,7 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "tape/codec.h"
+#include "tape/codec_parts.h"
 #include "tape/names.h"
 #include <inttypes.h>
 #include <jansson.h>
@@ -10,15 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void cleanup_json_fn(json_t **value)
-{
-	json_decref(*value);
-}
-
-#define cleanup_json __attribute__((cleanup(cleanup_json_fn)))
-
 /* `what` is the key whose value is wrong. */
-static int wrong(struct error *err, const char *what, const char *expected)
+int codec_wrong(struct error *err, const char *what, const char *expected)
 {
 	return error_set(err, ERR_FORMAT, "\"%s\" is not %s", what, expected);
 }
@@ -39,13 +33,13 @@ static int parse_object(const struct line *line, json_t **ret, struct error *err
 	return 0;
 }
 
-static int read_integer(const json_t *value, const char *what, int64_t min, int64_t max,
-			int64_t *ret, struct error *err)
+int codec_read_integer(const json_t *value, const char *what, int64_t min, int64_t max,
+		       int64_t *ret, struct error *err)
 {
 	json_int_t i = json_integer_value(value);
 
 	if (!json_is_integer(value) || i < min || i > max)
-		return wrong(err, what, "a number in the range that it may have");
+		return codec_wrong(err, what, "a number in the range that it may have");
 	*ret = i;
 	return 0;
 }
@@ -55,13 +49,13 @@ static int read_bool(const json_t *object, const char *key, bool *ret, struct er
 	const json_t *value = json_object_get(object, key);
 
 	if (value && !json_is_boolean(value))
-		return wrong(err, key, "true or false");
+		return codec_wrong(err, key, "true or false");
 	*ret = json_is_true(value);
 	return 0;
 }
 
 /* Appends to `out`. Absent (NULL) is the empty string. */
-static int read_bytes(const json_t *value, const char *what, struct buf *out, struct error *err)
+int codec_read_bytes(const json_t *value, const char *what, struct buf *out, struct error *err)
 {
 	const json_t *text = json_object_get(value, "base64");
 
@@ -72,7 +66,7 @@ static int read_bytes(const json_t *value, const char *what, struct buf *out, st
 			       ? error_no_memory(err)
 			       : 0;
 	if (!json_is_string(text))
-		return wrong(err, what, "a string or {\"base64\":…}");
+		return codec_wrong(err, what, "a string or {\"base64\":…}");
 	return text_base64_decode(out, json_string_value(text), json_string_length(text), err);
 }
 
@@ -85,16 +79,16 @@ static int read_string_list(const json_t *object, const char *key, struct string
 	int rc;
 
 	if (list && !json_is_array(list))
-		return wrong(err, key, "an array");
+		return codec_wrong(err, key, "an array");
 	json_array_foreach(list, i, value)
 	{
 		cleanup_buf struct buf text = BUF_INIT;
 
-		rc = read_bytes(value, key, &text, err);
+		rc = codec_read_bytes(value, key, &text, err);
 		if (rc < 0)
 			return rc;
 		if (text.len && memchr(text.data, '\0', text.len))
-			return wrong(err, key, "free of NUL");
+			return codec_wrong(err, key, "free of NUL");
 		if (strings_add(ret, text.data ? text.data : "") < 0)
 			return error_no_memory(err);
 	}
@@ -104,8 +98,8 @@ static int read_string_list(const json_t *object, const char *key, struct string
 static int read_version(const json_t *object, int *ret, struct error *err)
 {
 	int64_t version = 0;
-	int rc = read_integer(json_object_get(object, "version"), "version", 1, INT_MAX, &version,
-			      err);
+	int rc = codec_read_integer(json_object_get(object, "version"), "version", 1, INT_MAX,
+				    &version, err);
 
 	if (rc < 0)
 		return rc;
@@ -124,7 +118,7 @@ static int read_head(const json_t *object, struct tape_head *h, struct error *er
 	int rc = read_version(object, &h->version, err);
 
 	if (rc == 0)
-		rc = read_bytes(json_object_get(object, "backend"), "backend", &backend, err);
+		rc = codec_read_bytes(json_object_get(object, "backend"), "backend", &backend, err);
 	if (rc == 0 && buf_add_str(&backend, "") < 0)
 		rc = error_no_memory(err);
 	if (rc == 0)
@@ -166,12 +160,12 @@ static int read_argv(const json_t *object, struct unit *u, struct error *err)
 	int rc;
 
 	if (!json_is_array(list))
-		return wrong(err, "argv", "an array");
+		return codec_wrong(err, "argv", "an array");
 	json_array_foreach(list, i, value)
 	{
 		cleanup_buf struct buf arg = BUF_INIT;
 
-		rc = read_bytes(value, "argv", &arg, err);
+		rc = codec_read_bytes(value, "argv", &arg, err);
 		if (rc < 0)
 			return rc;
 		if (unit_add_arg(u, arg.data, arg.len) < 0)
@@ -188,12 +182,12 @@ static int read_env(const json_t *object, struct unit *u, struct error *err)
 	int rc;
 
 	if (env && !json_is_object(env))
-		return wrong(err, "env", "an object");
+		return codec_wrong(err, "env", "an object");
 	json_object_foreach(env, name, value)
 	{
 		cleanup_buf struct buf text = BUF_INIT;
 
-		rc = read_bytes(value, "env", &text, err);
+		rc = codec_read_bytes(value, "env", &text, err);
 		if (rc < 0)
 			return rc;
 		if (unit_add_env(u, bytes_of_str(name), (struct bytes){text.data, text.len}) < 0)
@@ -213,26 +207,26 @@ int codec_read_spawn(const struct line *line, struct unit *u, struct error *err)
 	u->id = line->id;
 	cwd = json_object_get(object, "cwd");
 	u->cwd_any = !cwd;
-	rc = read_bytes(json_object_get(object, "parent"), "parent", &u->parent, err);
+	rc = codec_read_bytes(json_object_get(object, "parent"), "parent", &u->parent, err);
 	if (rc == 0)
 		rc = read_argv(object, u, err);
 	if (rc == 0)
-		rc = read_bytes(cwd, "cwd", &u->cwd, err);
+		rc = codec_read_bytes(cwd, "cwd", &u->cwd, err);
 	if (rc == 0)
 		rc = read_env(object, u, err);
 	return rc;
 }
 
-static int read_signal(const json_t *value, const char *what, int *ret, struct error *err)
+int codec_read_signal(const json_t *value, const char *what, int *ret, struct error *err)
 {
 	int64_t number = 0;
 	int rc;
 
 	if (json_is_string(value)) {
 		*ret = signal_number(json_string_value(value));
-		return *ret ? 0 : wrong(err, what, "the name of a signal that this host has");
+		return *ret ? 0 : codec_wrong(err, what, "the name of a signal that this host has");
 	}
-	rc = read_integer(value, what, 1, INT_MAX, &number, err);
+	rc = codec_read_integer(value, what, 1, INT_MAX, &number, err);
 	if (rc == 0)
 		*ret = (int)number;
 	return rc;
@@ -245,9 +239,10 @@ static int read_exec_errno(const json_t *value, int *ret, struct error *err)
 
 	if (json_is_string(value)) {
 		*ret = error_errno_number(json_string_value(value));
-		return *ret ? 0 : wrong(err, "error", "the name of an error that this host has");
+		return *ret ? 0
+			    : codec_wrong(err, "error", "the name of an error that this host has");
 	}
-	rc = read_integer(value, "error", 1, INT_MAX, &number, err);
+	rc = codec_read_integer(value, "error", 1, INT_MAX, &number, err);
 	if (rc == 0)
 		*ret = (int)number;
 	return rc;
@@ -272,7 +267,7 @@ static int read_end(const json_t *object, struct unit_end *end, struct error *er
 	if (unfinished)
 		return 0;
 	if (code) {
-		rc = read_integer(code, "code", INT_MIN, INT_MAX, &number, err);
+		rc = codec_read_integer(code, "code", INT_MIN, INT_MAX, &number, err);
 		if (rc < 0)
 			return rc;
 		end->code = (int)number;
@@ -281,7 +276,7 @@ static int read_end(const json_t *object, struct unit_end *end, struct error *er
 	}
 	if (signal) {
 		end->how = END_SIGNALED;
-		rc = read_signal(signal, "signal", &end->signal, err);
+		rc = codec_read_signal(signal, "signal", &end->signal, err);
 		return rc < 0 ? rc : read_bool(object, "core", &end->core, err);
 	}
 	end->how = END_EXEC_FAILED;
@@ -298,12 +293,13 @@ static bool is_sha256(const char *text)
 static int read_blob(const json_t *object, const json_t *blob, struct payload *p, struct error *err)
 {
 	int64_t size = 0;
-	int rc = read_integer(json_object_get(object, "size"), "size", 0, INT64_MAX, &size, err);
+	int rc = codec_read_integer(json_object_get(object, "size"), "size", 0, INT64_MAX, &size,
+				    err);
 
 	if (rc < 0)
 		return rc;
 	if (!json_is_string(blob) || !is_sha256(json_string_value(blob)))
-		return wrong(err, "blob", "a SHA-256 of 64 lower-case hexadecimal digits");
+		return codec_wrong(err, "blob", "a SHA-256 of 64 lower-case hexadecimal digits");
 	p->form = PAYLOAD_BLOB;
 	p->size = (uint64_t)size;
 	memcpy(p->sha256, json_string_value(blob), HASH_SHA256_HEX + 1);
@@ -321,14 +317,14 @@ static int read_payload(const json_t *object, struct payload *p, struct error *e
 		return error_set(err, ERR_FORMAT,
 				 "a stream has only one of \"text\", \"base64\" and \"blob\"");
 	if (text && !json_is_string(text))
-		return wrong(err, "text", "a string");
+		return codec_wrong(err, "text", "a string");
 	rc = read_bool(object, "roots", &p->rooted, err);
 	if (rc == 0 && blob)
 		return read_blob(object, blob, p, err);
 	if (rc == 0 && text)
-		rc = read_bytes(text, "text", &p->bytes, err);
+		rc = codec_read_bytes(text, "text", &p->bytes, err);
 	if (rc == 0 && base64)
-		rc = read_bytes(object, "base64", &p->bytes, err);
+		rc = codec_read_bytes(object, "base64", &p->bytes, err);
 	if (rc < 0)
 		return rc;
 	p->size = p->bytes.len;
@@ -346,14 +342,25 @@ static int read_kind(const json_t *object, struct stream *s, struct error *err)
 	s->kind = STREAM_PIPE;
 	if (kind &&
 	    (!json_is_string(kind) || !stream_kind_of_name(json_string_value(kind), &s->kind)))
-		return wrong(err, "kind", "a kind of stream");
+		return codec_wrong(err, "kind", "a kind of stream");
 	if (s->kind != STREAM_SAME)
 		return 0;
-	rc = read_integer(json_object_get(object, "same"), "same", 0, INT_MAX, &same, err);
+	rc = codec_read_integer(json_object_get(object, "same"), "same", 0, INT_MAX, &same, err);
 	if (rc == 0 && same == s->fd)
-		rc = wrong(err, "same", "the number of another stream");
+		rc = codec_wrong(err, "same", "the number of another stream");
 	if (rc == 0)
 		s->same_as = (int)same;
+	return rc;
+}
+
+/* Of a terminal; struct winsize has 16 bits for it. */
+static int read_size(const json_t *object, const char *key, int *ret, struct error *err)
+{
+	const json_t *value = json_object_get(object, key);
+	int64_t size = 0;
+	int rc = value ? codec_read_integer(value, key, 0, UINT16_MAX, &size, err) : 0;
+
+	*ret = (int)size;
 	return rc;
 }
 
@@ -365,12 +372,16 @@ static int read_stream(const json_t *object, int fd, struct unit *u, struct erro
 	if (!s)
 		return error_no_memory(err);
 	if (!json_is_object(object))
-		return wrong(err, fd ? "out" : "stdin", "made of objects");
+		return codec_wrong(err, fd ? "out" : "stdin", "made of objects");
 	rc = read_kind(object, s, err);
 	if (rc == 0)
 		rc = read_payload(object, &s->data, err);
 	if (rc == 0)
 		rc = read_bool(object, "eof", &s->eof, err);
+	if (rc == 0)
+		rc = read_size(object, "rows", &s->rows, err);
+	if (rc == 0)
+		rc = read_size(object, "columns", &s->columns, err);
 	return rc;
 }
 
@@ -396,11 +407,11 @@ static int read_out(const json_t *object, struct unit *u, struct error *err)
 	int rc;
 
 	if (out && !json_is_object(out))
-		return wrong(err, "out", "an object");
+		return codec_wrong(err, "out", "an object");
 	json_object_foreach(out, key, value)
 	{
 		if (!parse_fd(key, &fd))
-			return wrong(err, "out", "keyed by stream numbers above 0");
+			return codec_wrong(err, "out", "keyed by stream numbers above 0");
 		rc = read_stream(value, fd, u, err);
 		if (rc < 0)
 			return rc;
@@ -417,10 +428,10 @@ static int read_signals(const json_t *object, struct unit *u, struct error *err)
 	int rc;
 
 	if (list && !json_is_array(list))
-		return wrong(err, "signals", "an array");
+		return codec_wrong(err, "signals", "an array");
 	json_array_foreach(list, i, value)
 	{
-		rc = read_signal(value, "signals", &number, err);
+		rc = codec_read_signal(value, "signals", &number, err);
 		if (rc < 0)
 			return rc;
 		if (unit_add_signal(u, number) < 0)
@@ -446,6 +457,10 @@ int codec_read_exit(const struct line *line, struct unit *u, struct error *err)
 		rc = read_out(object, u, err);
 	if (rc == 0)
 		rc = read_signals(object, u, err);
+	if (rc == 0)
+		rc = codec_read_modes(json_object_get(object, "modes"), u, err);
+	if (rc == 0)
+		rc = codec_read_order(json_object_get(object, "order"), u, err);
 	return rc;
 }
 
@@ -454,7 +469,7 @@ static int read_stream_tail(const json_t *object, int fd, struct unit *u, struct
 	struct stream *s = unit_stream(u, fd);
 
 	if (!json_is_object(object))
-		return wrong(err, "out", "made of objects");
+		return codec_wrong(err, "out", "made of objects");
 	if (!s) {
 		s = unit_add_stream(u, fd);
 		if (!s)
@@ -477,49 +492,12 @@ int codec_read_tail(const struct line *line, struct unit *u, struct error *err)
 		return rc;
 	out = json_object_get(object, "out");
 	if (out && !json_is_object(out))
-		return wrong(err, "out", "an object");
+		return codec_wrong(err, "out", "an object");
 	json_object_foreach(out, key, value)
 	{
 		if (!parse_fd(key, &fd))
-			return wrong(err, "out", "keyed by stream numbers above 0");
+			return codec_wrong(err, "out", "keyed by stream numbers above 0");
 		rc = read_stream_tail(value, fd, u, err);
-		if (rc < 0)
-			return rc;
-	}
-	return 0;
-}
-
-static int read_chunk(const json_t *value, struct unit *u, struct error *err)
-{
-	int64_t fd = 0, len = 0, time_ns = 0;
-	int rc;
-
-	if (json_array_size(value) != 3)
-		return wrong(err, "chunks", "made of arrays of three numbers");
-	rc = read_integer(json_array_get(value, 0), "chunks", 0, INT_MAX, &fd, err);
-	if (rc == 0)
-		rc = read_integer(json_array_get(value, 1), "chunks", 0, INT64_MAX, &len, err);
-	if (rc == 0)
-		rc = read_integer(json_array_get(value, 2), "chunks", 0, INT64_MAX, &time_ns, err);
-	if (rc < 0)
-		return rc;
-	if (unit_add_chunk_apart(u, (int)fd, (uint64_t)len, (uint64_t)time_ns) < 0)
-		return error_no_memory(err);
-	return 0;
-}
-
-static int read_chunks(const json_t *object, struct unit *u, struct error *err)
-{
-	const json_t *list = json_object_get(object, "chunks");
-	const json_t *value;
-	size_t i;
-	int rc;
-
-	if (list && !json_is_array(list))
-		return wrong(err, "chunks", "an array");
-	json_array_foreach(list, i, value)
-	{
-		rc = read_chunk(value, u, err);
 		if (rc < 0)
 			return rc;
 	}
@@ -531,7 +509,7 @@ static int read_ns(const json_t *object, const char *key, uint64_t *ret, struct 
 {
 	const json_t *value = json_object_get(object, key);
 	int64_t ns = 0;
-	int rc = value ? read_integer(value, key, 0, INT64_MAX, &ns, err) : 0;
+	int rc = value ? codec_read_integer(value, key, 0, INT64_MAX, &ns, err) : 0;
 
 	if (rc == 0)
 		*ret = (uint64_t)ns;
@@ -552,10 +530,10 @@ int codec_read_time(const struct line *line, struct unit *u, struct error *err)
 	if (rc == 0)
 		rc = read_ns(object, "duration_ns", &u->time.duration_ns, err);
 	if (rc == 0)
-		rc = read_bytes(json_object_get(object, "program"), "program", &u->time.program,
-				err);
+		rc = codec_read_bytes(json_object_get(object, "program"), "program",
+				      &u->time.program, err);
 	if (rc == 0)
-		rc = read_chunks(object, u, err);
+		rc = codec_read_chunks(json_object_get(object, "chunks"), u, err);
 	if (rc < 0)
 		return rc;
 	u->time.pid = (int64_t)pid;

@@ -40,24 +40,30 @@ static void assert_same_stream(const struct stream *a, const struct stream *b)
 	ck_assert_int_eq(a->kind, b->kind);
 	ck_assert_int_eq(a->same_as, b->same_as);
 	ck_assert_int_eq(a->eof, b->eof);
+	ck_assert_int_eq(a->rows, b->rows);
+	ck_assert_int_eq(a->columns, b->columns);
 	assert_same_payload(&a->data, &b->data);
 	assert_same_payload(&a->tail, &b->tail);
 }
 
+static void assert_same_chunks(const struct chunk *a, size_t a_count, const struct chunk *b,
+			       size_t b_count)
+{
+	ck_assert_uint_eq(a_count, b_count);
+	for (size_t i = 0; i < a_count; i++) {
+		ck_assert_int_eq(a[i].fd, b[i].fd);
+		ck_assert_uint_eq(a[i].len, b[i].len);
+		ck_assert_uint_eq(a[i].time_ns, b[i].time_ns);
+	}
+}
+
 static void assert_same_time(const struct unit_time *a, const struct unit_time *b)
 {
-	size_t i;
-
 	ck_assert_int_eq(a->pid, b->pid);
 	ck_assert_uint_eq(a->start_ns, b->start_ns);
 	ck_assert_uint_eq(a->duration_ns, b->duration_ns);
 	assert_same_buf(&a->program, &b->program);
-	ck_assert_uint_eq(a->chunk_count, b->chunk_count);
-	for (i = 0; i < a->chunk_count; i++) {
-		ck_assert_int_eq(a->chunks[i].fd, b->chunks[i].fd);
-		ck_assert_uint_eq(a->chunks[i].len, b->chunks[i].len);
-		ck_assert_uint_eq(a->chunks[i].time_ns, b->chunks[i].time_ns);
-	}
+	assert_same_chunks(a->chunks, a->chunk_count, b->chunks, b->chunk_count);
 }
 
 static void assert_same_unit(const struct unit *a, const struct unit *b)
@@ -81,6 +87,12 @@ static void assert_same_unit(const struct unit *a, const struct unit *b)
 	ck_assert_uint_eq(a->signal_count, b->signal_count);
 	for (i = 0; i < a->signal_count; i++)
 		ck_assert_int_eq(a->signals[i], b->signals[i]);
+	ck_assert_uint_eq(a->mode_count, b->mode_count);
+	for (i = 0; i < a->mode_count; i++) {
+		ck_assert_int_eq(a->modes[i].when, b->modes[i].when);
+		assert_same_buf(&a->modes[i].termios, &b->modes[i].termios);
+	}
+	assert_same_chunks(a->order, a->order_count, b->order, b->order_count);
 	assert_same_time(&a->time, &b->time);
 }
 
@@ -143,6 +155,11 @@ static void add_blob(struct payload *p)
 	memset(p->sha256, 'a', HASH_SHA256_HEX);
 }
 
+static const struct chunk rich_order[] = {
+	{1, 4, 0}, {CHUNK_MODE, 0, 0},	       {0, 600, 0},
+	{0, 0, 0}, {CHUNK_SIGNAL, SIGTERM, 0}, {CHUNK_MODE, 1, 0},
+};
+
 /* Something in every field. */
 static void make_rich_unit(struct unit *u)
 {
@@ -162,6 +179,8 @@ static void make_rich_unit(struct unit *u)
 	s = add_stream(u, 0, STREAM_FILE);
 	set_payload(&s->data, bytes, sizeof(bytes));
 	s->eof = true;
+	s->rows = 24;
+	s->columns = UINT16_MAX;
 	set_payload(&unit_stream(u, 1)->data, "text\0\r\n", 7);
 	set_payload(&unit_stream(u, 1)->tail, "late", 4);
 	s = add_stream(u, 2, STREAM_SAME);
@@ -171,10 +190,16 @@ static void make_rich_unit(struct unit *u)
 	add_blob(&s->tail);
 	unit_add_signal(u, SIGTERM);
 	unit_add_signal(u, SIGRTMIN + 3);
+	unit_add_mode(u, MODE_NOW, (struct bytes){bytes, 36});
+	unit_add_mode(u, MODE_FLUSH, (struct bytes){bytes, 44});
+	for (size_t i = 0; i < sizeof(rich_order) / sizeof(rich_order[0]); i++)
+		unit_add_order(u, &rich_order[i]);
 	u->time = (struct unit_time){.pid = 4711, .start_ns = 1, .duration_ns = INT64_MAX};
 	u->time.known = true;
 	buf_add(&u->time.program, bytes, sizeof(bytes));
 	unit_add_chunk(u, 1, 4, 10);
+	unit_add_chunk_apart(u, CHUNK_SIGNAL, SIGRTMIN + 3, 15);
+	unit_add_chunk_apart(u, CHUNK_MODE, 1, 15);
 	unit_add_chunk(u, 9, UINT64_C(5000000000), 20);
 }
 
@@ -386,6 +411,15 @@ static const struct bad_record {
 	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"out\":{\"99999999999\":{}}"},
 	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"signals\":{}"},
 	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"signals\":[null]"},
+	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"order\":[[1,2,3]]"},
+	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"order\":[[-1,2]]"},
+	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"order\":[[\"SIGNOT\",0]]"},
+	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"order\":[[\"mode\",0]]"},
+	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"order\":7"},
+	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"modes\":{}"},
+	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"modes\":[{\"when\":\"later\",\"termios\":\"\"}]"},
+	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"modes\":[{\"when\":\"now\",\"termios\":\"x\"}]"},
+	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"stdin\":{\"rows\":65536}"},
 	{LINE_TAIL, 0, ""},
 	{LINE_TAIL, ERR_FORMAT, ",\"out\":1"},
 	{LINE_TAIL, ERR_FORMAT, ",\"out\":{\"1\":1}}"},
@@ -393,6 +427,8 @@ static const struct bad_record {
 	{LINE_TIME, ERR_FORMAT, ",\"start_ns\":-1"},
 	{LINE_TIME, ERR_FORMAT, ",\"chunks\":[[1,2]]"},
 	{LINE_TIME, ERR_FORMAT, ",\"chunks\":[[1,-2,3]]"},
+	{LINE_TIME, ERR_FORMAT, ",\"chunks\":[[\"SIGNOT\",0,3]]"},
+	{LINE_TIME, 0, ",\"chunks\":[[\"SIGTERM\",0,3],[\"mode\",7,3]]"},
 	{LINE_TIME, 0, ""},
 	/* Keys that this version does not know are those of a later minor one. */
 	{LINE_SPAWN, 0, ",\"argv\":[],\"reads\":[\"a\"]"},

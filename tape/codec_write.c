@@ -1,41 +1,35 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "tape/codec.h"
+#include "tape/codec_parts.h"
 #include "tape/names.h"
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
-static void cleanup_json_fn(json_t **value)
-{
-	json_decref(*value);
-}
-
-#define cleanup_json __attribute__((cleanup(cleanup_json_fn)))
-
 /* Takes `value`, which may be NULL: then memory was short when it was made. */
-static int put_take(json_t *object, const char *key, json_t *value)
+int codec_put_take(json_t *object, const char *key, json_t *value)
 {
 	return json_object_set_new_nocheck(object, key, value) < 0 ? ERR_NOMEM : 0;
 }
 
-static int append_take(json_t *array, json_t *value)
+int codec_append_take(json_t *array, json_t *value)
 {
 	return json_array_append_new(array, value) < 0 ? ERR_NOMEM : 0;
 }
 
 /* Inserts only what is there: an empty container is the default and is not written. */
-static int put_container_take(json_t *object, const char *key, json_t *value)
+int codec_put_container_take(json_t *object, const char *key, json_t *value)
 {
 	if (value && !json_object_size(value) && !json_array_size(value)) {
 		json_decref(value);
 		return 0;
 	}
-	return put_take(object, key, value);
+	return codec_put_take(object, key, value);
 }
 
-static json_t *base64_text(struct bytes b)
+json_t *codec_base64_text(struct bytes b)
 {
 	cleanup_buf struct buf text = BUF_INIT;
 
@@ -50,7 +44,7 @@ static json_t *byte_string(struct bytes b)
 		return json_string_nocheck("");
 	if (text_is_utf8(b.data, b.len))
 		return json_stringn_nocheck(b.data, b.len);
-	return json_pack("{s:o}", "base64", base64_text(b));
+	return json_pack("{s:o}", "base64", codec_base64_text(b));
 }
 
 static json_t *byte_string_of_buf(const struct buf *b)
@@ -85,7 +79,7 @@ static json_t *string_list(const struct strings *s)
 	size_t i;
 
 	for (i = 0; list && i < s->count; i++) {
-		if (append_take(list, byte_string(bytes_of_str(s->item[i]))) < 0) {
+		if (codec_append_take(list, byte_string(bytes_of_str(s->item[i]))) < 0) {
 			json_decref(list);
 			list = NULL;
 		}
@@ -98,13 +92,13 @@ int codec_write_head(struct buf *out, const struct tape_head *h, struct error *e
 	cleanup_json json_t *o = json_object();
 	const char *backend = h->backend ? h->backend : "";
 
-	if (put_take(o, "version", json_integer(TAPE_FORMAT_VERSION)) < 0 ||
-	    put_take(o, "backend", byte_string(bytes_of_str(backend))) < 0 ||
-	    put_container_take(o, "command", string_list(&h->command)) < 0 ||
-	    put_container_take(o, "roots", string_list(&h->roots)) < 0 ||
-	    put_container_take(o, "env", string_list(&h->env)) < 0 ||
-	    put_container_take(o, "through", string_list(&h->through)) < 0 ||
-	    put_container_take(o, "real", string_list(&h->real)) < 0)
+	if (codec_put_take(o, "version", json_integer(TAPE_FORMAT_VERSION)) < 0 ||
+	    codec_put_take(o, "backend", byte_string(bytes_of_str(backend))) < 0 ||
+	    codec_put_container_take(o, "command", string_list(&h->command)) < 0 ||
+	    codec_put_container_take(o, "roots", string_list(&h->roots)) < 0 ||
+	    codec_put_container_take(o, "env", string_list(&h->env)) < 0 ||
+	    codec_put_container_take(o, "through", string_list(&h->through)) < 0 ||
+	    codec_put_container_take(o, "real", string_list(&h->real)) < 0)
 		return error_no_memory(err);
 	return add_record(out, LINE_HEAD, (struct unit_id){0, 0}, o, err);
 }
@@ -115,7 +109,7 @@ static json_t *arg_list(const struct unit *u)
 	size_t i;
 
 	for (i = 0; list && i < u->argc; i++) {
-		if (append_take(list, byte_string_of_buf(&u->argv[i])) < 0) {
+		if (codec_append_take(list, byte_string_of_buf(&u->argv[i])) < 0) {
 			json_decref(list);
 			list = NULL;
 		}
@@ -141,15 +135,15 @@ static int put_env(json_t *object, const struct unit *u, struct error *err)
 
 	for (i = 0; env && rc == 0 && i < u->env_count; i++) {
 		rc = check_env_name(&u->env[i].name, err);
-		if (rc == 0 &&
-		    put_take(env, u->env[i].name.data, byte_string_of_buf(&u->env[i].value)) < 0)
+		if (rc == 0 && codec_put_take(env, u->env[i].name.data,
+					      byte_string_of_buf(&u->env[i].value)) < 0)
 			rc = error_no_memory(err);
 	}
 	if (rc < 0) {
 		json_decref(env);
 		return rc;
 	}
-	return put_container_take(object, "env", env) < 0 ? error_no_memory(err) : 0;
+	return codec_put_container_take(object, "env", env) < 0 ? error_no_memory(err) : 0;
 }
 
 int codec_write_spawn(struct buf *out, const struct unit *u, struct error *err)
@@ -157,9 +151,9 @@ int codec_write_spawn(struct buf *out, const struct unit *u, struct error *err)
 	cleanup_json json_t *o = json_object();
 	int rc;
 
-	if (put_take(o, "parent", byte_string_of_buf(&u->parent)) < 0 ||
-	    put_take(o, "argv", arg_list(u)) < 0 ||
-	    (!u->cwd_any && put_take(o, "cwd", byte_string_of_buf(&u->cwd)) < 0))
+	if (codec_put_take(o, "parent", byte_string_of_buf(&u->parent)) < 0 ||
+	    codec_put_take(o, "argv", arg_list(u)) < 0 ||
+	    (!u->cwd_any && codec_put_take(o, "cwd", byte_string_of_buf(&u->cwd)) < 0))
 		return error_no_memory(err);
 	rc = put_env(o, u, err);
 	return rc < 0 ? rc : add_record(out, LINE_SPAWN, u->id, o, err);
@@ -171,17 +165,17 @@ static int put_payload(json_t *object, const struct payload *p)
 	int rc = 0;
 
 	if (p->form == PAYLOAD_BLOB) {
-		rc = put_take(object, "blob", json_string(p->sha256));
+		rc = codec_put_take(object, "blob", json_string(p->sha256));
 		if (rc == 0)
-			rc = put_take(object, "size", json_integer((json_int_t)p->size));
+			rc = codec_put_take(object, "size", json_integer((json_int_t)p->size));
 	} else if (p->form == PAYLOAD_INLINE && b.len) {
 		if (text_is_utf8(b.data, b.len))
-			rc = put_take(object, "text", json_stringn_nocheck(b.data, b.len));
+			rc = codec_put_take(object, "text", json_stringn_nocheck(b.data, b.len));
 		else
-			rc = put_take(object, "base64", base64_text(b));
+			rc = codec_put_take(object, "base64", codec_base64_text(b));
 	}
 	if (rc == 0 && p->rooted && p->form != PAYLOAD_EMPTY)
-		rc = put_take(object, "roots", json_true());
+		rc = codec_put_take(object, "roots", json_true());
 	return rc;
 }
 
@@ -189,9 +183,11 @@ static json_t *stream_object(const struct stream *s)
 {
 	json_t *o = json_object();
 
-	if (put_take(o, "kind", json_string(stream_kind_name(s->kind))) < 0 ||
-	    (s->kind == STREAM_SAME && put_take(o, "same", json_integer(s->same_as)) < 0) ||
-	    put_payload(o, &s->data) < 0 || (s->eof && put_take(o, "eof", json_true()) < 0)) {
+	if (codec_put_take(o, "kind", json_string(stream_kind_name(s->kind))) < 0 ||
+	    (s->kind == STREAM_SAME && codec_put_take(o, "same", json_integer(s->same_as)) < 0) ||
+	    put_payload(o, &s->data) < 0 || (s->eof && codec_put_take(o, "eof", json_true()) < 0) ||
+	    (s->rows && codec_put_take(o, "rows", json_integer(s->rows)) < 0) ||
+	    (s->columns && codec_put_take(o, "columns", json_integer(s->columns)) < 0)) {
 		json_decref(o);
 		return NULL;
 	}
@@ -214,7 +210,7 @@ static int put_by_fd(json_t *object, int fd, json_t *value)
 	char key[16];
 
 	snprintf(key, sizeof(key), "%d", fd);
-	return put_take(object, key, value);
+	return codec_put_take(object, key, value);
 }
 
 static int put_streams(json_t *object, const struct unit *u)
@@ -226,17 +222,17 @@ static int put_streams(json_t *object, const struct unit *u)
 	for (i = 0; out && rc == 0 && i < u->stream_count; i++) {
 		const struct stream *s = &u->streams[i];
 
-		rc = s->fd == 0 ? put_take(object, "stdin", stream_object(s))
+		rc = s->fd == 0 ? codec_put_take(object, "stdin", stream_object(s))
 				: put_by_fd(out, s->fd, stream_object(s));
 	}
 	if (rc < 0) {
 		json_decref(out);
 		return rc;
 	}
-	return put_container_take(object, "out", out);
+	return codec_put_container_take(object, "out", out);
 }
 
-static json_t *signal_value(int signal)
+json_t *codec_signal_value(int signal)
 {
 	char name[SIGNAL_NAME_SIZE];
 
@@ -250,20 +246,20 @@ static int put_end(json_t *object, const struct unit_end *end, struct error *err
 
 	switch (end->how) {
 	case END_EXITED:
-		rc = put_take(object, "code", json_integer(end->code));
+		rc = codec_put_take(object, "code", json_integer(end->code));
 		break;
 	case END_SIGNALED:
-		rc = put_take(object, "signal", signal_value(end->signal));
+		rc = codec_put_take(object, "signal", codec_signal_value(end->signal));
 		if (rc == 0 && end->core)
-			rc = put_take(object, "core", json_true());
+			rc = codec_put_take(object, "core", json_true());
 		break;
 	case END_EXEC_FAILED:
 		name = error_errno_name(end->exec_errno);
-		rc = put_take(object, "error",
-			      name ? json_string(name) : json_integer(end->exec_errno));
+		rc = codec_put_take(object, "error",
+				    name ? json_string(name) : json_integer(end->exec_errno));
 		break;
 	case END_UNFINISHED:
-		rc = put_take(object, "unfinished", json_true());
+		rc = codec_put_take(object, "unfinished", json_true());
 		break;
 	default:
 		return error_set(err, ERR_INVALID, "a unit cannot end like that");
@@ -277,12 +273,12 @@ static int put_signals(json_t *object, const struct unit *u)
 	size_t i;
 
 	for (i = 0; list && i < u->signal_count; i++) {
-		if (append_take(list, signal_value(u->signals[i])) < 0) {
+		if (codec_append_take(list, codec_signal_value(u->signals[i])) < 0) {
 			json_decref(list);
 			list = NULL;
 		}
 	}
-	return put_container_take(object, "signals", list);
+	return codec_put_container_take(object, "signals", list);
 }
 
 int codec_write_exit(struct buf *out, const struct unit *u, struct error *err)
@@ -295,7 +291,9 @@ int codec_write_exit(struct buf *out, const struct unit *u, struct error *err)
 	rc = put_end(o, &u->end, err);
 	if (rc < 0)
 		return rc;
-	if (put_streams(o, u) < 0 || put_signals(o, u) < 0)
+	if (put_streams(o, u) < 0 || put_signals(o, u) < 0 ||
+	    codec_put_container_take(o, "modes", codec_mode_list(u)) < 0 ||
+	    codec_put_container_take(o, "order", codec_order_list(u)) < 0)
 		return error_no_memory(err);
 	return add_record(out, LINE_EXIT, u->id, o, err);
 }
@@ -315,26 +313,9 @@ int codec_write_tail(struct buf *out, const struct unit *u, struct error *err)
 		json_decref(streams);
 		return error_no_memory(err);
 	}
-	if (put_container_take(o, "out", streams) < 0)
+	if (codec_put_container_take(o, "out", streams) < 0)
 		return error_no_memory(err);
 	return add_record(out, LINE_TAIL, u->id, o, err);
-}
-
-static json_t *chunk_list(const struct unit_time *t)
-{
-	json_t *list = json_array();
-	size_t i;
-
-	for (i = 0; list && i < t->chunk_count && i < TAPE_CHUNKS_MAX; i++) {
-		const struct chunk *c = &t->chunks[i];
-
-		if (append_take(list, json_pack("[i,I,I]", c->fd, (json_int_t)c->len,
-						(json_int_t)c->time_ns)) < 0) {
-			json_decref(list);
-			list = NULL;
-		}
-	}
-	return list;
 }
 
 int codec_write_time(struct buf *out, const struct unit *u, struct error *err)
@@ -342,11 +323,11 @@ int codec_write_time(struct buf *out, const struct unit *u, struct error *err)
 	const struct unit_time *t = &u->time;
 	cleanup_json json_t *o = json_object();
 
-	if (put_take(o, "pid", json_integer(t->pid)) < 0 ||
-	    put_take(o, "start_ns", json_integer((json_int_t)t->start_ns)) < 0 ||
-	    put_take(o, "duration_ns", json_integer((json_int_t)t->duration_ns)) < 0 ||
-	    put_take(o, "program", byte_string_of_buf(&t->program)) < 0 ||
-	    put_container_take(o, "chunks", chunk_list(t)) < 0)
+	if (codec_put_take(o, "pid", json_integer(t->pid)) < 0 ||
+	    codec_put_take(o, "start_ns", json_integer((json_int_t)t->start_ns)) < 0 ||
+	    codec_put_take(o, "duration_ns", json_integer((json_int_t)t->duration_ns)) < 0 ||
+	    codec_put_take(o, "program", byte_string_of_buf(&t->program)) < 0 ||
+	    codec_put_container_take(o, "chunks", codec_chunk_list(t)) < 0)
 		return error_no_memory(err);
 	return add_record(out, LINE_TIME, u->id, o, err);
 }

@@ -273,9 +273,14 @@ static int on_stdin_read(void *ctx, struct process *p, const char *data, size_t 
 static int on_signalled(void *ctx, struct process *target, int signal, struct error *err)
 {
 	struct recorded_unit *u = (struct recorded_unit *)intercept_unit_of(target);
+	struct recorder *r = ctx;
+	uint64_t time_ns = session_now(&r->session) - u->unit.time.start_ns;
 
-	(void)ctx;
-	return unit_add_signal(&u->unit, signal) < 0 ? error_no_memory(err) : 0;
+	r->capture_host.last_event = NULL;
+	if (unit_add_signal(&u->unit, signal) < 0 ||
+	    unit_add_chunk_apart(&u->unit, CHUNK_SIGNAL, (uint64_t)signal, time_ns) < 0)
+		return error_no_memory(err);
+	return 0;
 }
 
 /*

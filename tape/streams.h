@@ -22,4 +22,9 @@ off_t stream_position(int fd);
  * errno EAGAIN when the reader must read first. */
 ssize_t stream_write_some(int fd, enum stream_kind kind, const char *bytes, size_t len);
 
+/* ioctl(2)'s request that sets such modes; false when `termios` is of no size that there is. */
+bool terminal_request(const struct mode *mode, int *ret_request);
+/* The other way round; *ret_size is that of the argument. */
+bool terminal_mode_of(uint64_t request, enum mode_when *ret_when, size_t *ret_size);
+
 #endif

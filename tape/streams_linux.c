@@ -1,5 +1,6 @@
 #include "tape/streams.h"
 
+#include <asm/ioctls.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -90,4 +91,32 @@ ssize_t stream_write_some(int fd, enum stream_kind kind, const char *bytes, size
 		return -1;
 	}
 	return write(fd, bytes, len < PIPE_BUF ? len : PIPE_BUF);
+}
+
+/* struct termios and termios2 of the kernel, which are not those of the C library (TCSETS(2const)).
+ * The requests of each are consecutive: now, drain, flush. */
+#define TERMIOS_SIZE  36
+#define TERMIOS2_SIZE 44
+#define TCSETS2_      0x402c542b
+
+bool terminal_request(const struct mode *mode, int *ret_request)
+{
+	if (mode->termios.len == TERMIOS_SIZE)
+		*ret_request = TCSETS + (int)mode->when;
+	else if (mode->termios.len == TERMIOS2_SIZE)
+		*ret_request = TCSETS2_ + (int)mode->when;
+	else
+		return false;
+	return true;
+}
+
+bool terminal_mode_of(uint64_t request, enum mode_when *ret_when, size_t *ret_size)
+{
+	uint64_t first = request >= TCSETS2_ ? TCSETS2_ : TCSETS;
+
+	if (request < first || request > first + MODE_FLUSH)
+		return false;
+	*ret_when = (enum mode_when)(request - first);
+	*ret_size = first == TCSETS ? TERMIOS_SIZE : TERMIOS2_SIZE;
+	return true;
 }

@@ -54,6 +54,10 @@ void unit_clear(struct unit *u)
 	}
 	free(u->streams);
 	free(u->signals);
+	for (i = 0; i < u->mode_count; i++)
+		buf_free(&u->modes[i].termios);
+	free(u->modes);
+	free(u->order);
 	unit_time_clear(&u->time);
 	memset(u, 0, sizeof(*u));
 }
@@ -153,6 +157,38 @@ int unit_add_signal(struct unit *u, int signal)
 		return ERR_NOMEM;
 	u->signals = signals;
 	signals[u->signal_count++] = signal;
+	return 0;
+}
+
+int unit_add_mode(struct unit *u, enum mode_when when, struct bytes termios)
+{
+	struct mode *modes = grow(u->modes, u->mode_count, sizeof(*modes));
+	struct mode mode = {.when = when};
+
+	if (!modes)
+		return ERR_NOMEM;
+	u->modes = modes;
+	if (buf_add(&mode.termios, termios.data, termios.len) < 0)
+		return ERR_NOMEM;
+	modes[u->mode_count++] = mode;
+	return 0;
+}
+
+int unit_add_order(struct unit *u, const struct chunk *chunk)
+{
+	struct chunk *last = u->order_count ? &u->order[u->order_count - 1] : NULL;
+	struct chunk *order;
+
+	if (last && chunk->fd >= 0 && last->fd == chunk->fd && last->len > 0 && chunk->len > 0) {
+		last->len += chunk->len;
+		return 0;
+	}
+	order = grow(u->order, u->order_count, sizeof(*order));
+	if (!order)
+		return ERR_NOMEM;
+	u->order = order;
+	order[u->order_count] = *chunk;
+	order[u->order_count++].time_ns = 0;
 	return 0;
 }
 

@@ -42,15 +42,29 @@ struct stream {
 	enum stream_kind kind;
 	int same_as; /* STREAM_SAME */
 	bool eof;    /* fd 0: the unit read up to the end of the stream */
+	int rows;    /* of a terminal, at the unit's start; 0 when not known */
+	int columns;
 	struct payload data;
 	struct payload tail; /* output after the unit's first process had ended, from descendants */
 };
 
-/* A run of output as it came: for the order between streams. */
+/* What else than bytes of a stream can be in the order of what a unit did. */
+#define CHUNK_SIGNAL (-1) /* `len`: the signal that it was sent */
+#define CHUNK_MODE   (-2) /* `len`: which of its `modes` it set */
+
+/* A run of output or input as it came, or what happened in between. */
 struct chunk {
-	int fd;
-	uint64_t len;	  /* bytes as written by the unit */
+	int fd;		  /* a stream, or one of the above */
+	uint64_t len;	  /* bytes as written or read by the unit */
 	uint64_t time_ns; /* since the unit's start */
+};
+
+/* A terminal's modes as a unit set them (tcsetattr(3)). */
+enum mode_when { MODE_NOW = 0, MODE_DRAIN, MODE_FLUSH };
+
+struct mode {
+	enum mode_when when;
+	struct buf termios; /* the kernel's struct termios or termios2 (TCSETS(2const)) */
 };
 
 struct env_pair {
@@ -105,6 +119,10 @@ struct unit {
 	size_t stream_count;
 	int *signals; /* signals that the subject sent to the unit, in order */
 	size_t signal_count;
+	struct mode *modes; /* that the unit gave to its terminal */
+	size_t mode_count;
+	struct chunk *order; /* of a unit with a terminal: its chunks, without times */
+	size_t order_count;
 
 	struct unit_time time;
 };
@@ -126,6 +144,9 @@ int unit_add_arg(struct unit *u, const void *bytes, size_t len);
  * the one that getenv() finds. */
 int unit_add_env(struct unit *u, struct bytes name, struct bytes value);
 int unit_add_signal(struct unit *u, int signal);
+int unit_add_mode(struct unit *u, enum mode_when when, struct bytes termios);
+/* Likewise merges what it can. */
+int unit_add_order(struct unit *u, const struct chunk *chunk);
 /* Merges neighbours of the same fd. */
 int unit_add_chunk(struct unit *u, int fd, uint64_t len, uint64_t time_ns);
 /* Never merges: something else happened in between, or `len` is 0 (the end of stdin). */

@@ -169,6 +169,27 @@ SHELL_ROWS = [
         (echo a; uname; echo b) >>f; (uname; echo c) >>f
         while read -r l; do echo "$l"; done <f
         echo 1234567890 >g; uname 1<>g; while read -r l; do echo "$l"; done <g""", units=3),
+    Row("signals between output", py=PRELUDE + """
+import signal
+p = subprocess.Popen(["sh", "-c", "trap 'echo usr' USR1; trap 'echo term; trap - TERM' TERM;"
+    " echo ready; while :; do sleep .05; done"], stdin=DEVNULL, stdout=PIPE)
+put(p.stdout.readline())
+for name in ("SIGUSR1", "SIGUSR1", "SIGTERM"):
+    p.send_signal(getattr(signal, name))
+    put(name, p.stdout.readline())
+put(p.poll())
+p.send_signal(signal.SIGTERM)
+put(p.wait())
+""", units=1),
+    Row("stopped and continued", py=PRELUDE + """
+import signal
+p = subprocess.Popen(["sleep", ".4"])
+for number, option, seen in ((signal.SIGSTOP, os.WUNTRACED, os.WIFSTOPPED),
+                             (signal.SIGCONT, os.WCONTINUED, os.WIFCONTINUED)):
+    p.send_signal(number)
+    put(seen(os.waitpid(p.pid, option)[1]))
+put(p.wait())
+""", units=1),
     Row("ignored signals", sh="trap '' INT; sh -c 'kill -INT $$; echo alive'; echo $?", units=1),
     Row("a unit with a time limit of its own", sh="timeout 0.3 sleep 20; echo $?", units=1),
     Row("400 spawns of the shell", units=400,

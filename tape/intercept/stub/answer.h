@@ -15,6 +15,7 @@ enum stub_op_kind {
 	STUB_WRITE,	  /* data[offset, offset+len) to the stream `arg` */
 	STUB_READ,	  /* take stdin until `len` bytes of it in all, or to its end */
 	STUB_WAIT_SIGNAL, /* until the signal `arg` comes */
+	STUB_MODE,	  /* ioctl(terminal, arg, data[offset, offset+len)): sets its modes */
 	STUB_LEAVE,	  /* fork: the parent carries out `end`, the child what follows */
 	STUB_MORE	  /* ask the player for the next operations */
 };
@@ -41,6 +42,7 @@ struct stub_op {
 struct stub_answer {
 	uint64_t stdin_want;	 /* all that STUB_READ will ask for: may be taken early when a write
 				    has to wait */
+	uint64_t signal_mask;	 /* bit n - 1: STUB_WAIT_SIGNAL will ask for the signal n */
 	uint32_t report_blocked; /* tell the player when a write has to wait */
 	uint32_t keep_core;	 /* STUB_KILL: leave RLIMIT_CORE as it is */
 	uint32_t end_kind;

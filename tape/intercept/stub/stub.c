@@ -185,16 +185,20 @@ _Noreturn static void end(const struct stub_answer *answer)
 	}
 }
 
+/* Signals that it will wait for must not end it before. */
 static void block_awaited(const struct stub_answer *answer)
 {
-	unsigned long mask = 0;
+	if (answer->signal_mask)
+		set_mask(answer->signal_mask);
+}
 
-	for (unsigned i = 0; i < answer->op_count; i++) {
-		if (answer->op[i].kind == STUB_WAIT_SIGNAL)
-			mask |= bit(answer->op[i].arg);
+/* Which of its streams is the terminal, the unit knew; here the first that takes the call. */
+static void set_mode(const struct stub_answer *answer, const struct stub_op *op)
+{
+	for (int fd = 0; fd <= 2; fd++) {
+		if (CALL3(__NR_ioctl, fd, op->arg, answer->data + op->offset) == 0)
+			return;
 	}
-	if (mask)
-		set_mask(mask);
 }
 
 /* STUB_ANEW: other operations are in place. */
@@ -207,6 +211,9 @@ static int do_op(const struct stub_answer *answer, const struct stub_op *op, int
 		return read_in(op->len);
 	case STUB_WAIT_SIGNAL:
 		wait_signal(op->arg);
+		return STUB_GO_ON;
+	case STUB_MODE:
+		set_mode(answer, op);
 		return STUB_GO_ON;
 	case STUB_LEAVE:
 		if (stub_call(__NR_fork, 0, 0, 0, 0, 0, 0) != 0)

@@ -1,0 +1,201 @@
+/* Chunks: the order in which a unit read, wrote, was sent signals and set its terminal's modes. */
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "tape/codec.h"
+#include "tape/codec_parts.h"
+#include <limits.h>
+#include <string.h>
+
+static json_t *what_of(const struct chunk *c)
+{
+	switch (c->fd) {
+	case CHUNK_SIGNAL:
+		return codec_signal_value((int)c->len);
+	case CHUNK_MODE:
+		return json_string("mode");
+	default:
+		return json_integer(c->fd);
+	}
+}
+
+/* [what, size] or [what, size, ns]. A signal has no size: its name says all. */
+static json_t *chunk_value(const struct chunk *c, bool with_time)
+{
+	uint64_t len = c->fd == CHUNK_SIGNAL ? 0 : c->len;
+
+	if (with_time)
+		return json_pack("[o,I,I]", what_of(c), (json_int_t)len, (json_int_t)c->time_ns);
+	return json_pack("[o,I]", what_of(c), (json_int_t)len);
+}
+
+static json_t *list_of(const struct chunk *chunks, size_t count, bool with_time)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < count && i < TAPE_CHUNKS_MAX; i++) {
+		if (codec_append_take(list, chunk_value(&chunks[i], with_time)) < 0) {
+			json_decref(list);
+			list = NULL;
+		}
+	}
+	return list;
+}
+
+json_t *codec_chunk_list(const struct unit_time *t)
+{
+	return list_of(t->chunks, t->chunk_count, true);
+}
+
+json_t *codec_order_list(const struct unit *u)
+{
+	return list_of(u->order, u->order_count, false);
+}
+
+static const char *const when_names[] = {"now", "drain", "flush"};
+
+static json_t *mode_value(const struct mode *mode)
+{
+	struct bytes termios = {mode->termios.data, mode->termios.len};
+
+	return json_pack("{s:s,s:o}", "when", when_names[mode->when], "termios",
+			 codec_base64_text(termios));
+}
+
+json_t *codec_mode_list(const struct unit *u)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < u->mode_count; i++) {
+		if (codec_append_take(list, mode_value(&u->modes[i])) < 0) {
+			json_decref(list);
+			list = NULL;
+		}
+	}
+	return list;
+}
+
+static int read_what(const json_t *value, const char *key, struct chunk *c, struct error *err)
+{
+	int64_t fd = 0;
+	int signal = 0;
+	int rc;
+
+	if (!json_is_string(value)) {
+		rc = codec_read_integer(value, key, 0, INT_MAX, &fd, err);
+		c->fd = (int)fd;
+		return rc;
+	}
+	if (strcmp(json_string_value(value), "mode") == 0) {
+		c->fd = CHUNK_MODE;
+		return 0;
+	}
+	rc = codec_read_signal(value, key, &signal, err);
+	c->fd = CHUNK_SIGNAL;
+	c->len = (uint64_t)signal;
+	return rc;
+}
+
+static int read_chunk(const json_t *value, const char *key, size_t members, struct chunk *ret,
+		      struct error *err)
+{
+	struct chunk c = {0};
+	int64_t len = 0;
+	int64_t time_ns = 0;
+	int rc;
+
+	if (json_array_size(value) != members)
+		return codec_wrong(err, key, "made of arrays of a stream and numbers");
+	rc = read_what(json_array_get(value, 0), key, &c, err);
+	if (rc == 0)
+		rc = codec_read_integer(json_array_get(value, 1), key, 0, INT64_MAX, &len, err);
+	if (rc == 0 && members == 3)
+		rc = codec_read_integer(json_array_get(value, 2), key, 0, INT64_MAX, &time_ns, err);
+	if (rc < 0)
+		return rc;
+	if (c.fd != CHUNK_SIGNAL)
+		c.len = (uint64_t)len;
+	c.time_ns = (uint64_t)time_ns;
+	*ret = c;
+	return 0;
+}
+
+int codec_read_chunks(const json_t *list, struct unit *u, struct error *err)
+{
+	const json_t *value;
+	size_t i;
+
+	if (list && !json_is_array(list))
+		return codec_wrong(err, "chunks", "an array");
+	json_array_foreach(list, i, value)
+	{
+		struct chunk c;
+		int rc = read_chunk(value, "chunks", 3, &c, err);
+
+		if (rc < 0)
+			return rc;
+		if (unit_add_chunk_apart(u, c.fd, c.len, c.time_ns) < 0)
+			return error_no_memory(err);
+	}
+	return 0;
+}
+
+int codec_read_order(const json_t *list, struct unit *u, struct error *err)
+{
+	const json_t *value;
+	size_t i;
+
+	if (list && !json_is_array(list))
+		return codec_wrong(err, "order", "an array");
+	json_array_foreach(list, i, value)
+	{
+		struct chunk c;
+		int rc = read_chunk(value, "order", 2, &c, err);
+
+		if (rc < 0)
+			return rc;
+		if (c.fd == CHUNK_MODE && c.len >= u->mode_count)
+			return codec_wrong(err, "order", "about modes that are there");
+		if (unit_add_order(u, &c) < 0)
+			return error_no_memory(err);
+	}
+	return 0;
+}
+
+static int read_when(const json_t *value, enum mode_when *ret, struct error *err)
+{
+	for (size_t i = 0; i < sizeof(when_names) / sizeof(when_names[0]); i++) {
+		if (json_is_string(value) && strcmp(json_string_value(value), when_names[i]) == 0) {
+			*ret = (enum mode_when)i;
+			return 0;
+		}
+	}
+	return codec_wrong(err, "when", "\"now\", \"drain\" or \"flush\"");
+}
+
+int codec_read_modes(const json_t *list, struct unit *u, struct error *err)
+{
+	const json_t *value;
+	size_t i;
+
+	if (list && !json_is_array(list))
+		return codec_wrong(err, "modes", "an array");
+	json_array_foreach(list, i, value)
+	{
+		cleanup_buf struct buf text = BUF_INIT;
+		cleanup_buf struct buf termios = BUF_INIT;
+		enum mode_when when = MODE_NOW;
+		int rc = read_when(json_object_get(value, "when"), &when, err);
+
+		if (rc == 0)
+			rc = codec_read_bytes(json_object_get(value, "termios"), "termios", &text,
+					      err);
+		if (rc == 0)
+			rc = text_base64_decode(&termios, text.data ? text.data : "", text.len,
+						err);
+		if (rc < 0)
+			return rc;
+		if (unit_add_mode(u, when, (struct bytes){termios.data, termios.len}) < 0)
+			return error_no_memory(err);
+	}
+	return 0;
+}
