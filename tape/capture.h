@@ -1,7 +1,8 @@
 /*
  * The streams of one unit while it is recorded. Pipes and sockets that it writes to are replaced
  * by ones of ours of the same kind, and what arrives is copied to the tape and passed on; regular
- * files stay in place and their range is read at the end; stdin is never touched.
+ * files stay in place and their range is read at the end; terminals stay in place, and what is read
+ * and written there is seen in the calls that do so; stdin is never touched.
  */
 #ifndef SANDTAPE_TAPE_CAPTURE_H
 #define SANDTAPE_TAPE_CAPTURE_H
@@ -32,11 +33,15 @@ struct capture_host {
 int capture_begin(struct capture_host *host, struct process *p, struct task *task, struct unit *u,
 		  void *unit, struct capture **ret, struct error *err);
 
-/* Whether fd 0 of the process, one of the unit's, is the stdin that the unit was given: inside a
- * pipeline of a shell it is not. */
-bool capture_wants_stdin(const struct capture *c, pid_t pid);
-/* Bytes that the unit read from its stdin; len 0 is the end of it. */
-int capture_stdin(struct capture *c, const char *data, size_t len, struct error *err);
+/* What the unit does by calls that its filter stops: whether this one is about a stream of its own
+ * that is captured so. Inside a pipeline of a shell, fd 0 is another stream. */
+int capture_io_begins(struct capture *c, pid_t pid, const struct io *io, bool *ret_wanted,
+		      struct error *err);
+/* It has done so. */
+int capture_io(struct capture *c, struct process *p, const struct io *io, struct error *err);
+
+/* Whether it is at a terminal other than the one that sandtape itself runs on. */
+bool capture_has_terminal(const struct capture *c);
 
 /* The unit's first process is gone: take what is there. *ret_delivered: its readers have it all. */
 int capture_drain(struct capture *c, bool *ret_delivered, struct error *err);
@@ -44,6 +49,8 @@ int capture_drain(struct capture *c, bool *ret_delivered, struct error *err);
 /* Then, once: what was captured so far becomes the payloads of u->streams. */
 int capture_finish(struct capture *c, struct error *err);
 
+/* No process of the unit is left. */
+void capture_unit_gone(struct capture *c);
 /* Whether all streams have ended; before, descendants may still write. */
 bool capture_ended(const struct capture *c);
 /* What came after capture_finish() becomes the tails. *ret_any: there were some. */

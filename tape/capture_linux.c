@@ -1,8 +1,7 @@
-#include "tape/capture.h"
+#include "tape/capture_parts.h"
 
 #include "base/cleanup.h"
 #include "tape/intercept/filter.h"
-#include "tape/streams.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
@@ -10,61 +9,44 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define STREAMS 3 /* stdin, stdout, stderr */
-
-enum method {
-	METHOD_NONE = 0, /* nothing to capture */
-	METHOD_PUMP,	 /* replaced by a pipe or socket of ours */
-	METHOD_RANGE,	 /* a regular file: from where to where */
-	METHOD_READS	 /* stdin: told by the reads */
-};
-
-struct stream_capture {
-	struct capture *owner;
-	int fd; /* in the unit */
-	enum stream_kind kind;
-	enum method method;
-	int original; /* ours, of the same open file; owned */
-	int source;   /* our end of the replacement; owned; -1 when the stream has ended */
-	dev_t device; /* METHOD_READS: which pipe or socket it is */
-	ino_t inode;
-	off_t start; /* METHOD_RANGE */
-	struct spool *spool;
-	struct buf pending; /* taken, and not yet passed on */
-	size_t pending_at;
-	bool reader_gone;
-	void *source_watch;
-	void *original_watch; /* NULL when epoll cannot watch it (a regular file) */
-};
-
-struct capture {
-	struct capture_host *host;
-	struct process *process;
-	struct unit *unit;
-	void *unit_ctx;
-	struct stream_capture stream[STREAMS];
-	bool finished; /* what comes now is a tail */
-};
-
 /* Looking at the streams */
 
 static enum method output_method(const struct stat *st, enum stream_kind kind)
 {
+	if (kind == STREAM_TTY)
+		return METHOD_TERMINAL;
 	if (kind == STREAM_PIPE || kind == STREAM_SOCKET || stream_is_our_output(st))
 		return METHOD_PUMP;
 	return kind == STREAM_FILE ? METHOD_RANGE : METHOD_NONE;
 }
 
-static enum method input_method(enum stream_kind kind)
+static enum method input_method(const struct stat *st, enum stream_kind kind)
 {
+	/* What a person types at sandtape's own terminal is no part of the recording. */
+	if (kind == STREAM_TTY && !stream_is_our_terminal(st))
+		return METHOD_TERMINAL;
 	if (kind == STREAM_PIPE || kind == STREAM_SOCKET)
 		return METHOD_READS;
 	return kind == STREAM_FILE ? METHOD_RANGE : METHOD_NONE;
+}
+
+static void look_at_terminal(struct stream_capture *s, const struct stat *st, struct stream *stream)
+{
+	struct winsize size;
+
+	s->terminal = st->st_rdev;
+	if (stream_is_our_terminal(st)) {
+		s->owner->own_terminal = true;
+	} else if (ioctl(s->original, TIOCGWINSZ, &size) == 0) {
+		stream->rows = size.ws_row;
+		stream->columns = size.ws_col;
+	}
 }
 
 static int look_at(struct capture *c, int pidfd, int fd, struct error *err)
@@ -85,13 +67,15 @@ static int look_at(struct capture *c, int pidfd, int fd, struct error *err)
 		return error_sys(err, errno, "cannot see stream %d of a unit", fd);
 	s->kind = stream_kind_of(&st);
 	stream->kind = s->kind;
-	if (fd == 2 && c->stream[1].original >= 0 &&
-	    stream_same_file(c->stream[1].original, s->original)) {
+	if (s->kind == STREAM_TTY)
+		look_at_terminal(s, &st, stream);
+	else if (fd == 2 && c->stream[1].original >= 0 &&
+		 stream_same_file(c->stream[1].original, s->original)) {
 		stream->kind = STREAM_SAME;
 		stream->same_as = 1;
 		return 0;
 	}
-	s->method = fd == 0 ? input_method(s->kind) : output_method(&st, s->kind);
+	s->method = fd == 0 ? input_method(&st, s->kind) : output_method(&st, s->kind);
 	if (s->method == METHOD_RANGE)
 		s->start = stream_position(s->original);
 	s->device = st.st_dev;
@@ -176,10 +160,10 @@ static int update_watches(struct stream_capture *s, struct error *err)
 	return r;
 }
 
-static int add_chunk(struct capture *c, int fd, size_t len, struct error *err)
+int capture_add_chunk(struct capture *c, int fd, uint64_t len, struct error *err)
 {
 	uint64_t time_ns = session_now(c->host->session) - c->unit->time.start_ns;
-	bool apart = len == 0 || c->host->last_event != c;
+	bool apart = len == 0 || fd < 0 || c->host->last_event != c;
 	int r = apart ? unit_add_chunk_apart(c->unit, fd, len, time_ns)
 		      : unit_add_chunk(c->unit, fd, len, time_ns);
 
@@ -189,12 +173,12 @@ static int add_chunk(struct capture *c, int fd, size_t len, struct error *err)
 
 /* On the tape is what the reader could read. What a unit had written beyond, into our pipe, it
  * could not have written into its own. */
-static int note_passed(struct stream_capture *s, const char *bytes, size_t len, struct error *err)
+int capture_note(struct stream_capture *s, const char *bytes, size_t len, struct error *err)
 {
 	struct capture *c = s->owner;
 	int r = spool_add(s->spool, bytes, len, err);
 
-	return r < 0 || c->finished ? r : add_chunk(c, s->fd, len, err);
+	return r < 0 || c->finished ? r : capture_add_chunk(c, s->fd, len, err);
 }
 
 static int pass_pending(struct stream_capture *s, struct error *err)
@@ -207,7 +191,7 @@ static int pass_pending(struct stream_capture *s, struct error *err)
 					      s->pending.len - s->pending_at);
 
 		if (n >= 0) {
-			r = note_passed(s, bytes, (size_t)n, err);
+			r = capture_note(s, bytes, (size_t)n, err);
 			s->pending_at += (size_t)n;
 		} else if (errno == EAGAIN) {
 			return 0;
@@ -319,12 +303,12 @@ static void list_pairs(const struct capture *c, struct inject_list *list)
 }
 
 /* The filter stands in the data behind the pairs. */
-static void list_stdin_filter(struct inject_list *list)
+static void list_filter(struct inject_list *list, unsigned what)
 {
 	struct sock_filter code[FILTER_MAX];
 	size_t program_at = 64;
 	size_t code_at = program_at + 2 * sizeof(uint64_t);
-	unsigned count = filter_build_stdin(code);
+	unsigned count = filter_build_io(code, what);
 	uint64_t program[2] = {count, INJECT_DATA(code_at)}; /* struct sock_fprog */
 
 	memcpy(list->data + program_at, program, sizeof(program));
@@ -367,15 +351,25 @@ static int take_source(struct stream_capture *s, int pidfd, int their_fd, struct
 	return r;
 }
 
+static void stop_observing(struct capture *c)
+{
+	for (int fd = 0; fd < STREAMS; fd++) {
+		struct stream_capture *s = &c->stream[fd];
+
+		if (s->method == METHOD_READS || s->method == METHOD_TERMINAL)
+			s->method = METHOD_NONE;
+	}
+}
+
 static int check_results(struct capture *c, const struct inject_list *list, struct error *err)
 {
 	for (unsigned i = 0; i < list->count; i++) {
 		int64_t result = (int64_t)list->call[i].result;
 
 		/* A unit that gave up root before its exec, below a subject that has kept it, may
-		 * install no filter: what it reads is then not known. */
+		 * install no filter: what it would have told is then not known. */
 		if (result == -EACCES && list->call[i].number == SYS_seccomp)
-			c->stream[0].method = METHOD_NONE;
+			stop_observing(c);
 		else if (result < 0)
 			return error_sys(err, (int)-result,
 					 "cannot capture the streams of a unit (system call %llu)",
@@ -413,6 +407,7 @@ int capture_begin(struct capture_host *host, struct process *p, struct task *tas
 {
 	struct capture *c = calloc(1, sizeof(*c));
 	struct inject_list list = {.count = 0};
+	unsigned observed;
 	int r;
 
 	if (!c)
@@ -434,36 +429,12 @@ int capture_begin(struct capture_host *host, struct process *p, struct task *tas
 	}
 	*ret = c;
 	list_pairs(c, &list);
-	if (c->stream[0].method == METHOD_READS)
-		list_stdin_filter(&list);
+	observed = capture_observed(c);
+	if (observed)
+		list_filter(&list, observed);
 	if (list.count == 0)
 		return 0;
 	return intercept_inject(host->interceptor, task, &list, placed, c, err);
-}
-
-bool capture_wants_stdin(const struct capture *c, pid_t pid)
-{
-	const struct stream_capture *s = &c->stream[0];
-	char path[64];
-	struct stat st;
-
-	snprintf(path, sizeof(path), "/proc/%d/fd/0", (int)pid);
-	return s->method == METHOD_READS && !c->finished && stat(path, &st) == 0 &&
-	       st.st_dev == s->device && st.st_ino == s->inode;
-}
-
-int capture_stdin(struct capture *c, const char *data, size_t len, struct error *err)
-{
-	struct stream *stream = unit_stream(c->unit, 0);
-	int r;
-
-	if (c->finished || !c->stream[0].spool || !stream)
-		return 0;
-	if (len == 0 && stream->eof)
-		return 0;
-	stream->eof = len == 0;
-	r = add_chunk(c, 0, len, err);
-	return r < 0 || len == 0 ? r : spool_add(c->stream[0].spool, data, len, err);
 }
 
 /* What the unit wrote to (or read from) a regular file, read through an opening of our own. */
@@ -531,12 +502,22 @@ static int finish_stream(struct capture *c, struct stream_capture *s, struct err
 		r = spool_finish(s->spool, c->host->session->roots, &stream->data, err);
 	spool_free(s->spool);
 	s->spool = NULL;
-	if (r == 0 && s->source >= 0) {
+	if (r == 0 && (s->source >= 0 || (s->method == METHOD_TERMINAL && s->fd > 0))) {
 		s->spool = spool_new(c->host->tape_dir);
 		if (!s->spool)
 			r = error_no_memory(err);
 	}
 	return r;
+}
+
+/* A conversation at a terminal has an order that means something, unlike the times of output. */
+static int keep_order(struct unit *u, struct error *err)
+{
+	for (size_t i = 0; i < u->time.chunk_count; i++) {
+		if (unit_add_order(u, &u->time.chunks[i]) < 0)
+			return error_no_memory(err);
+	}
+	return 0;
 }
 
 int capture_finish(struct capture *c, struct error *err)
@@ -546,12 +527,23 @@ int capture_finish(struct capture *c, struct error *err)
 	for (int fd = 0; r == 0 && fd < STREAMS; fd++)
 		r = finish_stream(c, &c->stream[fd], err);
 	c->finished = true;
-	return r;
+	return r < 0 || !capture_has_terminal(c) ? r : keep_order(c->unit, err);
+}
+
+void capture_unit_gone(struct capture *c)
+{
+	c->gone = true;
 }
 
 bool capture_ended(const struct capture *c)
 {
-	return c->stream[1].source < 0 && c->stream[2].source < 0;
+	for (int fd = 1; fd < STREAMS; fd++) {
+		const struct stream_capture *s = &c->stream[fd];
+
+		if (s->source >= 0 || (s->method == METHOD_TERMINAL && !c->gone))
+			return false;
+	}
+	return true;
 }
 
 int capture_finish_tails(struct capture *c, bool *ret_any, struct error *err)

@@ -250,30 +250,31 @@ static int on_unit_gone(void *ctx, struct traced_unit *unit, struct error *err)
 
 	(void)ctx;
 	u->gone = true;
+	capture_unit_gone(u->capture);
 	return r < 0 ? r : advance(u, err);
 }
 
-static bool on_wants_stdin(void *ctx, struct process *p)
-{
-	const struct recorded_unit *u = (const struct recorded_unit *)p->unit;
-
-	(void)ctx;
-	return u && u->capture && capture_wants_stdin(u->capture, p->pid);
-}
-
-static int on_stdin_read(void *ctx, struct process *p, const char *data, size_t len,
-			 struct error *err)
+static int on_io_begins(void *ctx, struct process *p, const struct io *io, bool *ret_wanted,
+			struct error *err)
 {
 	struct recorded_unit *u = (struct recorded_unit *)p->unit;
 
 	(void)ctx;
-	return capture_stdin(u->capture, data, len, err);
+	if (!u || !u->capture)
+		return 0;
+	return capture_io_begins(u->capture, p->pid, io, ret_wanted, err);
 }
 
-static int on_signalled(void *ctx, struct process *target, int signal, struct error *err)
+static int on_io_done(void *ctx, struct process *p, const struct io *io, struct error *err)
 {
-	struct recorded_unit *u = (struct recorded_unit *)intercept_unit_of(target);
-	struct recorder *r = ctx;
+	struct recorded_unit *u = (struct recorded_unit *)p->unit;
+
+	(void)ctx;
+	return capture_io(u->capture, p, io, err);
+}
+
+static int add_signal(struct recorder *r, struct recorded_unit *u, int signal, struct error *err)
+{
 	uint64_t time_ns = session_now(&r->session) - u->unit.time.start_ns;
 
 	r->capture_host.last_event = NULL;
@@ -281,6 +282,23 @@ static int on_signalled(void *ctx, struct process *target, int signal, struct er
 	    unit_add_chunk_apart(&u->unit, CHUNK_SIGNAL, (uint64_t)signal, time_ns) < 0)
 		return error_no_memory(err);
 	return 0;
+}
+
+static int on_signalled(void *ctx, struct process *target, int signal, struct error *err)
+{
+	struct recorded_unit *u = (struct recorded_unit *)intercept_unit_of(target);
+
+	return add_signal(ctx, u, signal, err);
+}
+
+/* The terminal is one of the subject's making: it will send the signal again. */
+static int on_terminal_signalled(void *ctx, struct process *target, int signal, struct error *err)
+{
+	struct recorded_unit *u = (struct recorded_unit *)target->unit;
+
+	if (!u || !u->capture || u->ended || !capture_has_terminal(u->capture))
+		return 0;
+	return add_signal(ctx, u, signal, err);
 }
 
 /*
@@ -335,9 +353,10 @@ static const struct intercept_ops ops = {
 	.exec_failed = on_exec_failed,
 	.ended = on_ended,
 	.unit_gone = on_unit_gone,
-	.wants_stdin = on_wants_stdin,
-	.stdin_read = on_stdin_read,
+	.io_begins = on_io_begins,
+	.io_done = on_io_done,
 	.signalled = on_signalled,
+	.terminal_signalled = on_terminal_signalled,
 	.patience_ms = on_patience_ms,
 	.timeout = on_timeout,
 };

@@ -12,6 +12,9 @@ enum stream_kind stream_kind_of(const struct stat *st);
 /* Whether it is where sandtape itself prints: what goes there is the output of the whole run. */
 bool stream_is_our_output(const struct stat *st);
 
+/* Whether it is a terminal that sandtape itself has as one of its streams. */
+bool stream_is_our_terminal(const struct stat *st);
+
 /* Whether two descriptors are one open file (a shared offset, one pipe). */
 bool stream_same_file(int a, int b);
 

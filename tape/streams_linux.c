@@ -36,9 +36,10 @@ enum stream_kind stream_kind_of(const struct stat *st)
 	return STREAM_OTHER;
 }
 
-bool stream_is_our_output(const struct stat *st)
+/* Whether it is one of sandtape's own descriptors from `first` to stderr. */
+static bool is_own(const struct stat *st, int first)
 {
-	for (int fd = 1; fd <= 2; fd++) {
+	for (int fd = first; fd <= 2; fd++) {
 		struct stat own;
 
 		if (fstat(fd, &own) == 0 && own.st_dev == st->st_dev && own.st_ino == st->st_ino &&
@@ -46,6 +47,16 @@ bool stream_is_our_output(const struct stat *st)
 			return true;
 	}
 	return false;
+}
+
+bool stream_is_our_output(const struct stat *st)
+{
+	return is_own(st, 1);
+}
+
+bool stream_is_our_terminal(const struct stat *st)
+{
+	return is_own(st, 0);
 }
 
 bool stream_same_file(int a, int b)

@@ -7,7 +7,7 @@
 /* Reaches the tracer as the data of a RET_TRACE stop. */
 enum filter_cookie {
 	COOKIE_CALL = 1, /* a call of arch_calls[] */
-	COOKIE_STDIN = 2 /* a unit reads fd 0 */
+	COOKIE_IO = 2	 /* a call that filter_build_io() was asked to stop */
 };
 
 #define FILTER_MAX 256
@@ -15,12 +15,19 @@ enum filter_cookie {
 /* Stops the calls of arch_calls[]; allows all else. Returns the number of instructions. */
 unsigned filter_build(struct sock_filter out[FILTER_MAX]);
 
+/* What a unit does that is told by its calls. */
+enum filter_io {
+	FILTER_STDIN = 1,	    /* reads of fd 0 */
+	FILTER_TERMINAL_OUTPUT = 2, /* writes to fds 0 to 2, and the setting of terminal modes */
+	FILTER_TERMINAL = 4	    /* reads and writes of any fd, and the setting of modes */
+};
+
 /*
- * For units whose stdin is a pipe or a socket: stops their reads of fd 0, so that what they took
- * can be told without taking it from anybody else. Calls that would move the bytes unseen
- * (splice, sendfile) fail with EINVAL, and those that only new kernels have (preadv2, recvmmsg)
- * with ENOSYS, on which programs fall back to read and write.
+ * For units with such streams (a sum of enum filter_io): stops the calls, so that what was moved
+ * can be told without taking it from anybody else. Calls that would move bytes of fds 0 to 2
+ * unseen (splice, sendfile) fail with EINVAL, and those that only new kernels have (preadv2,
+ * recvmmsg) with ENOSYS, on which programs fall back to read and write.
  */
-unsigned filter_build_stdin(struct sock_filter out[FILTER_MAX]);
+unsigned filter_build_io(struct sock_filter out[FILTER_MAX], unsigned what);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "tape/intercept/arch.h"
 #include <errno.h>
+#include <limits.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <sys/syscall.h>
@@ -78,24 +79,76 @@ unsigned filter_build(struct sock_filter out[FILTER_MAX])
 	return p.len;
 }
 
-struct stdin_call {
+/* A call that moves bytes, with the highest fd that counts for each wish; NEVER for none. */
+struct io_call {
 	unsigned number;
 	unsigned fd_arg;
 	unsigned action;
+	int stdin_max;
+	int output_max;
+	int terminal_max;
 };
 
-static const struct stdin_call stdin_calls[] = {
-	{SYS_read, 0, SECCOMP_RET_TRACE | COOKIE_STDIN},
-	{SYS_readv, 0, SECCOMP_RET_TRACE | COOKIE_STDIN},
-	{SYS_recvfrom, 0, SECCOMP_RET_TRACE | COOKIE_STDIN},
-	{SYS_recvmsg, 0, SECCOMP_RET_TRACE | COOKIE_STDIN},
-	{SYS_splice, 0, SECCOMP_RET_ERRNO | EINVAL},
-	{SYS_sendfile, 1, SECCOMP_RET_ERRNO | EINVAL},
-	{SYS_preadv2, 0, SECCOMP_RET_ERRNO | ENOSYS},
-	{SYS_recvmmsg, 0, SECCOMP_RET_ERRNO | ENOSYS},
+#define NEVER (-1)
+#define ANY   INT_MAX
+#define STOP  (SECCOMP_RET_TRACE | COOKIE_IO)
+
+static const struct io_call io_calls[] = {
+	{SYS_read, 0, STOP, 0, NEVER, ANY},
+	{SYS_write, 0, STOP, NEVER, 2, ANY},
+	{SYS_readv, 0, STOP, 0, NEVER, ANY},
+	{SYS_writev, 0, STOP, NEVER, 2, ANY},
+	{SYS_recvfrom, 0, STOP, 0, NEVER, NEVER},
+	{SYS_recvmsg, 0, STOP, 0, NEVER, NEVER},
+	{SYS_splice, 0, SECCOMP_RET_ERRNO | EINVAL, 0, NEVER, 0},
+	{SYS_splice, 2, SECCOMP_RET_ERRNO | EINVAL, NEVER, 2, 2},
+	{SYS_sendfile, 1, SECCOMP_RET_ERRNO | EINVAL, 0, NEVER, 0},
+	{SYS_sendfile, 0, SECCOMP_RET_ERRNO | EINVAL, NEVER, 2, 2},
+	{SYS_preadv2, 0, SECCOMP_RET_ERRNO | ENOSYS, 0, NEVER, 0},
+	{SYS_pwritev2, 0, SECCOMP_RET_ERRNO | ENOSYS, NEVER, 2, 2},
+	{SYS_recvmmsg, 0, SECCOMP_RET_ERRNO | ENOSYS, 0, NEVER, NEVER},
 };
 
-unsigned filter_build_stdin(struct sock_filter out[FILTER_MAX])
+static int max_fd(const struct io_call *call, unsigned what)
+{
+	int max = NEVER;
+
+	if ((what & FILTER_STDIN) && call->stdin_max > max)
+		max = call->stdin_max;
+	if ((what & FILTER_TERMINAL_OUTPUT) && call->output_max > max)
+		max = call->output_max;
+	if ((what & FILTER_TERMINAL) && call->terminal_max > max)
+		max = call->terminal_max;
+	return max;
+}
+
+/* The number stays loaded for the rows that follow. */
+static void emit_io_call(struct program *p, const struct io_call *call, int max)
+{
+	emit_unless_equal_skip(p, call->number, 4);
+	emit_load(p, LOW_WORD(call->fd_arg));
+	emit(p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, (unsigned)max, 1, 0));
+	emit_return(p, call->action);
+	emit_load(p, offsetof(struct seccomp_data, nr));
+}
+
+/* The setting of modes: TCSETS, TCSETSW, TCSETSF, and their younger forms (TCSETS(2const)). */
+static const unsigned mode_requests[] = {0x5402,     0x5403,	 0x5404,
+					 0x402c542b, 0x402c542c, 0x402c542d};
+
+#define MODE_REQUESTS (sizeof(mode_requests) / sizeof(mode_requests[0]))
+
+static void emit_mode_calls(struct program *p)
+{
+	emit_unless_equal_skip(p, SYS_ioctl, (unsigned char)(1 + 2 * MODE_REQUESTS));
+	emit_load(p, LOW_WORD(1));
+	for (size_t i = 0; i < MODE_REQUESTS; i++) {
+		emit_unless_equal_skip(p, mode_requests[i], 1);
+		emit_return(p, STOP);
+	}
+}
+
+unsigned filter_build_io(struct sock_filter out[FILTER_MAX], unsigned what)
 {
 	struct program p = {out, 0};
 
@@ -103,15 +156,14 @@ unsigned filter_build_stdin(struct sock_filter out[FILTER_MAX])
 	emit(&p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, arch_native_audit, 1, 0));
 	emit_return(&p, SECCOMP_RET_ALLOW);
 	emit_load(&p, offsetof(struct seccomp_data, nr));
-	for (size_t i = 0; i < sizeof(stdin_calls) / sizeof(stdin_calls[0]); i++) {
-		const struct stdin_call *call = &stdin_calls[i];
+	for (size_t i = 0; i < sizeof(io_calls) / sizeof(io_calls[0]); i++) {
+		int max = max_fd(&io_calls[i], what);
 
-		emit_unless_equal_skip(&p, call->number, 4);
-		emit_load(&p, LOW_WORD(call->fd_arg));
-		emit_unless_equal_skip(&p, 0, 1);
-		emit_return(&p, call->action);
-		emit_return(&p, SECCOMP_RET_ALLOW);
+		if (max != NEVER)
+			emit_io_call(&p, &io_calls[i], max);
 	}
+	if (what & (FILTER_TERMINAL | FILTER_TERMINAL_OUTPUT))
+		emit_mode_calls(&p);
 	emit_return(&p, SECCOMP_RET_ALLOW);
 	return p.len;
 }

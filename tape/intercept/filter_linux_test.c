@@ -11,9 +11,9 @@
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 
-#define TRACE_CALL  (SECCOMP_RET_TRACE | COOKIE_CALL)
-#define TRACE_STDIN (SECCOMP_RET_TRACE | COOKIE_STDIN)
-#define SIGNAL	    15
+#define TRACE_CALL (SECCOMP_RET_TRACE | COOKIE_CALL)
+#define TRACE_IO   (SECCOMP_RET_TRACE | COOKIE_IO)
+#define SIGNAL	   15
 
 struct program {
 	struct sock_filter code[FILTER_MAX];
@@ -29,11 +29,11 @@ static struct program tracer_program(void)
 	return p;
 }
 
-static struct program stdin_program(void)
+static struct program io_program(unsigned what)
 {
 	struct program p;
 
-	p.len = filter_build_stdin(p.code);
+	p.len = filter_build_io(p.code, what);
 	ck_assert_uint_le(p.len, FILTER_MAX);
 	return p;
 }
@@ -208,7 +208,7 @@ END_TEST
 START_TEST(unknown_architectures_are_let_be)
 {
 	static const uint32_t unknown[] = {0, AUDIT_ARCH_S390X, AUDIT_ARCH_PPC64LE, UINT32_MAX};
-	struct program p = tracer_program(), on_stdin = stdin_program();
+	struct program p = tracer_program(), on_stdin = io_program(FILTER_STDIN);
 
 	for (size_t i = 0; i < arch_call_count; i++) {
 		for (size_t k = 0; k < COUNT(unknown); k++)
@@ -227,13 +227,13 @@ static const struct {
 	uint64_t args[2];
 	uint32_t answer;
 } stdin_rows[] = {
-	{SYS_read, {0, 1}, TRACE_STDIN},
-	{SYS_readv, {0, 1}, TRACE_STDIN},
-	{SYS_recvfrom, {0, 1}, TRACE_STDIN},
-	{SYS_recvmsg, {0, 1}, TRACE_STDIN},
+	{SYS_read, {0, 1}, TRACE_IO},
+	{SYS_readv, {0, 1}, TRACE_IO},
+	{SYS_recvfrom, {0, 1}, TRACE_IO},
+	{SYS_recvmsg, {0, 1}, TRACE_IO},
 	{SYS_read, {1, 0}, SECCOMP_RET_ALLOW},
 	{SYS_read, {UINT32_MAX, 0}, SECCOMP_RET_ALLOW},
-	{SYS_read, {UINT64_C(1) << 32, 0}, TRACE_STDIN}, /* the kernel takes an int */
+	{SYS_read, {UINT64_C(1) << 32, 0}, TRACE_IO}, /* the kernel takes an int */
 	{SYS_readv, {3, 0}, SECCOMP_RET_ALLOW},
 	{SYS_recvfrom, {3, 0}, SECCOMP_RET_ALLOW},
 	{SYS_recvmsg, {3, 0}, SECCOMP_RET_ALLOW},
@@ -253,7 +253,7 @@ static const struct {
 
 START_TEST(a_unit_stops_where_it_reads_its_stdin)
 {
-	struct program p = stdin_program();
+	struct program p = io_program(FILTER_STDIN);
 
 	ck_assert_uint_eq(answer_to(&p, arch_native_audit, stdin_rows[_i].number,
 				    stdin_rows[_i].args[0], stdin_rows[_i].args[1]),
@@ -261,11 +261,56 @@ START_TEST(a_unit_stops_where_it_reads_its_stdin)
 }
 END_TEST
 
+#define TERMINAL FILTER_TERMINAL
+#define OUTPUT	 FILTER_TERMINAL_OUTPUT
+#define TCSETSW_ 0x5403
+#define TCSETS2_ 0x402c542b
+#define TCGETS_	 0x5401
+
+static const struct {
+	unsigned what;
+	uint32_t number;
+	uint64_t args[2];
+	uint32_t answer;
+} terminal_rows[] = {
+	{TERMINAL, SYS_read, {0, 1}, TRACE_IO},
+	{TERMINAL, SYS_readv, {9, 1}, TRACE_IO},
+	{TERMINAL, SYS_write, {1, 1}, TRACE_IO},
+	{TERMINAL, SYS_writev, {7, 1}, TRACE_IO},
+	{TERMINAL, SYS_write, {UINT32_MAX, 1}, SECCOMP_RET_ALLOW},
+	{TERMINAL, SYS_recvfrom, {0, 1}, SECCOMP_RET_ALLOW},
+	{TERMINAL | FILTER_STDIN, SYS_recvfrom, {0, 1}, TRACE_IO},
+	{TERMINAL | FILTER_STDIN, SYS_read, {5, 1}, TRACE_IO},
+	{TERMINAL, SYS_ioctl, {0, TCSETSW_}, TRACE_IO},
+	{TERMINAL, SYS_ioctl, {5, TCSETS2_}, TRACE_IO},
+	{TERMINAL, SYS_ioctl, {0, TCGETS_}, SECCOMP_RET_ALLOW},
+	{TERMINAL, SYS_sendfile, {1, 5}, SECCOMP_RET_ERRNO | EINVAL},
+	{TERMINAL, SYS_sendfile, {3, 5}, SECCOMP_RET_ALLOW},
+	{TERMINAL, SYS_pwritev2, {1, 5}, SECCOMP_RET_ERRNO | ENOSYS},
+	{OUTPUT, SYS_write, {2, 1}, TRACE_IO},
+	{OUTPUT, SYS_write, {3, 1}, SECCOMP_RET_ALLOW},
+	{OUTPUT, SYS_read, {0, 1}, SECCOMP_RET_ALLOW},
+	{OUTPUT, SYS_ioctl, {0, TCSETS2_ + 2}, TRACE_IO},
+	{OUTPUT, SYS_ioctl, {0, TCSETS2_ + 3}, SECCOMP_RET_ALLOW},
+	{FILTER_STDIN, SYS_ioctl, {0, TCSETSW_}, SECCOMP_RET_ALLOW},
+	{TERMINAL | OUTPUT | FILTER_STDIN, SYS_execve, {0, 0}, SECCOMP_RET_ALLOW},
+};
+
+START_TEST(a_unit_at_a_terminal_stops_where_it_uses_it)
+{
+	struct program p = io_program(terminal_rows[_i].what);
+
+	ck_assert_uint_eq(answer_to(&p, arch_native_audit, terminal_rows[_i].number,
+				    terminal_rows[_i].args[0], terminal_rows[_i].args[1]),
+			  terminal_rows[_i].answer);
+}
+END_TEST
+
 /* The kernel runs it for every call of the subject. */
 START_TEST(the_program_is_short)
 {
 	ck_assert_uint_lt(tracer_program().len, 100);
-	ck_assert_uint_lt(stdin_program().len, 100);
+	ck_assert_uint_lt(io_program(FILTER_STDIN).len, 100);
 }
 END_TEST
 
@@ -280,6 +325,8 @@ Suite *intercept_filter_suite(void)
 	tcase_add_test(all, all_other_calls_are_allowed);
 	tcase_add_test(all, unknown_architectures_are_let_be);
 	tcase_add_loop_test(all, a_unit_stops_where_it_reads_its_stdin, 0, COUNT(stdin_rows));
+	tcase_add_loop_test(all, a_unit_at_a_terminal_stops_where_it_uses_it, 0,
+			    COUNT(terminal_rows));
 	tcase_add_test(all, the_program_is_short);
 	suite_add_tcase(suite, all);
 	return suite;

@@ -75,6 +75,18 @@ struct process {
 	struct exec_decision decision; /* waits for the exec to succeed */
 };
 
+/* A system call of a unit that moves bytes, or sets a terminal's modes. */
+enum io_kind { IO_READ, IO_WRITE, IO_MODE };
+
+struct io {
+	enum io_kind kind;
+	int fd;
+	const char *data; /* reads, writes: what was moved, once it was */
+	size_t len;
+	uint64_t request; /* modes: of ioctl(2) */
+	uint64_t address; /* modes: of its argument in the unit's memory */
+};
+
 /* All return 0, or an error that ends the session (and with it every process of it). */
 struct intercept_ops {
 	/* A subject process is about to execute something. */
@@ -96,12 +108,11 @@ struct intercept_ops {
 	 * client will call intercept_reply(). */
 	int (*hypercall)(void *ctx, struct process *p, const uint64_t args[6], long *ret_result,
 			 bool *ret_later, struct error *err);
-	/* A thread of a unit is about to read its fd 0: is that the unit's own stdin, and
-	 * wanted? */
-	bool (*wants_stdin)(void *ctx, struct process *p);
-	/* A unit has read `len` bytes of its stdin, which are `data`; 0: the end of it. */
-	int (*stdin_read)(void *ctx, struct process *p, const char *data, size_t len,
-			  struct error *err);
+	/* A thread of a unit is about to do this: is it wanted? */
+	int (*io_begins)(void *ctx, struct process *p, const struct io *io, bool *ret_wanted,
+			 struct error *err);
+	/* It has done so. A read of 0 bytes is the end of the stream. */
+	int (*io_done)(void *ctx, struct process *p, const struct io *io, struct error *err);
 	/* Nothing is to be done until the next stop. May be NULL. */
 	int (*idle)(void *ctx, struct error *err);
 	/* How many ms to wait for anything to happen before `timeout` is called; -1: for ever.
@@ -111,6 +122,8 @@ struct intercept_ops {
 	/* The subject sent a signal to the first process of a unit (intercept_unit_of()), or to
 	 * its group. */
 	int (*signalled)(void *ctx, struct process *target, int signal, struct error *err);
+	/* The kernel did, as it does for a terminal (^C, a hang-up). May be NULL. */
+	int (*terminal_signalled)(void *ctx, struct process *target, int signal, struct error *err);
 };
 
 struct intercept_options {

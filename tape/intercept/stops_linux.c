@@ -231,14 +231,57 @@ static int on_call(struct interceptor *t, struct task *task,
 	}
 }
 
-/* A unit begins to read its stdin: what it got is seen at the exit of the call. */
-static int on_stdin_call(struct task *task, const struct __ptrace_syscall_info *info,
-			 struct error *err)
+struct io_call {
+	uint64_t number;
+	enum io_kind kind;
+	unsigned buffers; /* 1: (address, length), 2: struct iovec[], 3: struct msghdr */
+};
+
+static const struct io_call io_calls[] = {
+	{SYS_read, IO_READ, 1},	   {SYS_readv, IO_READ, 2},  {SYS_recvfrom, IO_READ, 1},
+	{SYS_recvmsg, IO_READ, 3}, {SYS_write, IO_WRITE, 1}, {SYS_writev, IO_WRITE, 2},
+	{SYS_ioctl, IO_MODE, 0},
+};
+
+static const struct io_call *find_io_call(uint64_t number)
 {
-	task->watch = WATCH_STDIN;
+	size_t i = 0;
+
+	while (i < sizeof(io_calls) / sizeof(io_calls[0]) && io_calls[i].number != number)
+		i++;
+	return i < sizeof(io_calls) / sizeof(io_calls[0]) ? &io_calls[i] : NULL;
+}
+
+static struct io io_of(const struct io_call *call, const uint64_t *args)
+{
+	struct io io = {.kind = call->kind, .fd = (int)args[0]};
+
+	if (call->kind == IO_MODE) {
+		io.request = args[1];
+		io.address = args[2];
+	}
+	return io;
+}
+
+/* A unit begins to move bytes: what it moved is seen at the exit of the call. */
+static int on_io_call(struct interceptor *t, struct task *task,
+		      const struct __ptrace_syscall_info *info, struct error *err)
+{
+	const struct io_call *call = find_io_call(info->seccomp.nr);
+	bool wanted = false;
+	struct io io;
+	int r = 0;
+
 	task->call_number = info->seccomp.nr;
 	for (int i = 0; i < 6; i++)
 		task->call_args[i] = info->seccomp.args[i];
+	if (call && task->process->role == ROLE_UNIT) {
+		io = io_of(call, task->call_args);
+		r = t->ops.io_begins(t->ctx, task->process, &io, &wanted, err);
+	}
+	if (r < 0 || !wanted)
+		return r < 0 ? r : go_on(task, err);
+	task->watch = WATCH_IO;
 	return tracer_resume(task, PTRACE_SYSCALL, 0, err);
 }
 
@@ -253,9 +296,8 @@ static int on_seccomp(struct interceptor *t, struct task *task, struct error *er
 		return go_on(task, err);
 	if (info.seccomp.ret_data == COOKIE_CALL)
 		return on_call(t, task, &info, err);
-	if (info.seccomp.ret_data == COOKIE_STDIN && task->process->role == ROLE_UNIT &&
-	    t->ops.wants_stdin(t->ctx, task->process))
-		return on_stdin_call(task, &info, err);
+	if (info.seccomp.ret_data == COOKIE_IO)
+		return on_io_call(t, task, &info, err);
 	/* A filter of the program itself asked for a tracer: as without one. */
 	return go_on(task, err);
 }
@@ -268,19 +310,20 @@ struct remote_vec {
 #define VECS_MAX 1024 /* UIO_MAXIOV */
 
 /* The buffers of the watched call, in the tracee's memory; -errno. */
-static int read_vecs(const struct task *task, struct remote_vec *vec, size_t *ret_count)
+static int read_vecs(const struct task *task, unsigned buffers, struct remote_vec *vec,
+		     size_t *ret_count)
 {
 	uint64_t header[7]; /* struct msghdr: msg_iov is [2], msg_iovlen is [3] */
 	uint64_t array = task->call_args[1];
 	uint64_t count = task->call_args[2];
 	int r = 0;
 
-	if (task->call_number == SYS_read || task->call_number == SYS_recvfrom) {
+	if (buffers == 1) {
 		*ret_count = 1;
 		vec[0] = (struct remote_vec){task->call_args[1], task->call_args[2]};
 		return 0;
 	}
-	if (task->call_number == SYS_recvmsg) {
+	if (buffers == 3) {
 		r = memory_read(task->tid, task->call_args[1], header, sizeof(header));
 		array = header[2];
 		count = header[3];
@@ -293,26 +336,43 @@ static int read_vecs(const struct task *task, struct remote_vec *vec, size_t *re
 	return r;
 }
 
-static int tell_stdin(struct interceptor *t, struct task *task, uint64_t len, struct error *err)
+static int read_moved(const struct task *task, unsigned buffers, char *data, uint64_t len)
 {
 	struct remote_vec vec[VECS_MAX];
 	size_t count = 0;
-	cleanup_free char *data = malloc(len);
 	uint64_t done = 0;
-	int r;
+	int r = read_vecs(task, buffers, vec, &count);
 
-	if (!data)
-		return error_no_memory(err);
-	r = read_vecs(task, vec, &count);
 	for (size_t i = 0; r == 0 && i < count && done < len; i++) {
 		uint64_t part = vec[i].len < len - done ? vec[i].len : len - done;
 
 		r = memory_read(task->tid, vec[i].base, data + done, part);
 		done += part;
 	}
+	return r;
+}
+
+static int tell_io(struct interceptor *t, struct task *task, uint64_t result, struct error *err)
+{
+	const struct io_call *call = find_io_call(task->call_number);
+	struct io io = io_of(call, task->call_args);
+	cleanup_free char *data = NULL;
+	int r = 0;
+
+	/* To ask for nothing is not to meet the end. */
+	if (call->kind != IO_MODE && result == 0 && (call->buffers == 1 && !task->call_args[2]))
+		return 0;
+	if (call->kind != IO_MODE) {
+		data = malloc(result ? result : 1);
+		if (!data)
+			return error_no_memory(err);
+		r = read_moved(task, call->buffers, data, result);
+		io.data = data;
+		io.len = result;
+	}
 	if (r < 0)
-		return tracer_ptrace_error(r, "read the stdin of", err);
-	return t->ops.stdin_read(t->ctx, task->process, data, len, err);
+		return tracer_ptrace_error(r, "read the buffers of", err);
+	return t->ops.io_done(t->ctx, task->process, &io, err);
 }
 
 static int on_call_exit(struct interceptor *t, struct task *task, struct error *err)
@@ -328,11 +388,39 @@ static int on_call_exit(struct interceptor *t, struct task *task, struct error *
 	result = info.exit.rval;
 	if (watch == WATCH_EXEC && result < 0)
 		r = tracer_on_exec_failed(t, task, (int)-result, err);
-	else if (watch == WATCH_STDIN && result > 0)
-		r = tell_stdin(t, task, (uint64_t)result, err);
-	else if (watch == WATCH_STDIN && result == 0 && task->call_args[2] != 0)
-		r = t->ops.stdin_read(t->ctx, task->process, "", 0, err);
+	else if (watch == WATCH_IO && result >= 0)
+		r = tell_io(t, task, (uint64_t)result, err);
 	return r < 0 ? r : go_on(task, err);
+}
+
+/* What a terminal sends (tty_ioctl(4), termios(3)), the kernel sends. */
+static bool is_of_terminal(const struct task *task, int signal)
+{
+	siginfo_t info;
+
+	switch (signal) {
+	case SIGINT:
+	case SIGQUIT:
+	case SIGTSTP:
+	case SIGHUP:
+	case SIGWINCH:
+		return ptrace(PTRACE_GETSIGINFO, task->tid, 0, &info) == 0 &&
+		       info.si_code == SI_KERNEL;
+	default:
+		return false;
+	}
+}
+
+/* A signal is about to be delivered. */
+static int on_signal(struct interceptor *t, struct task *task, int signal, struct error *err)
+{
+	struct process *p = task->process;
+	int r = 0;
+
+	if (p->role == ROLE_UNIT && p->main && t->ops.terminal_signalled &&
+	    is_of_terminal(task, signal))
+		r = t->ops.terminal_signalled(t->ctx, p, signal, err);
+	return r < 0 ? r : tracer_resume(task, PTRACE_CONT, signal, err);
 }
 
 /* A group stop (SIGSTOP, SIGTSTP, …) stays a stop; a newborn goes on. */
@@ -372,7 +460,7 @@ int tracer_on_stop(struct interceptor *t, pid_t tid, int status, struct error *e
 	default:
 		if (signal == (SIGTRAP | 0x80))
 			return on_call_exit(t, task, err);
-		return tracer_resume(task, PTRACE_CONT, signal, err);
+		return on_signal(t, task, signal, err);
 	}
 }
 

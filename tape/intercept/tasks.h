@@ -7,7 +7,7 @@
 enum task_watch {
 	WATCH_NONE = 0,
 	WATCH_EXEC, /* at the exit of this call, the exec has failed */
-	WATCH_STDIN /* at the exit of this call, stdin was read */
+	WATCH_IO    /* at the exit of this call, bytes were moved */
 };
 
 struct injection;

@@ -45,6 +45,57 @@ def copy_of(directory):
 
 TEXT = "".join(f"line {i}\n" for i in range(1, 6))
 
+# Speaks to commands through a pseudo-terminal: (wait for this, then send that or set that size).
+TALK = """\
+import fcntl, os, pty, select, struct, sys, termios
+
+def resize(fd, rows, columns):
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+def talk(argv, *script):
+    go, start = os.pipe()
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.read(go, 1)
+        os.execvp(argv[0], argv)
+    resize(fd, 24, 80)
+    os.write(start, b"x")
+    seen = b""
+    for wanted, answer in script + ((None, b""),):
+        while wanted is None or wanted not in seen:
+            ready = select.select([fd], [], [], 20)[0]
+            try:
+                more = os.read(fd, 4096) if ready else b"(nothing came)"
+            except OSError:
+                more = b""
+            seen += more
+            if not more or not ready:
+                break
+        if isinstance(answer, tuple):
+            resize(fd, *answer)
+        else:
+            os.write(fd, answer) if answer else None
+    status = os.waitpid(pid, 0)[1]
+    os.close(fd)
+    os.close(go)
+    os.close(start)
+    print(argv, seen, os.waitstatus_to_exitcode(status), flush=True)
+
+talk(["sh", "-c", "printf 'name? '; read x; echo got $x"], (b"name? ", b"bob\\n"))
+talk(["python3", "-c", "import getpass; print('pw', getpass.getpass('secret: '))"],
+     (b"secret: ", b"hush\\n"))
+talk(["sh", "-c", "stty size; tty >/dev/null && echo tty; echo err >&2"])
+talk(["sh", "-c", "trap 'echo int; exit 3' INT; echo ready; while :; do sleep .05; done"],
+     (b"ready", b"\\x03"))
+talk(["sh", "-c", "echo ready; exec sleep 50"], (b"ready", b"\\x03"))
+talk(["sh", "-c", "trap 'stty size; exit' WINCH; echo ready; while :; do sleep .05; done"],
+     (b"ready", (30, 99)))
+talk(["cat"], (b"", b"one\\n"), (b"one\\r\\none\\r\\n", b"two\\n"),
+     (b"two\\r\\ntwo\\r\\n", b"\\x04"))
+talk(["sh", "-c", "stty -echo; echo ready; read x; stty echo; echo \\"<$x>\\""], (b"ready", b"abc\\n"))
+talk(["sh", "-c", "printf '\\\\377\\\\0\\\\033[1m'; head -c 100000 /dev/zero | tr '\\\\0' x; exit 7"])
+"""
+
 # Python rows begin with this.
 PRELUDE = """\
 import os, subprocess, sys
@@ -169,9 +220,11 @@ SHELL_ROWS = [
         (echo a; uname; echo b) >>f; (uname; echo c) >>f
         while read -r l; do echo "$l"; done <f
         echo 1234567890 >g; uname 1<>g; while read -r l; do echo "$l"; done <g""", units=3),
+    Row("conversations at a terminal", files={"talk.py": TALK}, argv=["python3", "talk.py"],
+        hidden=False),
     Row("signals between output", py=PRELUDE + """
 import signal
-p = subprocess.Popen(["sh", "-c", "trap 'echo usr' USR1; trap 'echo term; trap - TERM' TERM;"
+p = subprocess.Popen(["sh", "-c", "trap 'echo usr' USR1; trap 'trap - TERM; echo term' TERM;"
     " echo ready; while :; do sleep .05; done"], stdin=DEVNULL, stdout=PIPE)
 put(p.stdout.readline())
 for name in ("SIGUSR1", "SIGUSR1", "SIGTERM"):

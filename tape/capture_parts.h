@@ -1,0 +1,56 @@
+/* The inside of a capture, shared by its files. */
+#ifndef SANDTAPE_TAPE_CAPTURE_PARTS_H
+#define SANDTAPE_TAPE_CAPTURE_PARTS_H
+
+#include "tape/capture.h"
+#include "tape/streams.h"
+#include <sys/types.h>
+
+#define STREAMS 3 /* stdin, stdout, stderr */
+
+enum method {
+	METHOD_NONE = 0, /* nothing to capture */
+	METHOD_PUMP,	 /* replaced by a pipe or socket of ours */
+	METHOD_RANGE,	 /* a regular file: from where to where */
+	METHOD_READS,	 /* stdin: told by the reads */
+	METHOD_TERMINAL	 /* told by reads and writes */
+};
+
+struct stream_capture {
+	struct capture *owner;
+	int fd; /* in the unit */
+	enum stream_kind kind;
+	enum method method;
+	int original; /* ours, of the same open file; owned */
+	int source;   /* our end of the replacement; owned; -1 when the stream has ended */
+	dev_t device; /* which pipe or socket it is, */
+	ino_t inode;
+	dev_t terminal; /* or which terminal */
+	off_t start;	/* METHOD_RANGE */
+	struct spool *spool;
+	struct buf pending; /* taken, and not yet passed on */
+	size_t pending_at;
+	bool reader_gone;
+	void *source_watch;
+	void *original_watch; /* NULL when epoll cannot watch it (a regular file) */
+};
+
+struct capture {
+	struct capture_host *host;
+	struct process *process;
+	struct unit *unit;
+	void *unit_ctx;
+	struct stream_capture stream[STREAMS];
+	bool own_terminal; /* its terminal is the one that sandtape runs on */
+	bool finished;	   /* what comes now is a tail */
+	bool gone;	   /* no process of the unit is left */
+};
+
+/* Bytes of a stream that was passed on, or read: to the spool, and to the order of events. */
+int capture_note(struct stream_capture *s, const char *bytes, size_t len, struct error *err);
+int capture_add_chunk(struct capture *c, int fd, uint64_t len, struct error *err);
+
+/* observe_linux.c: which calls the unit's filter is to stop (enum filter_io); 0: none. */
+unsigned capture_observed(const struct capture *c);
+
+#endif
