@@ -7,8 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* 'S' sleeps in a system call, 'R' runs, 't' is in one of our stops, 'Z' waits to be reaped. */
-static char state_of(const struct task *task)
+char tracer_state_of(const struct task *task)
 {
 	char path[64];
 	char stat[512];
@@ -33,7 +32,7 @@ static void look(void *ctx, struct task *task)
 
 	if (!*idle || !task->process || task->process->role != ROLE_SUBJECT)
 		return;
-	*idle = state_of(task) == 'S';
+	*idle = tracer_state_of(task) == 'S';
 }
 
 bool intercept_subject_is_idle(struct interceptor *t)

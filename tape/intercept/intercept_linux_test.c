@@ -386,6 +386,59 @@ static int kill_at_once(void)
 	return signal_of(pid);
 }
 
+#define KILLS 40
+
+/* Each child still has its exec before it when the signal is sent. */
+static int kill_before_exec(void)
+{
+	char *const argv[] = {"sleep", "1000", NULL};
+
+	for (int i = 0; i < KILLS; i++) {
+		int sig = i % 2 ? SIGTERM : SIGKILL;
+		pid_t pid = fork_program("/bin/sleep", argv);
+
+		kill(pid, sig);
+		if (signal_of(pid) != sig)
+			return 1;
+	}
+	return 0;
+}
+
+static int kill_group_before_exec(void)
+{
+	char *const argv[] = {"sleep", "1000", NULL};
+
+	setpgid(0, 0);
+	for (int i = 0; i < KILLS; i++) {
+		pid_t pid;
+
+		signal(SIGTERM, SIG_DFL); /* in the child */
+		pid = fork_program("/bin/sleep", argv);
+		signal(SIGTERM, SIG_IGN);
+		kill(0, SIGTERM);
+		if (signal_of(pid) != SIGTERM)
+			return 1;
+	}
+	return 0;
+}
+
+/* It is no command, and is not waited for: neither while it sleeps nor while it computes. */
+static int kill_what_does_not_exec(void)
+{
+	for (int sleeps = 0; sleeps <= 1; sleeps++) {
+		pid_t pid = fork();
+
+		while (pid == 0) {
+			if (sleeps)
+				pause();
+		}
+		kill(pid, SIGTERM);
+		if (signal_of(pid) != SIGTERM)
+			return 1;
+	}
+	return 0;
+}
+
 static int kill_by_pidfd(void)
 {
 	pid_t pid = start_sleep(false);
@@ -549,26 +602,49 @@ static const struct subject {
 	{                                                                                          \
 #name, name                                                                        \
 	}
-	SUBJECT(by_fork),	    SUBJECT(by_vfork),
-	SUBJECT(kill_at_once),	    SUBJECT(in_a_lost_directory),
-	SUBJECT(by_posix_spawn),    SUBJECT(by_grandchild),
-	SUBJECT(by_execveat),	    SUBJECT(by_fexecve),
-	SUBJECT(by_clone),	    SUBJECT(by_thread_of_child),
-	SUBJECT(by_fork_of_thread), SUBJECT(in_a_thread),
-	SUBJECT(many_threads),	    SUBJECT(missing_in_path),
-	SUBJECT(missing_here),	    SUBJECT(not_executable),
-	SUBJECT(no_program),	    SUBJECT(no_interpreter),
-	SUBJECT(below_a_file),	    SUBJECT(bad_path),
-	SUBJECT(bad_argv),	    SUBJECT(long_path),
-	SUBJECT(second_try),	    SUBJECT(failing_posix_spawn),
-	SUBJECT(outlived),	    SUBJECT(held),
-	SUBJECT(kill_it),	    SUBJECT(kill_by_pidfd),
-	SUBJECT(kill_by_queue),	    SUBJECT(kill_its_group),
-	SUBJECT(kill_own_group),    SUBJECT(kill_another_group),
-	SUBJECT(kill_by_itself),    SUBJECT(stop_and_go_on),
-	SUBJECT(odd_request),	    SUBJECT(empty_request),
-	SUBJECT(leaves_sleepers),   SUBJECT(asks_the_client),
-	SUBJECT(waits_for_sigusr1), SUBJECT(checks_itself),
+	SUBJECT(by_fork),
+	SUBJECT(by_vfork),
+	SUBJECT(kill_at_once),
+	SUBJECT(in_a_lost_directory),
+	SUBJECT(by_posix_spawn),
+	SUBJECT(by_grandchild),
+	SUBJECT(by_execveat),
+	SUBJECT(by_fexecve),
+	SUBJECT(by_clone),
+	SUBJECT(by_thread_of_child),
+	SUBJECT(by_fork_of_thread),
+	SUBJECT(in_a_thread),
+	SUBJECT(many_threads),
+	SUBJECT(missing_in_path),
+	SUBJECT(missing_here),
+	SUBJECT(not_executable),
+	SUBJECT(no_program),
+	SUBJECT(no_interpreter),
+	SUBJECT(below_a_file),
+	SUBJECT(bad_path),
+	SUBJECT(bad_argv),
+	SUBJECT(long_path),
+	SUBJECT(second_try),
+	SUBJECT(failing_posix_spawn),
+	SUBJECT(outlived),
+	SUBJECT(held),
+	SUBJECT(kill_it),
+	SUBJECT(kill_by_pidfd),
+	SUBJECT(kill_before_exec),
+	SUBJECT(kill_group_before_exec),
+	SUBJECT(kill_what_does_not_exec),
+	SUBJECT(kill_by_queue),
+	SUBJECT(kill_its_group),
+	SUBJECT(kill_own_group),
+	SUBJECT(kill_another_group),
+	SUBJECT(kill_by_itself),
+	SUBJECT(stop_and_go_on),
+	SUBJECT(odd_request),
+	SUBJECT(empty_request),
+	SUBJECT(leaves_sleepers),
+	SUBJECT(asks_the_client),
+	SUBJECT(waits_for_sigusr1),
+	SUBJECT(checks_itself),
 #undef SUBJECT
 };
 
@@ -608,7 +684,7 @@ static struct client {
 	struct buf log;
 	struct process *held;
 	struct fake_unit *units;
-	unsigned starts, ends, gones;
+	unsigned starts, ends, gones, signals;
 	pid_t pids[UNITS_MAX]; /* of the first units */
 } client;
 
@@ -785,6 +861,7 @@ static int on_signalled(void *ctx, struct process *target, int signal, struct er
 {
 	(void)ctx;
 	(void)err;
+	client.signals++;
 	tell("signal:%s:%d", ((const struct fake_unit *)intercept_unit_of(target))->name, signal);
 	return 0;
 }
@@ -1069,6 +1146,24 @@ START_TEST(a_signal_right_after_the_spawn_is_told)
 	/* Before or after the start, but told. */
 	ck_assert_ptr_nonnull(strstr(client.log.data, "signal:sleep:15"));
 	ck_assert_ptr_nonnull(strstr(client.log.data, "ended:sleep:signal15 gone:sleep"));
+}
+END_TEST
+
+static const char *const early_kills[] = {"kill_before_exec", "kill_group_before_exec"};
+
+START_TEST(an_exec_comes_before_the_signal_that_meets_it)
+{
+	client.keep_log = false;
+	ck_assert_int_eq(run_subject(early_kills[_i]), 0);
+	ck_assert_uint_eq(client.starts, KILLS);
+	ck_assert_uint_eq(client.signals, KILLS);
+}
+END_TEST
+
+START_TEST(a_child_that_does_not_execute_is_killed_as_ever)
+{
+	ck_assert_int_eq(run_subject("kill_what_does_not_exec"), 0);
+	assert_log("");
 }
 END_TEST
 
@@ -1419,6 +1514,9 @@ Suite *intercept_run_suite(void)
 	tcase_add_test(all, a_held_end_is_seen_after_its_release);
 	tcase_add_loop_test(all, a_signal_that_the_subject_sends_is_told, 0, COUNT(signal_rows));
 	tcase_add_loop_test(all, a_signal_right_after_the_spawn_is_told, 0, 20);
+	tcase_add_loop_test(all, an_exec_comes_before_the_signal_that_meets_it, 0,
+			    COUNT(early_kills));
+	tcase_add_test(all, a_child_that_does_not_execute_is_killed_as_ever);
 	tcase_add_test(all, a_signal_that_a_unit_sends_is_not_told);
 	tcase_add_loop_test(all, a_subject_that_cannot_run_is_a_status_and_a_sentence, 0,
 			    COUNT(no_subjects));

@@ -133,7 +133,7 @@ struct traced_unit *intercept_unit_of(const struct process *p)
 
 struct signal_search {
 	struct interceptor *t;
-	pid_t group; /* of the sender's kill(0 or -group), else 0 */
+	pid_t group; /* as tracer_target_group() has it */
 	int signal;
 	struct error *err;
 	int result;
@@ -145,11 +145,11 @@ static void tell_member(void *ctx, struct task *task)
 	struct process *p = task->process;
 
 	if (s->result == 0 && p && task->tid == p->pid && intercept_unit_of(p) &&
-	    getpgid(p->pid) == s->group)
+	    (s->group == 0 || getpgid(p->pid) == s->group))
 		s->result = s->t->ops.signalled(s->t->ctx, p, s->signal, s->err);
 }
 
-/* The subject sends a signal: units that it hits are told to the client. */
+/* A signal is sent: units that one of the subject's hits are told to the client. */
 static int on_kill(struct interceptor *t, struct task *task, const struct arch_call *call,
 		   const uint64_t *args, struct error *err)
 {
@@ -157,18 +157,20 @@ static int on_kill(struct interceptor *t, struct task *task, const struct arch_c
 	pid_t target = (pid_t)args[0];
 	struct process *p;
 
-	if (task->process->role != ROLE_SUBJECT)
-		return go_on(task, err);
 	if (call->kind == CALL_PIDFD_KILL) {
 		target = pid_of_pidfd(task->process->pid, (int)args[0]);
 		if (target <= 0) /* no pidfd: the kernel will say so */
 			return go_on(task, err);
 	}
+	if (tracer_hold_kill(t, task, target))
+		return 0;
+	if (task->process->role != ROLE_SUBJECT)
+		return go_on(task, err);
 	p = target > 0 ? tasks_find_process(&t->tasks, target) : NULL;
 	if (p && intercept_unit_of(p))
 		s.result = t->ops.signalled(t->ctx, p, s.signal, err);
 	if (target <= 0) {
-		s.group = target == 0 ? getpgid(task->process->pid) : -target;
+		s.group = tracer_target_group(task, target);
 		tasks_each(&t->tasks, tell_member, &s);
 	}
 	return s.result < 0 ? s.result : go_on(task, err);
@@ -285,7 +287,7 @@ static int on_io_call(struct interceptor *t, struct task *task,
 	return tracer_resume(task, PTRACE_SYSCALL, 0, err);
 }
 
-static int on_seccomp(struct interceptor *t, struct task *task, struct error *err)
+int tracer_on_seccomp(struct interceptor *t, struct task *task, struct error *err)
 {
 	struct __ptrace_syscall_info info;
 	long n = ptrace(PTRACE_GET_SYSCALL_INFO, task->tid, sizeof(info), &info);
@@ -454,7 +456,7 @@ int tracer_on_stop(struct interceptor *t, pid_t tid, int status, struct error *e
 	case PTRACE_EVENT_EXEC:
 		return tracer_on_exec_done(t, task, err);
 	case PTRACE_EVENT_SECCOMP:
-		return on_seccomp(t, task, err);
+		return tracer_on_seccomp(t, task, err);
 	case PTRACE_EVENT_STOP:
 		return on_event_stop(task, signal, err);
 	default:

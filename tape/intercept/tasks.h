@@ -20,6 +20,8 @@ struct task {
 	uint64_t call_number; /* of the watched call */
 	uint64_t call_args[6];
 	struct injection *injection; /* owned */
+	uint64_t kill_since_ns;	     /* its kill is held since then (kill_linux.c), or 0 */
+	uint64_t quiet_since_ns;     /* and those that it would hit sleep since then, or 0 */
 	struct task *next;
 };
 

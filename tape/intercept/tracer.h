@@ -21,6 +21,7 @@ struct interceptor {
 	uint64_t linger_until_ns; /* after that, see is_over() */
 	int root_status;
 	unsigned held_count;
+	bool kill_waits;    /* perhaps; see tracer_retry_kills() */
 	bool has_spare_cpu; /* to look for events instead of sleeping */
 	int spin_trust;
 	unsigned spin_skipped;
@@ -44,6 +45,23 @@ struct interceptor {
 int tracer_add_root(struct interceptor *t, pid_t pid, struct error *err);
 int tracer_on_stop(struct interceptor *t, pid_t tid, int status, struct error *err);
 int tracer_on_end(struct interceptor *t, pid_t tid, int wait_status, struct error *err);
+
+/* Serves a stop at a call of the filter; again, when what the call had to wait for has come. */
+int tracer_on_seccomp(struct interceptor *t, struct task *task, struct error *err);
+
+/* kill_linux.c: a signal to what is about to execute something */
+/* Whether the sender has to wait in its stop; `target` is a pid as for kill(2). */
+bool tracer_hold_kill(struct interceptor *t, struct task *sender, pid_t target);
+int tracer_retry_kills(struct interceptor *t, struct error *err);
+/* The process group that kill(2) means by a `target` of 0 or less; 0: every process. */
+pid_t tracer_target_group(const struct task *sender, pid_t target);
+
+/* idle_linux.c: 'S' sleeps in a system call, 'R' runs, 't' is in one of our stops, 'Z' waits to be
+ * reaped, 'X' is gone. */
+char tracer_state_of(const struct task *task);
+
+/* tracer_linux.c: CLOCK_MONOTONIC */
+uint64_t tracer_now(void);
 
 /* Lets the only task of a process go for good, and forgets both. */
 int tracer_let_go(struct interceptor *t, struct task *task, struct error *err);

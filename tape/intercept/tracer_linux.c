@@ -253,7 +253,7 @@ static void peek_task(void *ctx, struct task *task)
 #define SPIN_NS	   100000u
 #define SPIN_TRUST 8
 
-static uint64_t clock_ns(void)
+uint64_t tracer_now(void)
 {
 	struct timespec now;
 
@@ -274,7 +274,7 @@ static bool has_event(struct interceptor *t, struct epoll_event *events, int *re
 /* Not with sched_yield: on a busy machine that gives away milliseconds. */
 static bool spin(struct interceptor *t, struct epoll_event *events, int *ret_count)
 {
-	uint64_t until = clock_ns() + SPIN_NS;
+	uint64_t until = tracer_now() + SPIN_NS;
 	bool found;
 
 	*ret_count = 0;
@@ -282,7 +282,7 @@ static bool spin(struct interceptor *t, struct epoll_event *events, int *ret_cou
 		return false;
 	do {
 		found = has_event(t, events, ret_count);
-	} while (!found && clock_ns() < until);
+	} while (!found && tracer_now() < until);
 	if (found && t->spin_trust < SPIN_TRUST)
 		t->spin_trust++;
 	else if (!found && t->spin_trust > 0)
@@ -394,9 +394,17 @@ static bool is_over(struct interceptor *t)
 	if (!t->root_ended)
 		return false;
 	if (t->linger_until_ns == 0)
-		t->linger_until_ns = clock_ns() + LINGER_MS * UINT64_C(1000000);
+		t->linger_until_ns = tracer_now() + LINGER_MS * UINT64_C(1000000);
 	tasks_each(&t->tasks, look_for_fork, &any_fork);
-	return !any_fork || clock_ns() >= t->linger_until_ns;
+	return !any_fork || tracer_now() >= t->linger_until_ns;
+}
+
+static int look_soon(struct interceptor *t, struct epoll_event *events, int *ret_count,
+		     struct error *err)
+{
+	*ret_count = epoll_wait(t->epoll_fd, events, EVENTS_AT_ONCE, 1);
+	return *ret_count < 0 && errno != EINTR ? error_sys(err, errno, "cannot wait for events")
+						: 0;
 }
 
 static int sleep_until_event(struct interceptor *t, struct epoll_event *events, int *ret_count,
@@ -406,6 +414,8 @@ static int sleep_until_event(struct interceptor *t, struct epoll_event *events, 
 
 	if (t->root_ended && (patience < 0 || patience > LINGER_MS))
 		patience = LINGER_MS;
+	if (t->kill_waits) /* nothing tells that a process has fallen asleep */
+		return look_soon(t, events, ret_count, err);
 
 	/* Without streams to watch, waitid alone is the quicker sleep. */
 	if (patience < 0 && t->watch_count == 0 && t->held_count == 0)
@@ -422,6 +432,8 @@ static int serve(struct interceptor *t, struct error *err)
 	int count = 0;
 	int r = serve_events(t, false, err);
 
+	if (r == 0)
+		r = tracer_retry_kills(t, err);
 	if (r < 0 || is_over(t))
 		return r;
 	if (t->ops.idle)

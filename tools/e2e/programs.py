@@ -405,6 +405,15 @@ time.sleep(0.1)
 os.killpg(p.pid, signal.SIGTERM)
 put(p.wait())
 """, units=4),
+    Row("killed before the exec", units=30, replays=2, py="""
+import signal
+for i in range(30):
+    pid = os.fork()
+    if pid == 0:
+        os.execv("/bin/sleep", ["sleep", "20"])
+    os.kill(pid, signal.SIGTERM if i % 2 else signal.SIGKILL)
+    put(os.waitpid(pid, 0)[1])
+"""),
     Row("a unit that is told to end and takes its time", py="""
 import signal
 p = subprocess.Popen(["sh", "-c", "trap 'echo told; exit 3' TERM; echo up; "
