@@ -56,6 +56,9 @@ bool capture_ended(const struct capture *c);
 /* What came after capture_finish() becomes the tails. *ret_any: there were some. */
 int capture_finish_tails(struct capture *c, bool *ret_any, struct error *err);
 
+/* Nothing more is kept; what the unit writes is still passed on. */
+void capture_stop(struct capture *c);
+
 void capture_free(struct capture *c); /* NULL is allowed */
 
 #endif

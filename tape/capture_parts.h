@@ -6,8 +6,7 @@
 #include "tape/streams.h"
 #include <sys/types.h>
 
-/* stdin, stdout, stderr, and those above that it was given. */
-#define STREAMS_MAX 15
+#define STREAMS 3 /* stdin, stdout, stderr */
 
 enum method {
 	METHOD_NONE = 0, /* nothing to capture */
@@ -32,7 +31,6 @@ struct stream_capture {
 	struct buf pending; /* taken, and not yet passed on */
 	size_t pending_at;
 	bool reader_gone;
-	struct stream_capture *same_as; /* the same open file: its bytes are there */
 	void *source_watch;
 	void *original_watch; /* NULL when epoll cannot watch it (a regular file) */
 };
@@ -42,8 +40,7 @@ struct capture {
 	struct process *process;
 	struct unit *unit;
 	void *unit_ctx;
-	struct stream_capture stream[STREAMS_MAX]; /* the first three are always there */
-	unsigned count;
+	struct stream_capture stream[STREAMS];
 	bool own_terminal; /* its terminal is the one that sandtape runs on */
 	bool finished;	   /* what comes now is a tail */
 	bool gone;	   /* no process of the unit is left */
@@ -52,12 +49,6 @@ struct capture {
 /* Bytes of a stream that was passed on, or read: to the spool, and to the order of events. */
 int capture_note(struct stream_capture *s, const char *bytes, size_t len, struct error *err);
 int capture_add_chunk(struct capture *c, int fd, uint64_t len, struct error *err);
-
-void capture_stream_init(struct capture *c, struct stream_capture *s, int fd);
-int capture_new_spool(struct stream_capture *s, struct error *err);
-
-/* look_linux.c: fills c->stream and the streams of the unit. */
-int capture_look(struct capture *c, struct error *err);
 
 /* observe_linux.c: which calls the unit's filter is to stop (enum filter_io); 0: none. */
 unsigned capture_observed(const struct capture *c);

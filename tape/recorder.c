@@ -2,41 +2,14 @@
  * The recorder: what the interceptor tells becomes records. The order of things is the promise: a
  * unit's exit is on the tape, and its output with its readers, before its parent learns of it.
  */
-#include "tape/tape.h"
+#include "tape/recorder.h"
 
 #include "base/cleanup.h"
 #include "tape/capture.h"
-#include "tape/session.h"
-#include "tape/writer.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-
-struct recorder;
-
-struct recorded_unit {
-	struct traced_unit traced;
-	struct recorder *recorder;
-	struct unit unit;
-	struct capture *capture;
-	struct process *held; /* its end waits for the output to be delivered */
-	uint64_t held_ns;     /* since then (session_now) */
-	bool ended;	      /* the exit is on the tape */
-	bool closed;	      /* nothing more comes */
-	bool gone;	      /* no process of it is left */
-	struct recorded_unit *next;
-	struct recorded_unit *previous;
-};
-
-struct recorder {
-	struct session session;
-	struct interceptor *interceptor;
-	struct tape_writer *writer;
-	struct capture_host capture_host;
-	struct recorded_unit *units; /* all that are not closed and gone */
-	struct tape_record_result result;
-};
 
 static struct recorded_unit *unit_new(struct recorder *r)
 {
@@ -52,7 +25,7 @@ static struct recorded_unit *unit_new(struct recorder *r)
 	return u;
 }
 
-static void unit_free(struct recorded_unit *u)
+void recorded_unit_free(struct recorded_unit *u)
 {
 	if (u->previous)
 		u->previous->next = u->next;
@@ -88,7 +61,7 @@ static int write_failure(struct recorded_unit *u, struct error *err)
 
 	if (r == 0)
 		r = write_exit(u, err);
-	unit_free(u);
+	recorded_unit_free(u);
 	return r;
 }
 
@@ -112,7 +85,7 @@ static int on_exec(void *ctx, struct process *p, const struct exec_request *requ
 	if (before && unit_same_command(&before->unit, &u->unit)) {
 		u->unit.end = before->unit.end;
 		u->unit.time.start_ns = before->unit.time.start_ns;
-		unit_free(before);
+		recorded_unit_free(before);
 	} else if (before) {
 		result = write_failure(before, err);
 	}
@@ -202,7 +175,7 @@ static int advance(struct recorded_unit *u, struct error *err)
 	if (u->ended && !u->closed && capture_ended(u->capture))
 		r = close_unit(u, err);
 	if (u->closed && u->gone)
-		unit_free(u);
+		recorded_unit_free(u);
 	return r;
 }
 
@@ -224,7 +197,7 @@ static int on_ended(void *ctx, struct process *p, int wait_status, bool *ret_hol
 		p->attempt = NULL;
 		if (attempt->unit.end.how == END_EXEC_FAILED)
 			return write_failure(attempt, err);
-		unit_free(attempt); /* it was killed inside its exec */
+		recorded_unit_free(attempt); /* it was killed inside its exec */
 		return 0;
 	}
 	if (!p->main || u->ended)
@@ -436,6 +409,7 @@ static int run(struct recorder *r, const struct tape_options *options, struct er
 		.argv = options->argv,
 		.eager = true,
 		.want_env = r->session.env.count > 0,
+		.apart = options->keep != NULL,
 	};
 	struct error start_error = {0};
 	int result = intercept_new(&intercept, &ops, r, &r->interceptor, err);
@@ -455,7 +429,14 @@ static int run(struct recorder *r, const struct tape_options *options, struct er
 		session_say(&r->session, TAPE_PROBLEM, "%s", start_error.text);
 	r->result.left = intercept_left(r->interceptor);
 	result = close_all(r, err);
-	return result < 0 ? result : tape_writer_finish(r->writer, err);
+	if (result == 0)
+		result = tape_writer_finish(r->writer, err);
+	if (result < 0 || !options->keep || r->result.left == 0)
+		return result;
+	tape_writer_free(r->writer);
+	r->writer = NULL;
+	options->keep(options->keep_ctx, &r->result);
+	return recorder_keep(r, err);
 }
 
 int tape_record(const struct tape_options *options, bool sync, struct tape_record_result *ret,
@@ -473,7 +454,7 @@ int tape_record(const struct tape_options *options, bool sync, struct tape_recor
 		*ret = r.result;
 	/* Their streams are watched by the interceptor. */
 	while (r.units)
-		unit_free(r.units);
+		recorded_unit_free(r.units);
 	intercept_free(r.interceptor);
 	tape_writer_free(r.writer);
 	session_close(&r.session);

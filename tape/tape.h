@@ -32,6 +32,8 @@ enum tape_level {
 /* Text for a human, without a last newline; called on the thread of tape_record or tape_replay. */
 typedef void (*tape_say)(void *ctx, enum tape_level level, const char *text);
 
+struct tape_record_result;
+
 /* What record and replay have in common. Zero is a good default for all but tape and argv. */
 struct tape_options {
 	const char *tape;	    /* the directory, by convention NAME.tape */
@@ -43,13 +45,22 @@ struct tape_options {
 	const char *const *roots; /* further roots, "NAME=DIR" each; WORK, HOME and TMP are there */
 	tape_say say;
 	void *say_ctx;
+	/*
+	 * Only for tape_record(), in a process that does nothing else and leads no process group:
+	 * what outlives the subject is not killed. When the tape is finished and processes are
+	 * left, this is called with the result, and tape_record() then serves them until the last
+	 * one is gone, and returns after that. A session of its own keeps the calling process from
+	 * what a terminal sends. NULL: they are killed.
+	 */
+	void (*keep)(void *ctx, const struct tape_record_result *result);
+	void *keep_ctx;
 };
 
 struct tape_record_result {
 	int wait_status; /* of the subject, as waitpid(2) tells it */
 	size_t units;
 	size_t unfinished; /* units that still ran when the subject ended */
-	size_t left;	   /* all processes that did; they were killed */
+	size_t left;	   /* all processes that did */
 	uint64_t wall_ns;  /* from the subject's start to its end */
 	uint64_t units_ns; /* the sum of the units' durations */
 };

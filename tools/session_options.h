@@ -13,8 +13,9 @@ struct session_options {
 	struct option_list roots;
 	bool quiet;
 	bool help;
-	bool all_used; /* replay */
-	bool sync;     /* record */
+	bool all_used;	     /* replay */
+	bool sync;	     /* record */
+	const char *daemons; /* record: "keep", "kill" or NULL */
 };
 
 #define SESSION_OPTIONS                                                                            \

@@ -184,6 +184,10 @@ int tracer_on_exec_call(struct interceptor *t, struct task *task, const struct a
 
 	if (p->role != ROLE_SUBJECT)
 		return tracer_resume(task, PTRACE_CONT, 0, err);
+	if (t->keeping) {
+		p->decision = (struct exec_decision){.action = EXEC_REAL};
+		return tracer_resume(task, PTRACE_CONT, 0, err);
+	}
 	p->decision = (struct exec_decision){.action = EXEC_SUBJECT};
 	r = read_exec(t, task, call, &exec);
 	if (r == -EFAULT || r == -E2BIG || r == -ESRCH) {

@@ -132,6 +132,9 @@ struct intercept_options {
 	const char *path_append; /* a directory for the end of the subject's PATH, or NULL */
 	bool eager;    /* look for the next stop a while before sleeping: quicker, but busy */
 	bool want_env; /* fill exec_request.env */
+	/* Once the subject runs, this process leaves its session: what a terminal or kill(2) sends
+	 * to the whole process group reaches the subject alone. The caller leads no group. */
+	bool apart;
 };
 
 int intercept_new(const struct intercept_options *options, const struct intercept_ops *ops,
@@ -146,6 +149,13 @@ int intercept_run(struct interceptor *t, int *ret_status, struct error *err);
 
 /* How many processes are left after the subject has ended. */
 size_t intercept_left(const struct interceptor *t);
+
+/*
+ * After intercept_run(): serves what is left, until the last process is gone and every watch has
+ * been given back. `ops` take the place of the client's from now on. Ends that were held back
+ * become visible. What is executed now is let be, and `exec` is not called.
+ */
+int intercept_keep(struct interceptor *t, const struct intercept_ops *ops, struct error *err);
 
 /* Whether all threads of the subject sleep: it has taken notice of whatever it was told. */
 bool intercept_subject_is_idle(struct interceptor *t);
@@ -171,7 +181,7 @@ void intercept_unwatch(struct interceptor *t, void *watch);
  * `done` sees the results of a list at a stop, and says how to go on. `data` is copied into the
  * tracee, and back before `done`; pointers to it are written as INJECT_DATA(offset).
  */
-#define INJECT_MAX	    48
+#define INJECT_MAX	    24
 #define INJECT_DATA(offset) (0xda7a000000000000ull + (offset))
 
 struct inject_list {
@@ -195,10 +205,6 @@ int intercept_inject(struct interceptor *t, struct task *task, const struct inje
 
 /* The answer that `hypercall` put off. */
 int intercept_reply(struct interceptor *t, struct process *p, long result, struct error *err);
-
-/* From `started`: these signals (bit n - 1 for signal n) wait until the program lets them in. */
-int intercept_block_signals(struct interceptor *t, struct process *p, uint64_t mask,
-			    struct error *err);
 
 /* Reads the memory of a process in a stop; likewise. */
 int intercept_read(struct interceptor *t, struct process *p, unsigned long address, void *into,

@@ -18,6 +18,7 @@ struct interceptor {
 	struct started started;
 	struct process *root;
 	bool root_ended;
+	bool keeping;		  /* in intercept_keep() */
 	uint64_t linger_until_ns; /* after that, see is_over() */
 	int root_status;
 	unsigned held_count;

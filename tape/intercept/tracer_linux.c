@@ -7,6 +7,7 @@
  */
 #include "tape/intercept/tracer.h"
 
+#include "base/cleanup.h"
 #include "tape/intercept/memory.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -391,7 +392,7 @@ static bool is_over(struct interceptor *t)
 {
 	bool any_fork = false;
 
-	if (!t->root_ended)
+	if (!t->root_ended || t->keeping)
 		return false;
 	if (t->linger_until_ns == 0)
 		t->linger_until_ns = tracer_now() + LINGER_MS * UINT64_C(1000000);
@@ -412,7 +413,7 @@ static int sleep_until_event(struct interceptor *t, struct epoll_event *events, 
 {
 	int patience = t->ops.patience_ms ? t->ops.patience_ms(t->ctx) : -1;
 
-	if (t->root_ended && (patience < 0 || patience > LINGER_MS))
+	if (t->root_ended && !t->keeping && (patience < 0 || patience > LINGER_MS))
 		patience = LINGER_MS;
 	if (t->kill_waits) /* nothing tells that a process has fallen asleep */
 		return look_soon(t, events, ret_count, err);
@@ -466,6 +467,7 @@ static int check_start(struct interceptor *t, int *ret_status, struct error *err
 	int exec_errno;
 	int r = start_report(&t->started, &exec_errno, err);
 
+	close(steal_fd(&t->started.report));
 	/* execvp(3) answers EACCES for a directory of PATH that it may not look into. */
 	if (exec_errno == EACCES && !is_in_path(t->options.argv[0]))
 		exec_errno = ENOENT;
@@ -497,6 +499,8 @@ int intercept_run(struct interceptor *t, int *ret_status, struct error *err)
 		r = start_subject(&options, &t->started, err);
 	if (r == 0)
 		r = tracer_add_root(t, t->started.pid, err);
+	if (r == 0 && t->options.apart && setsid() < 0)
+		r = error_sys(err, errno, "cannot leave the session of the subject");
 	if (r < 0)
 		return r;
 	forward_signals(t, t->started.pid);
@@ -505,6 +509,36 @@ int intercept_run(struct interceptor *t, int *ret_status, struct error *err)
 	stop_forwarding(t);
 	*ret_status = t->root_status;
 	return r < 0 ? r : check_start(t, ret_status, err);
+}
+
+struct held_search {
+	struct interceptor *t;
+	struct error *err;
+	int result;
+};
+
+static void release_held(void *ctx, struct task *task)
+{
+	struct held_search *s = ctx;
+	struct process *p = task->process;
+
+	if (s->result == 0 && p && p->held && task->tid == p->pid)
+		s->result = intercept_release(s->t, p, s->err);
+}
+
+int intercept_keep(struct interceptor *t, const struct intercept_ops *ops, struct error *err)
+{
+	struct held_search held = {t, err, 0};
+	int r;
+
+	t->ops = *ops;
+	t->keeping = true;
+	t->has_spare_cpu = false; /* nobody waits for us to be quick */
+	tasks_each(&t->tasks, release_held, &held);
+	r = held.result;
+	while (r == 0 && (t->tasks.count > 0 || t->watch_count > 0))
+		r = serve(t, err);
+	return r;
 }
 
 int intercept_read(struct interceptor *t, struct process *p, unsigned long address, void *into,

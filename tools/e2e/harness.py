@@ -201,7 +201,7 @@ class Place:
         return path
 
     def start(self, argv, stdin=None, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=None,
-              hidden=False, cwd=None):
+              hidden=False, cwd=None, pass_fds=()):
         return subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL if stdin is None else stdin,
@@ -210,6 +210,7 @@ class Place:
             cwd=cwd or self.work,
             env=self.env(hidden, env),
             start_new_session=True,
+            pass_fds=pass_fds,
         )
 
     def finish(self, process, data=None):

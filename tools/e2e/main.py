@@ -16,6 +16,7 @@ import programs  # noqa: F401
 import cli  # noqa: F401
 import misses  # noqa: F401
 import faults  # noqa: F401
+import daemons  # noqa: F401
 
 
 def arguments():
