@@ -421,6 +421,11 @@ void answer_next(struct answer *a, uint64_t limit_ns, struct stub_answer *ret, s
 	*ret_len = offsetof(struct stub_answer, data) + b.used;
 }
 
+uint64_t answer_signals(const struct answer *a)
+{
+	return a->signal_mask;
+}
+
 uint64_t answer_time(const struct answer *a)
 {
 	for (size_t i = a->next; i < a->head_count; i++) {

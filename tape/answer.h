@@ -24,6 +24,9 @@ void answer_free(struct answer *a); /* NULL is allowed */
  */
 void answer_next(struct answer *a, uint64_t limit_ns, struct stub_answer *ret, size_t *ret_len);
 
+/* The signals that it waits for: bit n - 1 for the signal n. */
+uint64_t answer_signals(const struct answer *a);
+
 /* When the first event that answer_next() has not given yet and that others can see (a write, the
  * end) came in the recording. */
 uint64_t answer_time(const struct answer *a);

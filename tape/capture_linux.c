@@ -15,103 +15,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Looking at the streams */
-
-static enum method output_method(const struct stat *st, enum stream_kind kind)
-{
-	if (kind == STREAM_TTY)
-		return METHOD_TERMINAL;
-	if (kind == STREAM_PIPE || kind == STREAM_SOCKET || stream_is_our_output(st))
-		return METHOD_PUMP;
-	return kind == STREAM_FILE ? METHOD_RANGE : METHOD_NONE;
-}
-
-static enum method input_method(const struct stat *st, enum stream_kind kind)
-{
-	/* What a person types at sandtape's own terminal is no part of the recording. */
-	if (kind == STREAM_TTY && !stream_is_our_terminal(st))
-		return METHOD_TERMINAL;
-	if (kind == STREAM_PIPE || kind == STREAM_SOCKET)
-		return METHOD_READS;
-	return kind == STREAM_FILE ? METHOD_RANGE : METHOD_NONE;
-}
-
-static void look_at_terminal(struct stream_capture *s, const struct stat *st, struct stream *stream)
-{
-	struct winsize size;
-
-	s->terminal = st->st_rdev;
-	if (stream_is_our_terminal(st)) {
-		s->owner->own_terminal = true;
-	} else if (ioctl(s->original, TIOCGWINSZ, &size) == 0) {
-		stream->rows = size.ws_row;
-		stream->columns = size.ws_col;
-	}
-}
-
-static int look_at(struct capture *c, int pidfd, int fd, struct error *err)
-{
-	struct stream_capture *s = &c->stream[fd];
-	struct stream *stream = unit_add_stream(c->unit, fd);
-	struct stat st;
-
-	if (!stream)
-		return error_no_memory(err);
-	s->original = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
-	if (s->original < 0 && errno == EBADF)
-		return 0; /* closed */
-	if (s->original < 0)
-		return errno == ESRCH ? 0
-				      : error_sys(err, errno, "cannot see stream %d of a unit", fd);
-	if (fstat(s->original, &st) < 0)
-		return error_sys(err, errno, "cannot see stream %d of a unit", fd);
-	s->kind = stream_kind_of(&st);
-	stream->kind = s->kind;
-	if (s->kind == STREAM_TTY)
-		look_at_terminal(s, &st, stream);
-	else if (fd == 2 && c->stream[1].original >= 0 &&
-		 stream_same_file(c->stream[1].original, s->original)) {
-		stream->kind = STREAM_SAME;
-		stream->same_as = 1;
-		return 0;
-	}
-	s->method = fd == 0 ? input_method(&st, s->kind) : output_method(&st, s->kind);
-	if (s->method == METHOD_RANGE)
-		s->start = stream_position(s->original);
-	s->device = st.st_dev;
-	s->inode = st.st_ino;
-	if (s->method != METHOD_NONE) {
-		s->spool = spool_new(c->host->tape_dir);
-		if (!s->spool)
-			return error_no_memory(err);
-	}
-	return 0;
-}
-
-/* A copy that is not needed must not keep a pipe alive: its writer waits for EPIPE. */
-static void drop_unneeded(struct capture *c)
-{
-	for (int fd = 0; fd < STREAMS; fd++) {
-		struct stream_capture *s = &c->stream[fd];
-
-		if (s->method != METHOD_PUMP && s->method != METHOD_RANGE && s->original >= 0)
-			close(steal_fd(&s->original));
-	}
-}
-
-static int look_at_all(struct capture *c, struct error *err)
-{
-	cleanup_close int pidfd = (int)syscall(SYS_pidfd_open, c->process->pid, 0);
-	int r = 0;
-
-	if (pidfd < 0)
-		return errno == ESRCH ? 0 : error_sys(err, errno, "cannot open a unit's process");
-	for (int fd = 0; r == 0 && fd < STREAMS; fd++)
-		r = look_at(c, pidfd, fd, err);
-	drop_unneeded(c);
-	return r;
-}
-
 /* Passing on */
 
 static void close_source(struct stream_capture *s)
@@ -281,32 +184,32 @@ static unsigned add_call(struct inject_list *list, uint64_t number, uint64_t a, 
 	return list->count++;
 }
 
-static size_t pair_offset(int fd)
+static size_t pair_offset(unsigned i)
 {
-	return (size_t)fd * 2 * sizeof(int);
+	return (size_t)i * 2 * sizeof(int);
 }
 
 static void list_pairs(const struct capture *c, struct inject_list *list)
 {
-	for (int fd = 1; fd < STREAMS; fd++) {
-		const struct stream_capture *s = &c->stream[fd];
+	for (unsigned i = 1; i < c->count; i++) {
+		const struct stream_capture *s = &c->stream[i];
 
 		if (s->method != METHOD_PUMP)
 			continue;
 		if (s->kind == STREAM_SOCKET)
 			add_call(list, SYS_socketpair, AF_UNIX, SOCK_STREAM, 0,
-				 INJECT_DATA(pair_offset(fd)));
+				 INJECT_DATA(pair_offset(i)));
 		else
-			add_call(list, SYS_pipe2, INJECT_DATA(pair_offset(fd)), 0, 0, 0);
+			add_call(list, SYS_pipe2, INJECT_DATA(pair_offset(i)), 0, 0, 0);
 	}
-	list->data_len = pair_offset(STREAMS);
+	list->data_len = pair_offset(STREAMS_MAX);
 }
 
 /* The filter stands in the data behind the pairs. */
 static void list_filter(struct inject_list *list, unsigned what)
 {
 	struct sock_filter code[FILTER_MAX];
-	size_t program_at = 64;
+	size_t program_at = pair_offset(STREAMS_MAX);
 	size_t code_at = program_at + 2 * sizeof(uint64_t);
 	unsigned count = filter_build_io(code, what);
 	uint64_t program[2] = {count, INJECT_DATA(code_at)}; /* struct sock_fprog */
@@ -321,15 +224,16 @@ static void list_filter(struct inject_list *list, unsigned what)
 static void list_places(const struct capture *c, const int *pairs, struct inject_list *list)
 {
 	list->count = 0;
-	for (int fd = 1; fd < STREAMS; fd++) {
-		const int *pair = pairs + 2 * (size_t)fd;
-		const struct stream *stream = unit_stream_const(c->unit, fd);
+	for (unsigned i = 1; i < c->count; i++) {
+		const int *pair = pairs + 2 * (size_t)i;
+		const struct stream_capture *s = &c->stream[i];
 
-		if (stream && stream->kind == STREAM_SAME && c->stream[1].method == METHOD_PUMP)
-			add_call(list, SYS_dup3, 1, (uint64_t)fd, 0, 0);
-		if (c->stream[fd].method != METHOD_PUMP)
+		/* The other one comes first, and has its new place by then. */
+		if (s->same_as && s->same_as->method == METHOD_PUMP)
+			add_call(list, SYS_dup3, (uint64_t)s->same_as->fd, (uint64_t)s->fd, 0, 0);
+		if (s->method != METHOD_PUMP)
 			continue;
-		add_call(list, SYS_dup3, (uint64_t)pair[1], (uint64_t)fd, 0, 0);
+		add_call(list, SYS_dup3, (uint64_t)pair[1], (uint64_t)s->fd, 0, 0);
 		add_call(list, SYS_close, (uint64_t)pair[0], 0, 0, 0);
 		add_call(list, SYS_close, (uint64_t)pair[1], 0, 0, 0);
 	}
@@ -353,8 +257,8 @@ static int take_source(struct stream_capture *s, int pidfd, int their_fd, struct
 
 static void stop_observing(struct capture *c)
 {
-	for (int fd = 0; fd < STREAMS; fd++) {
-		struct stream_capture *s = &c->stream[fd];
+	for (unsigned i = 0; i < c->count; i++) {
+		struct stream_capture *s = &c->stream[i];
 
 		if (s->method == METHOD_READS || s->method == METHOD_TERMINAL)
 			s->method = METHOD_NONE;
@@ -383,23 +287,34 @@ static int placed(void *ctx, struct process *p, struct inject_list *list,
 {
 	struct capture *c = ctx;
 	cleanup_close int pidfd = -1;
-	int pairs[2 * STREAMS];
+	int pairs[2 * STREAMS_MAX];
 	int r = check_results(c, list, err);
 	bool any = false;
 
 	memcpy(pairs, list->data, sizeof(pairs));
 	pidfd = (int)syscall(SYS_pidfd_open, p->pid, 0);
-	for (int fd = 1; r == 0 && pidfd >= 0 && fd < STREAMS; fd++) {
-		if (c->stream[fd].method != METHOD_PUMP)
+	for (unsigned i = 1; r == 0 && pidfd >= 0 && i < c->count; i++) {
+		if (c->stream[i].method != METHOD_PUMP)
 			continue;
 		any = true;
-		r = take_source(&c->stream[fd], pidfd, pairs[2 * (size_t)fd], err);
+		r = take_source(&c->stream[i], pidfd, pairs[2 * (size_t)i], err);
 	}
 	if (r < 0 || !any)
 		return r;
 	list_places(c, pairs, list);
 	*ret_next = INJECT_LAST;
 	return 0;
+}
+
+void capture_stream_init(struct capture *c, struct stream_capture *s, int fd)
+{
+	*s = (struct stream_capture){.owner = c, .fd = fd, .original = -1, .source = -1};
+}
+
+int capture_new_spool(struct stream_capture *s, struct error *err)
+{
+	s->spool = spool_new(s->owner->host->tape_dir);
+	return s->spool ? 0 : error_no_memory(err);
 }
 
 int capture_begin(struct capture_host *host, struct process *p, struct task *task, struct unit *u,
@@ -416,13 +331,9 @@ int capture_begin(struct capture_host *host, struct process *p, struct task *tas
 	c->process = p;
 	c->unit = u;
 	c->unit_ctx = unit;
-	for (int fd = 0; fd < STREAMS; fd++) {
-		c->stream[fd].owner = c;
-		c->stream[fd].fd = fd;
-		c->stream[fd].original = -1;
-		c->stream[fd].source = -1;
-	}
-	r = look_at_all(c, err);
+	for (c->count = 0; c->count <= 2; c->count++)
+		capture_stream_init(c, &c->stream[c->count], (int)c->count);
+	r = capture_look(c, err);
 	if (r < 0) {
 		capture_free(c);
 		return r;
@@ -475,8 +386,8 @@ int capture_drain(struct capture *c, bool *ret_delivered, struct error *err)
 	int r = 0;
 
 	*ret_delivered = true;
-	for (int fd = 1; r == 0 && fd < STREAMS; fd++) {
-		struct stream_capture *s = &c->stream[fd];
+	for (unsigned i = 1; r == 0 && i < c->count; i++) {
+		struct stream_capture *s = &c->stream[i];
 
 		if (s->method != METHOD_PUMP || s->source < 0)
 			continue;
@@ -489,24 +400,44 @@ int capture_drain(struct capture *c, bool *ret_delivered, struct error *err)
 	return r;
 }
 
-static int finish_stream(struct capture *c, struct stream_capture *s, struct error *err)
+/* The unit's stream; one above 2 is on the tape only when it was used. */
+static struct stream *stream_of(struct stream_capture *s)
 {
-	struct stream *stream = unit_stream(c->unit, s->fd);
+	struct unit *u = s->owner->unit;
+	struct stream *stream = unit_stream(u, s->fd);
+
+	if (!stream) {
+		stream = unit_add_stream(u, s->fd);
+		if (stream)
+			stream->kind = s->kind;
+	}
+	return stream;
+}
+
+static int keep_payload(struct stream_capture *s, bool is_tail, struct error *err)
+{
+	struct stream *stream = s->fd <= 2 || spool_size(s->spool) > 0 ? stream_of(s) : NULL;
+
+	if (!stream)
+		return s->fd <= 2 || spool_size(s->spool) > 0 ? error_no_memory(err) : 0;
+	return spool_finish(s->spool, s->owner->host->session->roots,
+			    is_tail ? &stream->tail : &stream->data, err);
+}
+
+static int finish_stream(struct stream_capture *s, struct error *err)
+{
 	int r = 0;
 
-	if (!s->spool || !stream)
+	if (!s->spool)
 		return 0;
 	if (s->method == METHOD_RANGE)
 		r = take_range(s, err);
 	if (r == 0)
-		r = spool_finish(s->spool, c->host->session->roots, &stream->data, err);
+		r = keep_payload(s, false, err);
 	spool_free(s->spool);
 	s->spool = NULL;
-	if (r == 0 && (s->source >= 0 || (s->method == METHOD_TERMINAL && s->fd > 0))) {
-		s->spool = spool_new(c->host->tape_dir);
-		if (!s->spool)
-			r = error_no_memory(err);
-	}
+	if (r == 0 && (s->source >= 0 || (s->method == METHOD_TERMINAL && s->fd > 0)))
+		r = capture_new_spool(s, err);
 	return r;
 }
 
@@ -524,8 +455,8 @@ int capture_finish(struct capture *c, struct error *err)
 {
 	int r = 0;
 
-	for (int fd = 0; r == 0 && fd < STREAMS; fd++)
-		r = finish_stream(c, &c->stream[fd], err);
+	for (unsigned i = 0; r == 0 && i < c->count; i++)
+		r = finish_stream(&c->stream[i], err);
 	c->finished = true;
 	return r < 0 || !capture_has_terminal(c) ? r : keep_order(c->unit, err);
 }
@@ -537,8 +468,8 @@ void capture_unit_gone(struct capture *c)
 
 bool capture_ended(const struct capture *c)
 {
-	for (int fd = 1; fd < STREAMS; fd++) {
-		const struct stream_capture *s = &c->stream[fd];
+	for (unsigned i = 1; i < c->count; i++) {
+		const struct stream_capture *s = &c->stream[i];
 
 		if (s->source >= 0 || (s->method == METHOD_TERMINAL && !c->gone))
 			return false;
@@ -551,14 +482,13 @@ int capture_finish_tails(struct capture *c, bool *ret_any, struct error *err)
 	int r = 0;
 
 	*ret_any = false;
-	for (int fd = 1; r == 0 && fd < STREAMS; fd++) {
-		struct stream_capture *s = &c->stream[fd];
-		struct stream *stream = unit_stream(c->unit, fd);
+	for (unsigned i = 1; r == 0 && i < c->count; i++) {
+		struct stream_capture *s = &c->stream[i];
 
-		if (!s->spool || !stream || spool_size(s->spool) == 0)
+		if (!s->spool || spool_size(s->spool) == 0)
 			continue;
 		*ret_any = true;
-		r = spool_finish(s->spool, c->host->session->roots, &stream->tail, err);
+		r = keep_payload(s, true, err);
 	}
 	return r;
 }
@@ -566,9 +496,9 @@ int capture_finish_tails(struct capture *c, bool *ret_any, struct error *err)
 void capture_stop(struct capture *c)
 {
 	c->finished = true;
-	for (int fd = 0; fd < STREAMS; fd++) {
-		spool_free(c->stream[fd].spool);
-		c->stream[fd].spool = NULL;
+	for (unsigned i = 0; i < c->count; i++) {
+		spool_free(c->stream[i].spool);
+		c->stream[i].spool = NULL;
 	}
 }
 
@@ -576,8 +506,8 @@ void capture_free(struct capture *c)
 {
 	if (!c)
 		return;
-	for (int fd = 0; fd < STREAMS; fd++) {
-		struct stream_capture *s = &c->stream[fd];
+	for (unsigned i = 0; i < c->count; i++) {
+		struct stream_capture *s = &c->stream[i];
 
 		close_source(s);
 		spool_free(s->spool);

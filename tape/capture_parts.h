@@ -6,7 +6,8 @@
 #include "tape/streams.h"
 #include <sys/types.h>
 
-#define STREAMS 3 /* stdin, stdout, stderr */
+/* stdin, stdout, stderr, and those above that it was given. */
+#define STREAMS_MAX 15
 
 enum method {
 	METHOD_NONE = 0, /* nothing to capture */
@@ -31,6 +32,7 @@ struct stream_capture {
 	struct buf pending; /* taken, and not yet passed on */
 	size_t pending_at;
 	bool reader_gone;
+	struct stream_capture *same_as; /* the same open file: its bytes are there */
 	void *source_watch;
 	void *original_watch; /* NULL when epoll cannot watch it (a regular file) */
 };
@@ -40,7 +42,8 @@ struct capture {
 	struct process *process;
 	struct unit *unit;
 	void *unit_ctx;
-	struct stream_capture stream[STREAMS];
+	struct stream_capture stream[STREAMS_MAX]; /* the first three are always there */
+	unsigned count;
 	bool own_terminal; /* its terminal is the one that sandtape runs on */
 	bool finished;	   /* what comes now is a tail */
 	bool gone;	   /* no process of the unit is left */
@@ -49,6 +52,12 @@ struct capture {
 /* Bytes of a stream that was passed on, or read: to the spool, and to the order of events. */
 int capture_note(struct stream_capture *s, const char *bytes, size_t len, struct error *err);
 int capture_add_chunk(struct capture *c, int fd, uint64_t len, struct error *err);
+
+void capture_stream_init(struct capture *c, struct stream_capture *s, int fd);
+int capture_new_spool(struct stream_capture *s, struct error *err);
+
+/* look_linux.c: fills c->stream and the streams of the unit. */
+int capture_look(struct capture *c, struct error *err);
 
 /* observe_linux.c: which calls the unit's filter is to stop (enum filter_io); 0: none. */
 unsigned capture_observed(const struct capture *c);

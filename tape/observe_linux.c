@@ -8,7 +8,7 @@
 
 bool capture_has_terminal(const struct capture *c)
 {
-	for (int fd = 0; fd < STREAMS; fd++) {
+	for (int fd = 0; fd <= 2; fd++) {
 		if (c->stream[fd].method == METHOD_TERMINAL)
 			return !c->own_terminal;
 	}

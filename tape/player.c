@@ -153,7 +153,7 @@ int player_take_record(struct played_unit *u, size_t index, uint64_t stdin_taken
 		score_end(player->score, index); /* nobody need wait for it */
 		return 0;
 	}
-	u->ordered = !score_is_alone(player->score, index);
+	u->ordered = !score_is_alone(player->score, index) || score_is_behind(player->score, index);
 	r = score_begin(player->score, index, err);
 	return r < 0 ? r : set_answer(u, stdin_taken, err);
 }
@@ -209,6 +209,8 @@ static int answer_command(struct player *player, struct process *p, struct unit 
 	bool reads_stdin = false;
 	size_t count = 0;
 	int r = u ? 0 : error_no_memory(err);
+
+	turns_wait_for_detached(player);
 
 	if (r == 0)
 		r = matcher_find(player->matcher, command, candidates, 1, &count, err);
@@ -403,6 +405,7 @@ int tape_replay(const struct tape_options *options, const char *stub,
 		r = run(&player, options, stub, err);
 	if (r == 0)
 		*ret = player.result;
+	turns_forget_detached(&player);
 	intercept_free(player.interceptor);
 	while (player.units)
 		unit_free(player.units);

@@ -15,6 +15,8 @@
 
 #define NO_INDEX CHOICE_NONE
 
+#define DETACHED_MAX 4
+
 struct player;
 
 struct played_unit {
@@ -44,6 +46,8 @@ struct player {
 	unsigned busy_times;	/* how often in a row the subject computed for too long */
 	unsigned patient_times; /* how often in a row nothing moved, and it was not idle */
 	bool unsettled; /* a unit has its turn, but the subject has not digested the last one */
+	int detached[DETACHED_MAX]; /* pidfds of stubs that were let go */
+	unsigned detached_count;
 	struct tape_replay_result result;
 	char last_id[UNIT_ID_SIZE]; /* of the last record that answered */
 	const char *tape;
@@ -63,6 +67,10 @@ int turns_on_hypercall(void *ctx, struct process *p, const uint64_t args[6], lon
 		       bool *ret_later, struct error *err);
 /* The unit's process has ended. */
 void turns_end(struct played_unit *u);
+/* Stubs that were let go have ended, since the units that they stand for ended before the next one
+ * began; or do not end for want of a reader. */
+void turns_wait_for_detached(struct player *player);
+void turns_forget_detached(struct player *player);
 int turns_on_idle(void *ctx, struct error *err);
 int turns_on_patience_ms(void *ctx);
 int turns_on_timeout(void *ctx, struct error *err);

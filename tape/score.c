@@ -29,6 +29,8 @@ struct score {
 	size_t *unseen;	   /* by the rank of a cluster's first: no unit of it before this rank is
 			      unseen */
 	size_t known;
+	size_t first_unseen; /* no unit before this rank is unseen */
+	bool diverged;	     /* units did not come: from now on only those that overlap wait */
 	struct playing *playing;
 	size_t playing_count;
 	size_t playing_room;
@@ -114,6 +116,34 @@ bool score_is_alone(const struct score *s, size_t index)
 	return !s->span[index].known || s->span[index].alone;
 }
 
+/* The start of the first of all units that has not come yet. */
+static uint64_t first_unseen_of_all(struct score *s)
+{
+	size_t *at = &s->first_unseen;
+
+	if (s->diverged)
+		return UINT64_MAX;
+	while (*at < s->known && s->span[s->by_start[*at]].state != STATE_UNSEEN)
+		++*at;
+	return *at < s->known ? s->span[s->by_start[*at]].start_ns : UINT64_MAX;
+}
+
+bool score_is_behind(struct score *s, size_t index)
+{
+	const struct span *span = &s->span[index];
+
+	if (span->known && first_unseen_of_all(s) < span->start_ns)
+		return true;
+	for (size_t i = 0; span->known && i < s->playing_count; i++) {
+		const struct playing *other = &s->playing[i];
+
+		if (other->index != index && s->span[other->index].known &&
+		    other->next_ns < span->end_ns)
+			return true;
+	}
+	return false;
+}
+
 int score_begin(struct score *s, size_t index, struct error *err)
 {
 	if (s->playing_count == s->playing_room) {
@@ -170,14 +200,17 @@ static uint64_t first_unseen(const struct score *s, const struct span *of)
 	return span->cluster == of->cluster ? span->start_ns : UINT64_MAX;
 }
 
-uint64_t score_limit(const struct score *s, size_t index)
+uint64_t score_limit(struct score *s, size_t index)
 {
 	const struct span *span = &s->span[index];
+	uint64_t all = first_unseen_of_all(s);
 	uint64_t limit;
 
 	if (!span->known)
 		return UINT64_MAX;
 	limit = first_unseen(s, span);
+	if (all < limit)
+		limit = all;
 	for (size_t i = 0; i < s->playing_count; i++) {
 		const struct playing *other = &s->playing[i];
 
@@ -197,4 +230,5 @@ void score_give_up(struct score *s, uint64_t until_ns)
 		if (span->state == STATE_UNSEEN)
 			span->state = STATE_SKIPPED;
 	}
+	s->diverged = true;
 }

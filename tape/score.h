@@ -2,7 +2,8 @@
  * The order of events in a recording, kept in its replay: units that ran at the same time write and
  * end as they did, whatever the machine does now. A unit whose next event came at time T may have
  * it when no other unit that is being played has an earlier one left, and when every unit around it
- * that started before T has been spawned.
+ * that started before T has been spawned. Before the first surprise, every unit of the tape counts
+ * as one around it: a unit that the subject did not wait for was over, or not, before the next.
  */
 #ifndef SANDTAPE_TAPE_SCORE_H
 #define SANDTAPE_TAPE_SCORE_H
@@ -19,6 +20,10 @@ void score_free(struct score *s); /* NULL is allowed */
 /* Whether the unit overlapped with no other: it needs no order. */
 bool score_is_alone(const struct score *s, size_t index);
 
+/* Whether a unit that is being played still has an event from before this one's end, or one that
+ * began before it has not been spawned yet. */
+bool score_is_behind(struct score *s, size_t index);
+
 /* The unit `index` is being played. */
 int score_begin(struct score *s, size_t index, struct error *err);
 /* Its next event that others can see (a write, its end) came at this time of the recording. */
@@ -27,7 +32,7 @@ void score_next(struct score *s, size_t index, uint64_t time_ns);
 void score_end(struct score *s, size_t index);
 
 /* Up to which time the unit may have its events now; UINT64_MAX when nothing limits it. */
-uint64_t score_limit(const struct score *s, size_t index);
+uint64_t score_limit(struct score *s, size_t index);
 
 /* Nothing has moved for too long: units that were not spawned are not waited for any more. */
 void score_give_up(struct score *s, uint64_t until_ns);

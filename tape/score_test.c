@@ -112,11 +112,13 @@ START_TEST(a_unit_waits_for_one_that_came_before_it)
 }
 END_TEST
 
-START_TEST(nobody_waits_for_another_cluster)
+START_TEST(after_a_surprise_nobody_waits_for_another_cluster)
 {
 	enter_with("A( B( B)1 A)2 C( D( D)3 C)4");
 	begin(2);
 	begin(3);
+	ck_assert(!may_end(3));
+	score_give_up(score, start_of(0));
 	ck_assert(may_end(3));
 	score_end(score, 3);
 	ck_assert(may_end(2));
@@ -156,18 +158,37 @@ START_TEST(an_earlier_event_of_another_limits)
 }
 END_TEST
 
+START_TEST(a_unit_that_is_alone_waits_for_what_was_over_before)
+{
+	enter_with("A( A)1 B( B)2 C( C)3");
+	ck_assert(!score_is_behind(score, 0));
+	begin(0);
+	ck_assert(score_is_behind(score, 1));
+	score_end(score, 0);
+	ck_assert(!score_is_behind(score, 1));
+	ck_assert(score_is_behind(score, 2));
+	begin(2);
+	ck_assert(!may_end(2));
+	begin(1);
+	ck_assert(!may_end(2));
+	score_end(score, 1);
+	ck_assert(may_end(2));
+}
+END_TEST
+
 Suite *tape_score_suite(void)
 {
 	Suite *s = suite_create("tape/score");
 	TCase *t = tcase_create("order");
 
 	tcase_add_checked_fixture(t, scratch_enter, leave);
+	tcase_add_test(t, a_unit_that_is_alone_waits_for_what_was_over_before);
 	tcase_add_test(t, units_one_after_the_other_are_alone);
 	tcase_add_test(t, only_those_that_overlap_are_not_alone);
 	tcase_add_test(t, the_one_that_ended_first_ends_first);
 	tcase_add_test(t, a_unit_waits_for_one_that_comes_during_its_life);
 	tcase_add_test(t, a_unit_waits_for_one_that_came_before_it);
-	tcase_add_test(t, nobody_waits_for_another_cluster);
+	tcase_add_test(t, after_a_surprise_nobody_waits_for_another_cluster);
 	tcase_add_test(t, a_unit_that_does_not_come_is_given_up);
 	tcase_add_test(t, a_unit_that_was_never_played_can_be_over);
 	tcase_add_test(t, an_earlier_event_of_another_limits);

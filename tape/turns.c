@@ -6,8 +6,11 @@
 
 #include "base/cleanup.h"
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /* The operations of a unit whose record is not known: read on. */
 static void ask_for_stdin(uint64_t until, struct stub_answer *ret, size_t *ret_len)
@@ -163,6 +166,37 @@ static int choose(struct played_unit *u, struct process *p, bool ended, struct e
 	return r < 0 || !decided ? r : chosen(u, p, index, err);
 }
 
+#define DETACHED_PATIENCE_MS 50
+
+void turns_forget_detached(struct player *player)
+{
+	for (unsigned i = 0; i < player->detached_count; i++)
+		close(player->detached[i]);
+	player->detached_count = 0;
+}
+
+void turns_wait_for_detached(struct player *player)
+{
+	for (unsigned i = 0; i < player->detached_count; i++) {
+		struct pollfd ended = {player->detached[i], POLLIN, 0};
+
+		while (poll(&ended, 1, DETACHED_PATIENCE_MS) < 0 && errno == EINTR)
+			;
+	}
+	turns_forget_detached(player);
+}
+
+/* A stub without a pidfd (no descriptor is free) is not waited for. */
+static void note_detached(struct player *player, pid_t pid)
+{
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+	if (player->detached_count == DETACHED_MAX)
+		turns_wait_for_detached(player);
+	if (fd >= 0)
+		player->detached[player->detached_count++] = fd;
+}
+
 int turns_start(struct played_unit *u, struct process *p, bool *ret_detach, struct error *err)
 {
 	struct player *player = u->player;
@@ -174,8 +208,13 @@ int turns_start(struct played_unit *u, struct process *p, bool *ret_detach, stru
 		score_next(player->score, u->index, answer_time(u->answer));
 	player->moved_ns = session_now(&player->session);
 	r = give_first(u, p, ret_detach, err);
+	/* They may come before its first instruction. */
+	if (r == 0 && answer_signals(u->answer) != 0)
+		r = intercept_block_signals(player->interceptor, p, answer_signals(u->answer), err);
 	if (*ret_detach && u->index != NO_INDEX)
 		score_end(player->score, u->index);
+	if (*ret_detach)
+		note_detached(player, p->pid);
 	/* Units may have waited for this one to be spawned. */
 	return r < 0 ? r : let_go_on(player, err);
 }

@@ -181,7 +181,7 @@ void intercept_unwatch(struct interceptor *t, void *watch);
  * `done` sees the results of a list at a stop, and says how to go on. `data` is copied into the
  * tracee, and back before `done`; pointers to it are written as INJECT_DATA(offset).
  */
-#define INJECT_MAX	    24
+#define INJECT_MAX	    48
 #define INJECT_DATA(offset) (0xda7a000000000000ull + (offset))
 
 struct inject_list {
@@ -205,6 +205,10 @@ int intercept_inject(struct interceptor *t, struct task *task, const struct inje
 
 /* The answer that `hypercall` put off. */
 int intercept_reply(struct interceptor *t, struct process *p, long result, struct error *err);
+
+/* From `started`: these signals (bit n - 1 for signal n) wait until the program lets them in. */
+int intercept_block_signals(struct interceptor *t, struct process *p, uint64_t mask,
+			    struct error *err);
 
 /* Reads the memory of a process in a stop; likewise. */
 int intercept_read(struct interceptor *t, struct process *p, unsigned long address, void *into,

@@ -195,6 +195,15 @@ int intercept_reply(struct interceptor *t, struct process *p, long result, struc
 	return task ? reply(task, result, err) : 0;
 }
 
+int intercept_block_signals(struct interceptor *t, struct process *p, uint64_t mask,
+			    struct error *err)
+{
+	(void)t;
+	if (ptrace(PTRACE_SETSIGMASK, p->pid, sizeof(mask), &mask) < 0)
+		return tracer_ptrace_error(-errno, "block the signals of", err);
+	return 0;
+}
+
 static int on_hypercall(struct interceptor *t, struct task *task, const uint64_t *args,
 			struct error *err)
 {

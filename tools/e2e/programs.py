@@ -222,6 +222,18 @@ SHELL_ROWS = [
         echo 1234567890 >g; uname 1<>g; while read -r l; do echo "$l"; done <g""", units=3),
     Row("conversations at a terminal", files={"talk.py": TALK}, argv=["python3", "talk.py"],
         hidden=False),
+    Row("descriptors above 2", py=PRELUDE + """
+r, w = os.pipe()
+put(run("sh", "-c", f"echo status >&{w}; echo out; echo more >&{w}", pass_fds=[w]).stdout)
+os.close(w)
+put(os.read(r, 100), os.read(r, 10))
+""", units=1),
+    Row("process substitution", argv=["bash", "s"], needs=("bash",), modes=PLAIN, files={
+        "s": "exec 3>&1\nx=$(sh -c 'echo three >&3; echo one'); echo \"x=$x\"\n"
+             "cat <(uname) <(echo b)\n"
+             "tee >(sh -c 'read y; echo \"sub $y\"') <<<hi; wait $!\n"}, hidden=False),
+    Row("a background command that is over before the next", modes=PLAIN, units=3,
+        sh="uname & sleep 0.3; echo next; sleep 0.1; echo end"),
     Row("signals between output", py=PRELUDE + """
 import signal
 p = subprocess.Popen(["sh", "-c", "trap 'echo usr' USR1; trap 'trap - TERM; echo term' TERM;"
