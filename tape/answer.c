@@ -44,7 +44,7 @@ static int add_event(struct answer *a, const struct event *event)
 	size_t count = a->event_count;
 
 	/* Grows by doubling: every power of two is the moment for it. */
-	if ((count & (count - 1)) == 0) {
+	if (!a->event || (count & (count - 1)) == 0) {
 		struct event *grown = reallocarray(a->event, count ? 2 * count : 1, sizeof(*grown));
 
 		if (!grown)

@@ -52,12 +52,28 @@ uint64_t choice_seen(const struct choice *c)
 struct fit {
 	bool fits;
 	uint64_t more; /* that the record still wants */
+	bool speaks;   /* it wrote something before it read that */
 };
+
+static bool speaks_after(const struct unit *u, uint64_t seen)
+{
+	const struct chunk *chunks = u->time.chunk_count ? u->time.chunks : u->order;
+	size_t count = u->time.chunk_count ? u->time.chunk_count : u->order_count;
+	uint64_t read = 0;
+
+	for (size_t i = 0; i < count && read <= seen; i++) {
+		if (chunks[i].fd == 0)
+			read += chunks[i].len ? chunks[i].len : seen + 1;
+		else if (chunks[i].fd > 0 && read == seen)
+			return true;
+	}
+	return false;
+}
 
 static struct fit compare(const struct choice *c, const struct stream *s,
 			  const struct payload_view *view, bool ended)
 {
-	struct fit fit = {false, view->len - c->seen.len};
+	struct fit fit = {.more = view->len - c->seen.len};
 
 	fit.fits = view->len >= c->seen.len &&
 		   (c->seen.len == 0 || memcmp(view->data, c->seen.data, c->seen.len) == 0) &&
@@ -82,6 +98,7 @@ static int look_at(const struct choice *c, size_t index, bool ended, struct fit 
 		r = tape_reader_payload(c->from.reader, &s->data, c->from.roots, &view, err);
 	if (r == 0)
 		*ret = compare(c, s, &view, ended);
+	ret->speaks = r == 0 && speaks_after(&record, c->seen.len);
 	payload_view_clear(&view);
 	unit_clear(&record);
 	return r;
@@ -99,7 +116,7 @@ int choice_narrow(struct choice *c, bool ended, size_t *ret_index, uint64_t *ret
 	*ret_index = CHOICE_NONE;
 	*ret_until = 0;
 	for (size_t i = 0; i < c->count; i++) {
-		struct fit fit = {false, 0};
+		struct fit fit = {.fits = false};
 		int r;
 
 		/* Another unit may have got it meanwhile. */
@@ -122,4 +139,21 @@ int choice_narrow(struct choice *c, bool ended, size_t *ret_index, uint64_t *ret
 	else if (kept > 0)
 		*ret_until = least == STUB_STDIN_ALL ? least : c->seen.len + least;
 	return 0;
+}
+
+int choice_without_more(struct choice *c, size_t *ret_index, struct error *err)
+{
+	int r = 0;
+
+	*ret_index = CHOICE_NONE;
+	for (size_t i = 0; r == 0 && i < c->count && *ret_index == CHOICE_NONE; i++) {
+		struct fit fit = {.fits = false};
+
+		if (matcher_is_used(c->from.matcher, c->candidate[i]))
+			continue;
+		r = look_at(c, c->candidate[i], false, &fit, err);
+		if (fit.fits && (fit.more == 0 || fit.speaks))
+			*ret_index = c->candidate[i];
+	}
+	return r;
 }

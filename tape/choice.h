@@ -37,4 +37,10 @@ uint64_t choice_seen(const struct choice *c);
 int choice_narrow(struct choice *c, bool ended, size_t *ret_index, uint64_t *ret_until,
 		  struct error *err);
 
+/*
+ * Nothing more comes for now, and the subject does not go on: *ret_index is the first record that
+ * wants no more, or that wrote something before it read on (a prompt, say), or CHOICE_NONE.
+ */
+int choice_without_more(struct choice *c, size_t *ret_index, struct error *err);
+
 #endif

@@ -11,6 +11,7 @@
 struct recorded {
 	const char *input; /* NULL: no record */
 	bool eof;
+	size_t speaks_at; /* it wrote something when it had read so much; 0: it did not */
 };
 
 static struct tape_reader *reader;
@@ -28,6 +29,11 @@ static void add_record(struct tape_writer *w, const struct recorded *recorded)
 	s->kind = STREAM_PIPE;
 	s->eof = recorded->eof;
 	set_payload(&s->data, recorded->input, strlen(recorded->input));
+	if (recorded->speaks_at > 0) {
+		unit_add_chunk(&u, 0, recorded->speaks_at, 1);
+		unit_add_chunk(&u, 1, 5, 2);
+		unit_add_chunk(&u, 0, strlen(recorded->input) - recorded->speaks_at, 3);
+	}
 	ck_assert_int_eq(tape_writer_spawn(w, &u, NULL), 0);
 	ck_assert_int_eq(tape_writer_exit(w, &u, NULL), 0);
 	unit_clear(&u);
@@ -84,7 +90,7 @@ static void assert_next(const char *more, bool ended, const char *wanted)
 
 START_TEST(stdin_tells_records_apart)
 {
-	enter_with((struct recorded[]){{"abc", true}, {"abd", true}, {NULL, false}});
+	enter_with((struct recorded[]){{"abc", true, 0}, {"abd", true, 0}, {NULL, false, 0}});
 	assert_next("", false, "read 3");
 	assert_next("ab", false, "read 3");
 	assert_next("d", false, "read all");
@@ -94,8 +100,8 @@ END_TEST
 
 START_TEST(the_shortest_record_is_looked_at_first)
 {
-	enter_with(
-		(struct recorded[]){{"ab", false}, {"abcd", false}, {"x", false}, {NULL, false}});
+	enter_with((struct recorded[]){
+		{"ab", false, 0}, {"abcd", false, 0}, {"x", false, 0}, {NULL, false, 0}});
 	assert_next("", false, "read 1");
 	assert_next("a", false, "read 2");
 	assert_next("b", false, "record 0");
@@ -104,7 +110,7 @@ END_TEST
 
 START_TEST(equal_records_come_first_in_first_out)
 {
-	enter_with((struct recorded[]){{"a", true}, {"a", true}, {NULL, false}});
+	enter_with((struct recorded[]){{"a", true, 0}, {"a", true, 0}, {NULL, false, 0}});
 	assert_next("a", true, "record 0");
 }
 END_TEST
@@ -113,7 +119,7 @@ START_TEST(a_used_record_is_no_candidate)
 {
 	struct unit record = {0};
 
-	enter_with((struct recorded[]){{"a", true}, {"a", true}, {NULL, false}});
+	enter_with((struct recorded[]){{"a", true, 0}, {"a", true, 0}, {NULL, false, 0}});
 	ck_assert_int_eq(matcher_take(matcher, 0, &record, NULL), 0);
 	unit_clear(&record);
 	assert_next("a", true, "record 1");
@@ -123,7 +129,7 @@ END_TEST
 /* /dev/null, beside records of the same command that read something. */
 START_TEST(one_that_read_nothing_is_the_last_resort)
 {
-	enter_with((struct recorded[]){{"", false}, {"core\n", true}, {NULL, false}});
+	enter_with((struct recorded[]){{"", false, 0}, {"core\n", true, 0}, {NULL, false, 0}});
 	assert_next("", false, "read 5");
 	assert_next("core\n", true, "record 1");
 }
@@ -131,29 +137,55 @@ END_TEST
 
 START_TEST(no_stdin_at_all_is_one_that_read_nothing)
 {
-	enter_with((struct recorded[]){{"core\n", true}, {"", false}, {NULL, false}});
+	enter_with((struct recorded[]){{"core\n", true, 0}, {"", false, 0}, {NULL, false, 0}});
 	assert_next("", false, "read 5");
 	assert_next("", true, "record 1");
 }
 END_TEST
 
+static void assert_without_more(size_t wanted)
+{
+	size_t index;
+
+	ck_assert_int_eq(choice_without_more(choice, &index, NULL), 0);
+	ck_assert_uint_eq(index, wanted);
+}
+
+START_TEST(when_nothing_comes_one_that_wants_no_more_is_meant)
+{
+	enter_with((struct recorded[]){{"core\n", true, 0}, {"", false, 0}, {NULL, false, 0}});
+	assert_next("", false, "read 5");
+	assert_without_more(1);
+}
+END_TEST
+
+START_TEST(when_nothing_comes_one_that_asks_is_meant)
+{
+	enter_with((struct recorded[]){{"abc", true, 0}, {"abd", true, 2}, {NULL, false, 0}});
+	assert_next("", false, "read 3");
+	assert_without_more(CHOICE_NONE);
+	assert_next("ab", false, "read 3");
+	assert_without_more(1);
+}
+END_TEST
+
 START_TEST(another_stdin_fits_none)
 {
-	enter_with((struct recorded[]){{"abc", true}, {"abd", true}, {NULL, false}});
+	enter_with((struct recorded[]){{"abc", true, 0}, {"abd", true, 0}, {NULL, false, 0}});
 	assert_next("xyz", false, "none");
 }
 END_TEST
 
 START_TEST(an_end_that_comes_early_fits_none)
 {
-	enter_with((struct recorded[]){{"abc", true}, {"abd", true}, {NULL, false}});
+	enter_with((struct recorded[]){{"abc", true, 0}, {"abd", true, 0}, {NULL, false, 0}});
 	assert_next("ab", true, "none");
 }
 END_TEST
 
 START_TEST(more_than_was_read_fits_none)
 {
-	enter_with((struct recorded[]){{"abc", true}, {"abd", true}, {NULL, false}});
+	enter_with((struct recorded[]){{"abc", true, 0}, {"abd", true, 0}, {NULL, false, 0}});
 	assert_next("abcx", false, "none");
 }
 END_TEST
@@ -164,6 +196,8 @@ Suite *tape_choice_suite(void)
 	TCase *t = tcase_create("stdin");
 
 	tcase_add_checked_fixture(t, scratch_enter, leave);
+	tcase_add_test(t, when_nothing_comes_one_that_wants_no_more_is_meant);
+	tcase_add_test(t, when_nothing_comes_one_that_asks_is_meant);
 	tcase_add_test(t, stdin_tells_records_apart);
 	tcase_add_test(t, the_shortest_record_is_looked_at_first);
 	tcase_add_test(t, equal_records_come_first_in_first_out);

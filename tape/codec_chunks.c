@@ -128,7 +128,7 @@ int codec_read_chunks(const json_t *list, struct unit *u, struct error *err)
 		return codec_wrong(err, "chunks", "an array");
 	json_array_foreach(list, i, value)
 	{
-		struct chunk c;
+		struct chunk c = {0};
 		int rc = read_chunk(value, "chunks", 3, &c, err);
 
 		if (rc < 0)
@@ -148,7 +148,7 @@ int codec_read_order(const json_t *list, struct unit *u, struct error *err)
 		return codec_wrong(err, "order", "an array");
 	json_array_foreach(list, i, value)
 	{
-		struct chunk c;
+		struct chunk c = {0};
 		int rc = read_chunk(value, "order", 2, &c, err);
 
 		if (rc < 0)

@@ -12,12 +12,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* After so long a wait for stdin, a record that did not read first may be meant. */
+#define READ_PATIENCE_MS 200
+
 /* The operations of a unit whose record is not known: read on. */
 static void ask_for_stdin(uint64_t until, struct stub_answer *ret, size_t *ret_len)
 {
 	memset(ret, 0, offsetof(struct stub_answer, data));
 	ret->stdin_want = until;
-	ret->op[0] = (struct stub_op){.kind = STUB_READ, .len = until};
+	ret->op[0] = (struct stub_op){.kind = STUB_READ, .arg = READ_PATIENCE_MS, .len = until};
 	ret->op[1] = (struct stub_op){.kind = STUB_MORE};
 	ret->op_count = 2;
 	*ret_len = offsetof(struct stub_answer, data);
@@ -268,6 +271,21 @@ static int took_stdin(struct played_unit *u, struct process *p, uint64_t address
 	return r < 0 ? r : let_go_on(u->player, err);
 }
 
+/* The subject waits for the unit rather than the unit for it: for its prompt, or its end. */
+static int nothing_comes(struct played_unit *u, struct process *p, long *ret_result,
+			 struct error *err)
+{
+	size_t index = CHOICE_NONE;
+	int r = 0;
+
+	if (u->choice && intercept_subject_is_idle(u->player->interceptor))
+		r = choice_without_more(u->choice, &index, err);
+	if (r < 0 || index == CHOICE_NONE)
+		return r;
+	*ret_result = STUB_ANEW;
+	return chosen(u, p, index, err);
+}
+
 int turns_on_hypercall(void *ctx, struct process *p, const uint64_t args[6], long *ret_result,
 		       bool *ret_later, struct error *err)
 {
@@ -283,6 +301,8 @@ int turns_on_hypercall(void *ctx, struct process *p, const uint64_t args[6], lon
 		return took_stdin(u, p, args[1], args[2], ret_result, err);
 	case STUB_ASK_BLOCKED:
 		return blocked(u, err);
+	case STUB_ASK_NOTHING:
+		return nothing_comes(u, p, ret_result, err);
 	default:
 		*ret_result = -ENOSYS;
 		return 0;

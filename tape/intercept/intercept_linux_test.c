@@ -426,9 +426,10 @@ static int kill_group_before_exec(void)
 static int kill_what_does_not_exec(void)
 {
 	for (int sleeps = 0; sleeps <= 1; sleeps++) {
+		volatile bool runs = true; /* until it is killed */
 		pid_t pid = fork();
 
-		while (pid == 0) {
+		while (pid == 0 && runs) {
 			if (sleeps)
 				pause();
 		}

@@ -222,6 +222,19 @@ SHELL_ROWS = [
         echo 1234567890 >g; uname 1<>g; while read -r l; do echo "$l"; done <g""", units=3),
     Row("conversations at a terminal", files={"talk.py": TALK}, argv=["python3", "talk.py"],
         hidden=False),
+    Row("equal commands, of which one reads and one does not", py=PRELUDE + """
+script = "read n <%s; case $n in 1) read x; echo got $x;; 2) echo first; read x; echo $x;; *) :; esac"
+for n, text in (("1", b"in\\n"), ("0", None), ("2", b"answer\\n"), ("2", b"other\\n"), ("0", None)):
+    with open("n", "w") as f:
+        f.write(n + "\\n")
+    p = subprocess.Popen(["sh", "-c", script % "n"], stdin=PIPE, stdout=PIPE)
+    if n == "2":
+        put(p.stdout.readline())
+    if text:
+        p.stdin.write(text)
+        p.stdin.flush()
+    put(p.stdout.readline(), p.wait())
+""", units=5),
     Row("descriptors above 2", py=PRELUDE + """
 r, w = os.pipe()
 put(run("sh", "-c", f"echo status >&{w}; echo out; echo more >&{w}", pass_fds=[w]).stdout)

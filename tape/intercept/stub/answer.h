@@ -11,9 +11,10 @@
 #define STUB_ANSWER_ADDRESS 0x440000ul
 
 enum stub_op_kind {
-	STUB_END = 0,	  /* carry out `end` */
-	STUB_WRITE,	  /* data[offset, offset+len) to the stream `arg` */
-	STUB_READ,	  /* take stdin until `len` bytes of it in all, or to its end */
+	STUB_END = 0, /* carry out `end` */
+	STUB_WRITE,   /* data[offset, offset+len) to the stream `arg` */
+	STUB_READ,    /* take stdin until `len` bytes of it in all, or to its end; `arg`: and ask
+			 when nothing has come for so many ms */
 	STUB_WAIT_SIGNAL, /* until the signal `arg` comes */
 	STUB_MODE,	  /* ioctl(terminal, arg, data[offset, offset+len)): sets its modes */
 	STUB_LEAVE,	  /* fork: the parent carries out `end`, the child what follows */
@@ -62,7 +63,8 @@ struct stub_answer {
 enum stub_ask {
 	STUB_ASK_MORE = 1, /* the operations are carried out: always STUB_ANEW */
 	STUB_ASK_STDIN,	   /* (address, len) was taken from stdin; len 0: its end */
-	STUB_ASK_BLOCKED   /* a write has to wait for its reader */
+	STUB_ASK_BLOCKED,  /* a write has to wait for its reader */
+	STUB_ASK_NOTHING   /* nothing has come on stdin for a while */
 };
 
 enum stub_reply { STUB_GO_ON = 0, STUB_ANEW = 1 };

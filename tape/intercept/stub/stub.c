@@ -72,12 +72,25 @@ static int take_stdin(unsigned long until)
 	return (int)CALL3(HYPER_CALL, STUB_ASK_STDIN, taken, n > 0 ? n : 0);
 }
 
-static int read_in(unsigned long until)
+/* Whether a read would not wait: something comes within `ms`, or the end. */
+static int comes_within(int ms)
+{
+	struct poll_fd poll_fd = {0, POLLIN_, 0};
+	long time[2] = {ms / 1000, (long)(ms % 1000) * 1000000};
+
+	return stub_call(__NR_ppoll, (long)&poll_fd, 1, (long)time, 0, 8, 0) != 0;
+}
+
+static int read_in(unsigned long until, int patience_ms)
 {
 	int reply = STUB_GO_ON;
 
-	while (reply == STUB_GO_ON && !stdin_ended && stdin_taken < until)
-		reply = take_stdin(until);
+	while (reply == STUB_GO_ON && !stdin_ended && stdin_taken < until) {
+		if (patience_ms > 0 && !comes_within(patience_ms))
+			reply = (int)CALL2(HYPER_CALL, STUB_ASK_NOTHING, 0);
+		else
+			reply = take_stdin(until);
+	}
 	return reply;
 }
 
@@ -208,7 +221,7 @@ static int do_op(const struct stub_answer *answer, const struct stub_op *op, int
 	case STUB_WRITE:
 		return write_out(answer, op);
 	case STUB_READ:
-		return read_in(op->len);
+		return read_in(op->len, op->arg);
 	case STUB_WAIT_SIGNAL:
 		wait_signal(op->arg);
 		return STUB_GO_ON;
