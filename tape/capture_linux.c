@@ -1,18 +1,14 @@
 #include "tape/capture_parts.h"
 
 #include "base/cleanup.h"
-#include "tape/intercept/filter.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 /* Passing on */
@@ -175,78 +171,13 @@ static int original_ready(void *ctx, uint32_t events, struct error *err)
 	return serve(s, err);
 }
 
-/* Replacing: first the unit makes pipes and we take our ends; then it puts its own in place. */
+/* Replacing */
 
-static unsigned add_call(struct inject_list *list, uint64_t number, uint64_t a, uint64_t b,
-			 uint64_t c, uint64_t d)
-{
-	list->call[list->count] = (struct runner_call){number, {a, b, c, d, 0, 0}, 0};
-	return list->count++;
-}
-
-static size_t pair_offset(unsigned i)
-{
-	return (size_t)i * 2 * sizeof(int);
-}
-
-static void list_pairs(const struct capture *c, struct inject_list *list)
-{
-	for (unsigned i = 1; i < c->count; i++) {
-		const struct stream_capture *s = &c->stream[i];
-
-		if (s->method != METHOD_PUMP)
-			continue;
-		if (s->kind == STREAM_SOCKET)
-			add_call(list, SYS_socketpair, AF_UNIX, SOCK_STREAM, 0,
-				 INJECT_DATA(pair_offset(i)));
-		else
-			add_call(list, SYS_pipe2, INJECT_DATA(pair_offset(i)), 0, 0, 0);
-	}
-	list->data_len = pair_offset(STREAMS_MAX);
-}
-
-/* The filter stands in the data behind the pairs. */
-static void list_filter(struct inject_list *list, unsigned what)
-{
-	struct sock_filter code[FILTER_MAX];
-	size_t program_at = pair_offset(STREAMS_MAX);
-	size_t code_at = program_at + 2 * sizeof(uint64_t);
-	unsigned count = filter_build_io(code, what);
-	uint64_t program[2] = {count, INJECT_DATA(code_at)}; /* struct sock_fprog */
-
-	memcpy(list->data + program_at, program, sizeof(program));
-	memcpy(list->data + code_at, code, count * sizeof(code[0]));
-	list->data_len = code_at + count * sizeof(code[0]);
-	list->pointer_at = program_at + sizeof(program[0]);
-	add_call(list, SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, INJECT_DATA(program_at), 0);
-}
-
-static void list_places(const struct capture *c, const int *pairs, struct inject_list *list)
-{
-	list->count = 0;
-	for (unsigned i = 1; i < c->count; i++) {
-		const int *pair = pairs + 2 * (size_t)i;
-		const struct stream_capture *s = &c->stream[i];
-
-		/* The other one comes first, and has its new place by then. */
-		if (s->same_as && s->same_as->method == METHOD_PUMP)
-			add_call(list, SYS_dup3, (uint64_t)s->same_as->fd, (uint64_t)s->fd, 0, 0);
-		if (s->method != METHOD_PUMP)
-			continue;
-		add_call(list, SYS_dup3, (uint64_t)pair[1], (uint64_t)s->fd, 0, 0);
-		add_call(list, SYS_close, (uint64_t)pair[0], 0, 0, 0);
-		add_call(list, SYS_close, (uint64_t)pair[1], 0, 0, 0);
-	}
-}
-
-static int take_source(struct stream_capture *s, int pidfd, int their_fd, struct error *err)
+static int watch_source(struct stream_capture *s, struct error *err)
 {
 	struct interceptor *t = s->owner->host->interceptor;
 	int r;
 
-	s->source = (int)syscall(SYS_pidfd_getfd, pidfd, their_fd, 0);
-	if (s->source < 0)
-		return errno == ESRCH ? 0 : error_sys(err, errno, "cannot take a unit's stream");
 	if (fcntl(s->source, F_SETFL, O_NONBLOCK) < 0)
 		return error_sys(err, errno, "cannot set up a unit's stream");
 	r = intercept_watch(t, s->source, EPOLLIN, source_ready, s, &s->source_watch, err);
@@ -265,45 +196,52 @@ static void stop_observing(struct capture *c)
 	}
 }
 
-static int check_results(struct capture *c, const struct inject_list *list, struct error *err)
+static struct stream_capture *stream_with(struct capture *c, int fd)
 {
-	for (unsigned i = 0; i < list->count; i++) {
-		int64_t result = (int64_t)list->call[i].result;
+	struct stream_capture *s = c->stream;
 
-		/* A unit that gave up root before its exec, below a subject that has kept it, may
-		 * install no filter: what it would have told is then not known. */
-		if (result == -EACCES && list->call[i].number == SYS_seccomp)
-			stop_observing(c);
-		else if (result < 0)
-			return error_sys(err, (int)-result,
-					 "cannot capture the streams of a unit (system call %llu)",
-					 (unsigned long long)list->call[i].number);
-	}
-	return 0;
+	while (s->fd != fd)
+		s++;
+	return s;
 }
 
-static int placed(void *ctx, struct process *p, struct inject_list *list,
-		  enum inject_next *ret_next, struct error *err)
+static int swapped(void *ctx, struct error *err)
 {
 	struct capture *c = ctx;
-	cleanup_close int pidfd = -1;
-	int pairs[2 * STREAMS_MAX];
-	int r = check_results(c, list, err);
-	bool any = false;
+	int r = 0;
 
-	memcpy(pairs, list->data, sizeof(pairs));
-	pidfd = (int)syscall(SYS_pidfd_open, p->pid, 0);
-	for (unsigned i = 1; r == 0 && pidfd >= 0 && i < c->count; i++) {
-		if (c->stream[i].method != METHOD_PUMP)
+	if (!c->swaps.observe)
+		stop_observing(c);
+	for (unsigned i = 0; i < c->swaps.count; i++) {
+		const struct stream_swap *swap = &c->swaps.swap[i];
+		struct stream_capture *s = stream_with(c, swap->fd);
+
+		if (swap->ours < 0)
 			continue;
-		any = true;
-		r = take_source(&c->stream[i], pidfd, pairs[2 * (size_t)i], err);
+		s->source = swap->ours;
+		if (r == 0)
+			r = watch_source(s, err);
 	}
-	if (r < 0 || !any)
-		return r;
-	list_places(c, pairs, list);
-	*ret_next = INJECT_LAST;
-	return 0;
+	return r;
+}
+
+static void list_swaps(struct capture *c)
+{
+	c->swaps = (struct stream_swaps){
+		.observe = capture_observed(c), .done = swapped, .ctx = c, .count = 0};
+	for (unsigned i = 1; i < c->count; i++) {
+		const struct stream_capture *s = &c->stream[i];
+		bool same = s->same_as && s->same_as->method == METHOD_PUMP;
+
+		if (!same && s->method != METHOD_PUMP)
+			continue;
+		c->swaps.swap[c->swaps.count++] = (struct stream_swap){
+			.fd = s->fd,
+			.same_as = same ? s->same_as->fd : -1,
+			.is_socket = s->kind == STREAM_SOCKET,
+			.ours = -1,
+		};
+	}
 }
 
 void capture_stream_init(struct capture *c, struct stream_capture *s, int fd)
@@ -321,8 +259,6 @@ int capture_begin(struct capture_host *host, struct process *p, struct task *tas
 		  void *unit, struct capture **ret, struct error *err)
 {
 	struct capture *c = calloc(1, sizeof(*c));
-	struct inject_list list = {.count = 0};
-	unsigned observed;
 	int r;
 
 	if (!c)
@@ -339,13 +275,8 @@ int capture_begin(struct capture_host *host, struct process *p, struct task *tas
 		return r;
 	}
 	*ret = c;
-	list_pairs(c, &list);
-	observed = capture_observed(c);
-	if (observed)
-		list_filter(&list, observed);
-	if (list.count == 0)
-		return 0;
-	return intercept_inject(host->interceptor, task, &list, placed, c, err);
+	list_swaps(c);
+	return intercept_swap_streams(host->interceptor, p, task, &c->swaps, err);
 }
 
 /* What the unit wrote to (or read from) a regular file, read through an opening of our own. */

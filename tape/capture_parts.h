@@ -44,9 +44,10 @@ struct capture {
 	void *unit_ctx;
 	struct stream_capture stream[STREAMS_MAX]; /* the first three are always there */
 	unsigned count;
-	bool own_terminal; /* its terminal is the one that sandtape runs on */
-	bool finished;	   /* what comes now is a tail */
-	bool gone;	   /* no process of the unit is left */
+	struct stream_swaps swaps; /* until they are done */
+	bool own_terminal;	   /* its terminal is the one that sandtape runs on */
+	bool finished;		   /* what comes now is a tail */
+	bool gone;		   /* no process of the unit is left */
 };
 
 /* Bytes of a stream that was passed on, or read: to the spool, and to the order of events. */

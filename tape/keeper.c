@@ -21,12 +21,10 @@ static int keep_progress(void *unit, struct error *err)
 	return 0;
 }
 
-static int keep_started(void *ctx, struct process *p, struct task *task, bool *ret_detach,
-			struct error *err)
+static int keep_started(void *ctx, struct process *p, bool *ret_detach, struct error *err)
 {
 	(void)ctx;
 	(void)p;
-	(void)task;
 	(void)ret_detach;
 	(void)err;
 	return 0;

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 static enum method output_method(const struct stat *st, enum stream_kind kind)
@@ -71,20 +70,21 @@ static int begin(struct stream_capture *s, const struct stat *st, enum method me
 	return method == METHOD_NONE ? 0 : capture_new_spool(s, err);
 }
 
-static int look_at(struct capture *c, int pidfd, int fd, struct error *err)
+static int look_at(struct capture *c, int fd, struct error *err)
 {
 	struct stream_capture *s = &c->stream[fd];
 	struct stream *stream = unit_add_stream(c->unit, fd);
 	struct stat st;
+	int copy;
 
 	if (!stream)
 		return error_no_memory(err);
-	s->original = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
-	if (s->original < 0 && errno == EBADF)
-		return 0; /* closed */
-	if (s->original < 0)
-		return errno == ESRCH ? 0
-				      : error_sys(err, errno, "cannot see stream %d of a unit", fd);
+	copy = intercept_unit_fd(c->host->interceptor, c->process, fd);
+	if (copy == -EBADF || copy == -ESRCH)
+		return 0; /* closed; or it has been killed */
+	if (copy < 0)
+		return error_sys(err, -copy, "cannot see stream %d of a unit", fd);
+	s->original = copy;
 	if (fstat(s->original, &st) < 0)
 		return error_sys(err, errno, "cannot see stream %d of a unit", fd);
 	s->kind = stream_kind_of(&st);
@@ -111,14 +111,14 @@ struct inherited {
 	struct stat st;
 };
 
-static unsigned list_inherited(pid_t pid, int pidfd, struct inherited *list)
+static unsigned list_inherited(const struct capture *c, struct inherited *list)
 {
 	char path[64];
 	unsigned count = 0;
 	const struct dirent *entry;
 	DIR *dir;
 
-	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)c->process->pid);
 	dir = opendir(path);
 	while (dir && count < INHERITED_MAX && (entry = readdir(dir))) {
 		struct inherited *one = &list[count];
@@ -126,7 +126,7 @@ static unsigned list_inherited(pid_t pid, int pidfd, struct inherited *list)
 		one->fd = (int)strtol(entry->d_name, NULL, 10);
 		if (one->fd <= 2)
 			continue;
-		one->copy = (int)syscall(SYS_pidfd_getfd, pidfd, one->fd, 0);
+		one->copy = intercept_unit_fd(c->host->interceptor, c->process, one->fd);
 		if (one->copy < 0)
 			continue;
 		one->flags = fcntl(one->copy, F_GETFL);
@@ -167,10 +167,10 @@ static enum method inherited_method(const struct inherited *list, unsigned count
 	return kind == STREAM_FILE && stream_is_our_output(&one->st) ? METHOD_PUMP : METHOD_NONE;
 }
 
-static int look_at_inherited(struct capture *c, int pidfd, struct error *err)
+static int look_at_inherited(struct capture *c, struct error *err)
 {
 	struct inherited list[INHERITED_MAX];
-	unsigned count = list_inherited(c->process->pid, pidfd, list);
+	unsigned count = list_inherited(c, list);
 	int r = 0;
 
 	for (unsigned i = 0; i < count; i++) {
@@ -210,15 +210,12 @@ static void drop_unneeded(struct capture *c)
 
 int capture_look(struct capture *c, struct error *err)
 {
-	cleanup_close int pidfd = (int)syscall(SYS_pidfd_open, c->process->pid, 0);
 	int r = 0;
 
-	if (pidfd < 0)
-		return errno == ESRCH ? 0 : error_sys(err, errno, "cannot open a unit's process");
 	for (int fd = 0; r == 0 && fd <= 2; fd++)
-		r = look_at(c, pidfd, fd, err);
+		r = look_at(c, fd, err);
 	if (r == 0)
-		r = look_at_inherited(c, pidfd, err);
+		r = look_at_inherited(c, err);
 	drop_unneeded(c);
 	return r;
 }

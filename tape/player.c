@@ -261,11 +261,9 @@ static int on_exec(void *ctx, struct process *p, const struct exec_request *requ
 	return r;
 }
 
-static int on_started(void *ctx, struct process *p, struct task *task, bool *ret_detach,
-		      struct error *err)
+static int on_started(void *ctx, struct process *p, bool *ret_detach, struct error *err)
 {
 	(void)ctx;
-	(void)task;
 	search_free(p);
 	if (p->role != ROLE_STUB)
 		return 0;

@@ -107,21 +107,24 @@ static int on_exec_failed(void *ctx, struct process *p, int sys_errno, struct er
 	return 0;
 }
 
-static int on_started(void *ctx, struct process *p, struct task *task, bool *ret_detach,
-		      struct error *err)
+static int on_streams(void *ctx, struct process *p, struct task *task, struct error *err)
 {
 	struct recorder *r = ctx;
 	struct recorded_unit *u = p->attempt;
-	int result;
+
+	return capture_begin(&r->capture_host, p, task, &u->unit, u, &u->capture, err);
+}
+
+static int on_started(void *ctx, struct process *p, bool *ret_detach, struct error *err)
+{
+	struct recorder *r = ctx;
+	struct recorded_unit *u = p->attempt;
 
 	(void)ret_detach;
 	p->attempt = NULL;
 	r->capture_host.last_event = NULL;
 	u->unit.end = (struct unit_end){.how = END_UNFINISHED};
-	result = tape_writer_spawn(r->writer, &u->unit, err);
-	if (result < 0)
-		return result;
-	return capture_begin(&r->capture_host, p, task, &u->unit, u, &u->capture, err);
+	return tape_writer_spawn(r->writer, &u->unit, err);
 }
 
 static void set_end(struct unit_end *end, int wait_status)
@@ -322,6 +325,7 @@ static int on_timeout(void *ctx, struct error *err)
 
 static const struct intercept_ops ops = {
 	.exec = on_exec,
+	.streams = on_streams,
 	.started = on_started,
 	.exec_failed = on_exec_failed,
 	.ended = on_ended,

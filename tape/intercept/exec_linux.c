@@ -251,6 +251,7 @@ static int become_unit(struct interceptor *t, struct task *task, bool *ret_detac
 		       struct error *err)
 {
 	struct process *p = task->process;
+	int r = 0;
 
 	p->role = p->decision.action == EXEC_STUB ? ROLE_STUB : ROLE_UNIT;
 	/* What its descendants execute is not told apart, so it need not stop. */
@@ -262,7 +263,9 @@ static int become_unit(struct interceptor *t, struct task *task, bool *ret_detac
 	p->main = true;
 	p->unit = p->decision.unit;
 	p->unit->processes++;
-	return t->ops.started(t->ctx, p, task, ret_detach, err);
+	if (t->ops.streams && p->role == ROLE_UNIT)
+		r = t->ops.streams(t->ctx, p, task, err);
+	return r < 0 ? r : t->ops.started(t->ctx, p, ret_detach, err);
 }
 
 static int become_subject(struct interceptor *t, struct process *p, struct error *err)

@@ -35,7 +35,7 @@ static void look(void *ctx, struct task *task)
 	*idle = tracer_state_of(task) == 'S';
 }
 
-bool intercept_subject_is_idle(struct interceptor *t)
+bool tracer_subject_is_idle(struct interceptor *t)
 {
 	bool idle = true;
 

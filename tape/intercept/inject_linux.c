@@ -83,7 +83,7 @@ static int begin(const struct interceptor *t, struct injection *in, pid_t tid)
 	if (r < 0)
 		return r;
 	room = tracer_room(t, tid, &regs);
-	if (room == 0 || t->room_size < (size_t)(arch_runner_end - arch_runner))
+	if (room == 0 || tracer_of(t)->room_size < (size_t)(arch_runner_end - arch_runner))
 		return -ENOSPC;
 	in->data_address = (arch_sp(&regs) - RED_ZONE - sizeof(in->list.data)) & ~63ul;
 	in->list_address = (in->data_address - LISTS * LIST_BYTES) & ~63ul;
@@ -109,8 +109,8 @@ static int explain(int negative_errno, pid_t tid, struct error *err)
 	return tracer_ptrace_error(negative_errno, "inject into", err);
 }
 
-int intercept_inject(struct interceptor *t, struct task *task, const struct inject_list *list,
-		     inject_done done, void *ctx, struct error *err)
+int tracer_inject(struct interceptor *t, struct task *task, const struct inject_list *list,
+		  inject_done done, void *ctx, struct error *err)
 {
 	struct injection *in = calloc(1, sizeof(*in));
 	int r;

@@ -28,7 +28,7 @@ struct traced_unit {
 	unsigned processes; /* how many belong to it; kept by the interceptor */
 };
 
-/* A thread of a process, in a stop. */
+/* A thread of a process, in a stop: with ptrace. */
 struct task;
 
 struct exec_request {
@@ -92,10 +92,12 @@ struct intercept_ops {
 	/* A subject process is about to execute something. */
 	int (*exec)(void *ctx, struct process *p, const struct exec_request *request,
 		    struct exec_decision *ret, struct error *err);
+	/* The streams of a unit are to be looked at, and replaced where they are recorded: before
+	 * `started`, and where the exec may still fail. NULL: they are left alone. */
+	int (*streams)(void *ctx, struct process *p, struct task *task, struct error *err);
 	/* The program of a unit, or the stub, is loaded, and has not run an instruction.
 	 * *ret_detach: it needs nobody any more; its end goes straight to its parent. */
-	int (*started)(void *ctx, struct process *p, struct task *task, bool *ret_detach,
-		       struct error *err);
+	int (*started)(void *ctx, struct process *p, bool *ret_detach, struct error *err);
 	/* The exec that the client let through failed. */
 	int (*exec_failed)(void *ctx, struct process *p, int sys_errno, struct error *err);
 	/* The process is gone. *ret_hold: its parent must not know yet; the client will call
@@ -176,32 +178,33 @@ int intercept_watch(struct interceptor *t, int fd, uint32_t events, intercept_re
 int intercept_watch_change(struct interceptor *t, void *watch, uint32_t events, struct error *err);
 void intercept_unwatch(struct interceptor *t, void *watch);
 
-/*
- * Makes the process run system calls of its own before its program starts; only from `started`.
- * `done` sees the results of a list at a stop, and says how to go on. `data` is copied into the
- * tracee, and back before `done`; pointers to it are written as INJECT_DATA(offset).
- */
-#define INJECT_MAX	    48
-#define INJECT_DATA(offset) (0xda7a000000000000ull + (offset))
+/* A copy of a descriptor of a unit that is about to start: the caller's, or -errno; -EBADF: it is
+ * closed, -ESRCH: the unit has been killed. From `streams`. */
+int intercept_unit_fd(struct interceptor *t, struct process *p, int fd);
 
-struct inject_list {
-	struct runner_call call[INJECT_MAX];
+/* A stream of a unit that is to be replaced before its program starts. */
+struct stream_swap {
+	int fd;
+	int same_as;	/* by what `fd` of that number is replaced by; -1: by a pair of its own */
+	bool is_socket; /* a socket pair, not a pipe */
+	int ours;	/* in `done`: our end, owned by the client; -1 when the unit was killed */
+};
+
+#define STREAM_SWAPS_MAX 16
+
+struct stream_swaps {
+	struct stream_swap swap[STREAM_SWAPS_MAX]; /* what `same_as` names comes first */
 	unsigned count;
-	char data[4096];
-	size_t data_len;
-	size_t pointer_at; /* where in `data` an INJECT_DATA() stands, or 0 */
+	unsigned observe; /* enum filter_io: what io_begins and io_done are to be told; in `done`
+			     0 when they will not be, for this unit or by this backend */
+	int (*done)(void *ctx, struct error *err);
+	void *ctx;
 };
 
-enum inject_next {
-	INJECT_GO,   /* the program starts */
-	INJECT_LAST, /* `list` has been written anew: run it, then the program starts */
-	INJECT_AGAIN /* the same, but with a stop and a call of `done` after it */
-};
-
-typedef int (*inject_done)(void *ctx, struct process *p, struct inject_list *list,
-			   enum inject_next *ret_next, struct error *err);
-int intercept_inject(struct interceptor *t, struct task *task, const struct inject_list *list,
-		     inject_done done, void *ctx, struct error *err);
+/* Once, from `streams`. `done` is called before the program starts, perhaps from here, and `swaps`
+ * is borrowed until then, or until the end of the process. */
+int intercept_swap_streams(struct interceptor *t, struct process *p, struct task *task,
+			   struct stream_swaps *swaps, struct error *err);
 
 /* The answer that `hypercall` put off. */
 int intercept_reply(struct interceptor *t, struct process *p, long result, struct error *err);

@@ -2,7 +2,7 @@
  * The interceptor with a client that keeps a log of what it was told. Subjects that a shell cannot
  * be are this test program once more, run as `sandtape-tests --as-subject NAME`.
  */
-#include "tape/intercept/intercept.h"
+#include "tape/intercept/tracer.h"
 
 #include "base/cleanup.h"
 #include "tape/scratch_test.h"
@@ -776,11 +776,17 @@ static int inject(struct task *task, struct error *err)
 	list.call[0] = (struct runner_call){SYS_getpid, {0, 0, 0, 0, 0, 0}, 0};
 	list.call[1] = (struct runner_call){SYS_uname, {INJECT_DATA(16), 0, 0, 0, 0, 0}, 0};
 	list.data_len = 512;
-	return intercept_inject(client.t, task, &list, injected, &round, err);
+	return tracer_inject(client.t, task, &list, injected, &round, err);
 }
 
-static int on_started(void *ctx, struct process *p, struct task *task, bool *ret_detach,
-		      struct error *err)
+static int on_streams(void *ctx, struct process *p, struct task *task, struct error *err)
+{
+	(void)ctx;
+	(void)p;
+	return client.inject ? inject(task, err) : 0;
+}
+
+static int on_started(void *ctx, struct process *p, bool *ret_detach, struct error *err)
 {
 	struct fake_unit *u = (struct fake_unit *)p->unit;
 	struct process *to_release = client.held;
@@ -797,8 +803,6 @@ static int on_started(void *ctx, struct process *p, struct task *task, bool *ret
 		client.pids[client.starts] = p->pid;
 	client.starts++;
 	tell("started:%s", u->name);
-	if (client.inject)
-		return inject(task, err);
 	if (!to_release || strcmp(u->name, client.release_at) != 0)
 		return 0;
 	tell("release");
@@ -869,6 +873,7 @@ static int on_signalled(void *ctx, struct process *target, int signal, struct er
 
 static const struct intercept_ops ops = {
 	.exec = on_exec,
+	.streams = on_streams,
 	.started = on_started,
 	.exec_failed = on_exec_failed,
 	.ended = on_ended,

@@ -67,7 +67,7 @@ static void look(void *ctx, struct task *task)
 bool tracer_hold_kill(struct interceptor *t, struct task *sender, pid_t target)
 {
 	struct hit_search s = {.sender = sender, .target = target};
-	uint64_t now = tracer_now();
+	uint64_t now = loop_now_ns();
 	bool hold;
 
 	if (target <= 0)
@@ -83,7 +83,7 @@ bool tracer_hold_kill(struct interceptor *t, struct task *sender, pid_t target)
 	       now - sender->kill_since_ns < HOLD_NS;
 	if (!hold)
 		sender->kill_since_ns = sender->quiet_since_ns = 0;
-	t->kill_waits |= hold;
+	tracer_of(t)->kill_waits |= hold;
 	return hold;
 }
 
@@ -105,9 +105,9 @@ int tracer_retry_kills(struct interceptor *t, struct error *err)
 {
 	struct retry retry = {t, err, 0};
 
-	if (!t->kill_waits)
+	if (!tracer_of(t)->kill_waits)
 		return 0;
-	t->kill_waits = false;
+	tracer_of(t)->kill_waits = false;
 	tasks_each(&t->tasks, retry_one, &retry);
 	return retry.result;
 }

@@ -122,15 +122,6 @@ static pid_t pid_of_pidfd(pid_t owner, int fd)
 	return pid;
 }
 
-struct traced_unit *intercept_unit_of(const struct process *p)
-{
-	if (p->ended)
-		return NULL;
-	if (p->role == ROLE_SUBJECT)
-		return p->decision.unit;
-	return p->main ? p->unit : NULL;
-}
-
 struct signal_search {
 	struct interceptor *t;
 	pid_t group; /* as tracer_target_group() has it */
@@ -188,15 +179,14 @@ static int reply(const struct task *task, long result, struct error *err)
 	return r < 0 ? tracer_ptrace_error(r, "answer", err) : go_on(task, err);
 }
 
-int intercept_reply(struct interceptor *t, struct process *p, long result, struct error *err)
+int tracer_reply(struct interceptor *t, struct process *p, long result, struct error *err)
 {
 	const struct task *task = tasks_find(&t->tasks, p->pid);
 
 	return task ? reply(task, result, err) : 0;
 }
 
-int intercept_block_signals(struct interceptor *t, struct process *p, uint64_t mask,
-			    struct error *err)
+int tracer_block_signals(struct interceptor *t, struct process *p, uint64_t mask, struct error *err)
 {
 	(void)t;
 	if (ptrace(PTRACE_SETSIGMASK, p->pid, sizeof(mask), &mask) < 0)
@@ -546,15 +536,15 @@ int tracer_on_end(struct interceptor *t, pid_t tid, int wait_status, struct erro
 	}
 	if (r == 0 && hold) {
 		p->held = true;
-		t->held_count++;
+		tracer_of(t)->held_count++;
 		return 0;
 	}
 	return r < 0 ? r : bury(t, p, err);
 }
 
-int intercept_release(struct interceptor *t, struct process *p, struct error *err)
+int tracer_release(struct interceptor *t, struct process *p, struct error *err)
 {
 	p->held = false;
-	t->held_count--;
+	tracer_of(t)->held_count--;
 	return bury(t, p, err);
 }

@@ -2,45 +2,24 @@
 #ifndef SANDTAPE_TAPE_INTERCEPT_TRACER_H
 #define SANDTAPE_TAPE_INTERCEPT_TRACER_H
 
-#include "tape/intercept/intercept.h"
-#include "tape/intercept/start.h"
-#include "tape/intercept/tasks.h"
-#include <signal.h>
+#include "tape/intercept/interceptor.h"
 
-struct watch;
-
-struct interceptor {
-	struct intercept_options options;
-	struct intercept_ops ops;
-	void *ctx;
-
-	struct tasks tasks;
-	struct started started;
-	struct process *root;
-	bool root_ended;
-	bool keeping;		  /* in intercept_keep() */
-	uint64_t linger_until_ns; /* after that, see is_over() */
-	int root_status;
+struct tracer {
+	struct interceptor common;
 	unsigned held_count;
 	bool kill_waits;    /* perhaps; see tracer_retry_kills() */
 	bool has_spare_cpu; /* to look for events instead of sleeping */
 	int spin_trust;
 	unsigned spin_skipped;
-
-	int epoll_fd;
-	int signal_fd;
-	sigset_t old_mask;
-	struct sigaction old_sigpipe;
-	struct sigaction old_sigchld;
-	struct rlimit old_nofile;
-	struct sigaction old_action[8];
-	unsigned watch_count;
-	struct watch *dead_watches;
-
 	/* The zero bytes behind the end of every 64-bit process's vDSO: an offset into it. */
 	unsigned long room_offset;
 	size_t room_size;
 };
+
+static inline struct tracer *tracer_of(const struct interceptor *t)
+{
+	return (struct tracer *)t;
+}
 
 /* stops_linux.c: what a stop or an end means */
 int tracer_add_root(struct interceptor *t, pid_t pid, struct error *err);
@@ -60,9 +39,7 @@ pid_t tracer_target_group(const struct task *sender, pid_t target);
 /* idle_linux.c: 'S' sleeps in a system call, 'R' runs, 't' is in one of our stops, 'Z' waits to be
  * reaped, 'X' is gone. */
 char tracer_state_of(const struct task *task);
-
-/* tracer_linux.c: CLOCK_MONOTONIC */
-uint64_t tracer_now(void);
+bool tracer_subject_is_idle(struct interceptor *t);
 
 /* Lets the only task of a process go for good, and forgets both. */
 int tracer_let_go(struct interceptor *t, struct task *task, struct error *err);
@@ -85,7 +62,46 @@ int tracer_find_room(struct interceptor *t, struct error *err);
 unsigned long tracer_room(const struct interceptor *t, pid_t tid, const struct arch_regs *regs);
 int tracer_plant(struct interceptor *t, struct process *p, struct error *err);
 
-/* inject_linux.c: system calls made by a unit before its program starts */
+/* stops_linux.c: intercept_release() and intercept_reply() */
+int tracer_release(struct interceptor *t, struct process *p, struct error *err);
+int tracer_reply(struct interceptor *t, struct process *p, long result, struct error *err);
+
+int tracer_block_signals(struct interceptor *t, struct process *p, uint64_t mask,
+			 struct error *err);
+
+/* swap_linux.c: intercept_unit_fd() and intercept_swap_streams() */
+int tracer_unit_fd(struct interceptor *t, struct process *p, int fd);
+int tracer_swap(struct interceptor *t, struct process *p, struct task *task,
+		struct stream_swaps *swaps, struct error *err);
+
+/*
+ * Makes the process run system calls of its own before its program starts; only from `started`.
+ * `done` sees the results of a list at a stop, and says how to go on. `data` is copied into the
+ * tracee, and back before `done`; pointers to it are written as INJECT_DATA(offset).
+ */
+#define INJECT_MAX	    48
+#define INJECT_DATA(offset) (0xda7a000000000000ull + (offset))
+
+struct inject_list {
+	struct runner_call call[INJECT_MAX];
+	unsigned count;
+	char data[4096];
+	size_t data_len;
+	size_t pointer_at; /* where in `data` an INJECT_DATA() stands, or 0 */
+};
+
+enum inject_next {
+	INJECT_GO,   /* the program starts */
+	INJECT_LAST, /* `list` has been written anew: run it, then the program starts */
+	INJECT_AGAIN /* the same, but with a stop and a call of `done` after it */
+};
+
+typedef int (*inject_done)(void *ctx, struct process *p, struct inject_list *list,
+			   enum inject_next *ret_next, struct error *err);
+int tracer_inject(struct interceptor *t, struct task *task, const struct inject_list *list,
+		  inject_done done, void *ctx, struct error *err);
+
+/* inject_linux.c */
 int tracer_on_injected(struct interceptor *t, struct task *task, struct error *err);
 
 #endif

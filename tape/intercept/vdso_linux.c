@@ -45,10 +45,10 @@ int tracer_find_room(struct interceptor *t, struct error *err)
 		used--;
 	used = (used + 2 * ROOM_ALIGN) / ROOM_ALIGN * ROOM_ALIGN;
 	if (used < size) {
-		t->room_offset = used;
-		t->room_size = size - used;
+		tracer_of(t)->room_offset = used;
+		tracer_of(t)->room_size = size - used;
 	}
-	if (t->options.stub_path && strlen(t->options.stub_path) >= t->room_size)
+	if (t->options.stub_path && strlen(t->options.stub_path) >= tracer_of(t)->room_size)
 		return error_set(err, ERR_UNSUPPORTED,
 				 "this kernel's vDSO has no room for the path of the stub, %s: "
 				 "install sandtape under a shorter path",
@@ -95,8 +95,8 @@ unsigned long tracer_room(const struct interceptor *t, pid_t tid, const struct a
 	while ((type = pop(&stack)) != AT_NULL) {
 		unsigned long value = pop(&stack);
 
-		if (type == AT_SYSINFO_EHDR && value != 0 && t->room_size > 0)
-			return value + t->room_offset;
+		if (type == AT_SYSINFO_EHDR && value != 0 && tracer_of(t)->room_size > 0)
+			return value + tracer_of(t)->room_offset;
 	}
 	return 0;
 }

@@ -1,0 +1,69 @@
+/*
+ * What all backends have in common, and what each of them does in its own way. Private to the
+ * interceptor; intercept.h has the contracts.
+ */
+#ifndef SANDTAPE_TAPE_INTERCEPT_INTERCEPTOR_H
+#define SANDTAPE_TAPE_INTERCEPT_INTERCEPTOR_H
+
+#include "tape/intercept/intercept.h"
+#include "tape/intercept/loop.h"
+#include "tape/intercept/start.h"
+#include "tape/intercept/tasks.h"
+
+struct intercept_backend {
+	size_t size; /* of its struct, which begins with a struct interceptor */
+	/* Before the subject is started. */
+	int (*prepare)(struct interceptor *t, struct error *err);
+	int (*start)(struct interceptor *t, struct error *err); /* fills t->started, t->root */
+	/* Waits for something to happen, and serves it. */
+	int (*serve)(struct interceptor *t, struct error *err);
+	/* Whether a fork of the subject is left that may still execute something. */
+	bool (*any_fork)(struct interceptor *t);
+	void (*end_all)(struct interceptor *t); /* every process that is left */
+	void (*close)(struct interceptor *t);	/* undoes `prepare` */
+	size_t (*left)(const struct interceptor *t);
+	bool (*is_idle)(struct interceptor *t);
+	int (*release)(struct interceptor *t, struct process *p, struct error *err);
+	int (*reply)(struct interceptor *t, struct process *p, long result, struct error *err);
+	int (*read)(struct interceptor *t, struct process *p, unsigned long address, void *into,
+		    size_t len, struct error *err);
+	int (*write)(struct interceptor *t, struct process *p, unsigned long address,
+		     const void *from, size_t len, struct error *err);
+	int (*block_signals)(struct interceptor *t, struct process *p, uint64_t mask,
+			     struct error *err);
+	/* Before intercept_keep() serves: releases what is held. */
+	int (*keep)(struct interceptor *t, struct error *err);
+	/* Whether anything is left for intercept_keep() to serve. */
+	bool (*is_kept)(const struct interceptor *t);
+	int (*unit_fd)(struct interceptor *t, struct process *p, int fd);
+	int (*swap)(struct interceptor *t, struct process *p, struct task *task,
+		    struct stream_swaps *swaps, struct error *err);
+};
+
+extern const struct intercept_backend intercept_ptrace;
+
+struct interceptor {
+	const struct intercept_backend *backend;
+	struct intercept_options options;
+	struct intercept_ops ops;
+	void *ctx;
+	struct loop loop;
+
+	struct tasks tasks;
+	struct started started;
+	struct process *root;
+	bool root_ended;
+	bool keeping;		  /* in intercept_keep() */
+	uint64_t linger_until_ns; /* after that, see is_over() */
+	int root_status;
+};
+
+/* How long forks of the subject may take after its end to execute something. */
+#define LINGER_MS 200
+
+/* Whether the subject has ended, and its forks had their moment. */
+bool interceptor_is_over(struct interceptor *t);
+/* How long the client and the linger let the loop sleep: ms, -1 for ever. */
+int interceptor_patience_ms(struct interceptor *t);
+
+#endif
