@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-/* The linker puts `stub_answer` here (Makefile, STUB_LDFLAGS). */
+/* The linker puts the stub's room here (Makefile, STUB_LDFLAGS). */
 #define STUB_ANSWER_ADDRESS 0x440000ul
 
 enum stub_op_kind {
@@ -51,6 +51,12 @@ struct stub_answer {
 	uint32_t op_count;
 	struct stub_op op[STUB_OPS_MAX];
 	char data[STUB_DATA_MAX];
+};
+
+/* All that the player and the stub share; the player writes to the first, and reads the other. */
+struct stub_room {
+	struct stub_answer answer;
+	char taken[65536]; /* from stdin: STUB_ASK_STDIN */
 };
 
 /* A number far above every system call: without a tracer the kernel answers ENOSYS. */

@@ -1,4 +1,4 @@
-/* long stub_call(number, six arguments), and the entry point. System V ABI, x86-64. */
+/* long stub_call(number, six arguments). System V ABI, x86-64. */
 	.text
 	.globl	stub_call
 	.type	stub_call, @function
@@ -13,14 +13,5 @@ stub_call:
 	syscall
 	ret
 	.size	stub_call, . - stub_call
-
-	.globl	_start
-	.type	_start, @function
-_start:
-	xor	%ebp, %ebp
-	and	$-16, %rsp
-	call	stub_main
-	hlt
-	.size	_start, . - _start
 
 	.section .note.GNU-stack, "", @progbits
