@@ -285,7 +285,7 @@ static int take_range(struct stream_capture *s, struct error *err)
 	static char bytes[READ_SIZE];
 	char path[64];
 	cleanup_close int file = -1;
-	off_t end = stream_position(s->original);
+	off_t end = stream_position(s->original, s->fd == 0);
 	off_t at = s->start;
 	int r = 0;
 

@@ -64,7 +64,7 @@ static int begin(struct stream_capture *s, const struct stat *st, enum method me
 {
 	s->method = method;
 	if (method == METHOD_RANGE)
-		s->start = stream_position(s->original);
+		s->start = stream_position(s->original, s->fd == 0);
 	s->device = st->st_dev;
 	s->inode = st->st_ino;
 	return method == METHOD_NONE ? 0 : capture_new_spool(s, err);

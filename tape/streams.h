@@ -18,8 +18,9 @@ bool stream_is_our_terminal(const struct stat *st);
 /* Whether two descriptors are one open file (a shared offset, one pipe). */
 bool stream_same_file(int a, int b);
 
-/* Where the next write to a regular file goes: its end with O_APPEND, else its offset. */
-off_t stream_position(int fd);
+/* Where the next read of a regular file, or the next write to it goes: its offset, but for writing
+ * with O_APPEND its end. */
+off_t stream_position(int fd, bool is_input);
 
 /* Never blocks, and leaves the flags of the open file alone, which is somebody else's: -1 with
  * errno EAGAIN when the reader must read first. */

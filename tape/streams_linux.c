@@ -73,11 +73,11 @@ bool stream_same_file(int a, int b)
 	       sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
 }
 
-off_t stream_position(int fd)
+off_t stream_position(int fd, bool is_input)
 {
 	struct stat st;
 
-	if ((fcntl(fd, F_GETFL) & O_APPEND) && fstat(fd, &st) == 0)
+	if (!is_input && (fcntl(fd, F_GETFL) & O_APPEND) && fstat(fd, &st) == 0)
 		return st.st_size;
 	return lseek(fd, 0, SEEK_CUR);
 }
