@@ -5,7 +5,6 @@ own, so that cases can run side by side.
 """
 
 import collections
-import difflib
 import json
 import os
 import shutil
@@ -14,6 +13,11 @@ import subprocess
 import sys
 import time
 import uuid
+
+# Tests get these from here.
+from outcome import (Differs, Failed, Result, Skipped, expect, expect_equal,  # noqa: F401
+                     expect_same, expect_status, expect_text, short)
+from wiring import Wiring
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(ROOT, os.environ.get("BUILD") or "build")
@@ -26,24 +30,13 @@ TIMEOUT = 30
 
 MARK = "SANDTAPE_E2E_MARK"
 
-
-class Failed(Exception):
-    """The message is one line: what differed."""
-
-
-class Skipped(Exception):
-    """The message says what is missing."""
-
-
-Case = collections.namedtuple("Case", "name function needs")
+# known: why a recording or a replay does otherwise than the program by itself, as far as it does.
+Case = collections.namedtuple("Case", "name function needs known")
 CASES = []
 
-# status as a shell has it: 128+n for a signal. out is None when stdout was /dev/null.
-Result = collections.namedtuple("Result", "status out err")
 
-
-def add_case(name, function, needs=()):
-    CASES.append(Case(name, function, tuple(needs)))
+def add_case(name, function, needs=(), known=None):
+    CASES.append(Case(name, function, tuple(needs), known))
 
 
 def case(name, needs=()):
@@ -66,67 +59,6 @@ def find_program(name):
     return os.path.realpath(path) if name == "node" else path
 
 
-# --- Judging ------------------------------------------------------------------------------------
-
-
-def short(text, most=160):
-    if isinstance(text, bytes):
-        text = text.decode("utf-8", "backslashreplace")
-    text = text.rstrip("\n").replace("\n", "\\n")
-    return text if len(text) <= most else text[: most - 4] + " ..."
-
-
-def first_difference(want, got):
-    """One line on how two byte strings differ."""
-    if len(want) + len(got) > 200000:
-        same = zip(want, got)
-        at = next((i for i, (a, b) in enumerate(same) if a != b), min(len(want), len(got)))
-        return f"{len(want)} bytes wanted, {len(got)} came; they differ from byte {at} on"
-    lines = difflib.unified_diff(
-        want.decode("utf-8", "backslashreplace").splitlines(),
-        got.decode("utf-8", "backslashreplace").splitlines(),
-        lineterm="",
-        n=0,
-    )
-    changes = [short(line, 90) for line in list(lines)[2:] if not line.startswith("@@")]
-    return " | ".join(changes[:6]) or "only the line ends differ"
-
-
-def expect(condition, message):
-    if not condition:
-        raise Failed(short(message, 600))
-
-
-def expect_equal(what, want, got):
-    if want == got:
-        return
-    if isinstance(want, bytes) and isinstance(got, bytes):
-        raise Failed(f"{what}: {first_difference(want, got)}")
-    raise Failed(f"{what}: wanted {short(repr(want))}, got {short(repr(got))}")
-
-
-def expect_same(what, want, got):
-    """Two results are alike in status, stdout and stderr."""
-    if want.status != got.status:
-        raise Failed(f"{what}: wanted status {want.status}, got {got.status}; "
-                     f"stderr: {short(got.err)}")
-    if want.out is not None:
-        expect_equal(what + ": stdout", want.out, got.out)
-    expect_equal(what + ": stderr", want.err, got.err)
-
-
-def expect_status(result, status, what="status"):
-    expect(result.status == status,
-           f"{what}: wanted {status}, got {result.status}; stderr: {short(result.err, 300)}")
-
-
-def expect_text(result, *texts):
-    """stderr has each of the texts."""
-    for text in texts:
-        expect(text.encode() in result.err,
-               f"stderr lacks {text!r}: {short(result.err, 400)}")
-
-
 # --- Running ------------------------------------------------------------------------------------
 
 
@@ -136,6 +68,10 @@ def kill_group(process):
     except ProcessLookupError:
         pass
     process.wait()
+
+
+def named(process):
+    return short(" ".join(map(os.fsdecode, process.args)))
 
 
 def shell_status(returncode):
@@ -200,6 +136,22 @@ class Place:
         os.chmod(path, mode)
         return path
 
+    def snapshot(self, names=None):
+        """Path in work/ -> content, of the named files or of all. Of what is not there, None."""
+        if names is None:
+            names = [os.path.relpath(os.path.join(directory, name), self.work)
+                     for directory, _, files in os.walk(self.work) for name in files]
+        return {name: self.content(name) for name in names}
+
+    def content(self, name):
+        path = os.path.join(self.work, name)
+        if os.path.islink(path):
+            return os.readlink(os.fsencode(path))
+        if not os.path.isfile(path):
+            return None
+        with open(path, "rb") as f:
+            return f.read()
+
     def start(self, argv, stdin=None, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=None,
               hidden=False, cwd=None, pass_fds=()):
         return subprocess.Popen(
@@ -220,36 +172,32 @@ class Place:
         except subprocess.TimeoutExpired:
             kill_group(process)
             self.kill_marked()
-            raise Failed(f"still ran after {TIMEOUT} s: "
-                         f"{short(' '.join(map(os.fsdecode, process.args)))}") from None
+            raise Failed(f"still ran after {TIMEOUT} s: {named(process)}") from None
 
-    def run(self, argv, mode="pipe", stdin=None, **how):
-        """mode: where stdout goes: pipe, file, null, or merged (both streams into one pipe).
-        stdin: bytes for a pipe, the name of a file, or None for /dev/null."""
-        output = self.path("output")
-        opened = []
-        if mode == "file":
-            opened.append(open(output, "wb"))
-            how["stdout"] = opened[0]
-        elif mode == "null":
-            how["stdout"] = subprocess.DEVNULL
-        elif mode == "merged":
-            how["stderr"] = subprocess.STDOUT
+    def run(self, argv, mode="pipe", stdin=None, env=None, hidden=False, cwd=None):
+        """mode: one of wiring.MODES. stdin: bytes, the name of a file, None for /dev/null, or a
+        dialogue (mode "pty")."""
         if isinstance(stdin, str):
-            opened.append(open(os.path.join(self.work, stdin), "rb"))
-            how["stdin"] = opened[-1]
-        elif stdin is not None:
-            how["stdin"] = subprocess.PIPE
+            stdin = os.path.join(self.work, stdin)
+        wiring = Wiring(mode, stdin, self.root)
         try:
-            process = self.start(argv, **how)
-            out, err = self.finish(process, stdin if isinstance(stdin, bytes) else None)
+            process = self.start(wiring.argv(argv), env=env, hidden=hidden, cwd=cwd,
+                                 **wiring.popen_streams())
+            wiring.started()
+            try:
+                wiring.talk(TIMEOUT)
+                process.wait(TIMEOUT)
+                return Result(shell_status(process.returncode), *wiring.outputs(), wiring.left())
+            except subprocess.TimeoutExpired:
+                raise Failed(f"still ran after {TIMEOUT} s: {named(process)}") from None
+            finally:
+                if process.returncode is None:
+                    kill_group(process)
+        except Failed:
+            self.kill_marked()
+            raise
         finally:
-            for f in opened:
-                f.close()
-        if mode == "file":
-            with open(output, "rb") as f:
-                out = f.read()
-        return Result(shell_status(process.returncode), out, err or b"")
+            wiring.close()
 
     def sandtape(self, *args, **how):
         return self.run([SANDTAPE, *args], **how)

@@ -1,33 +1,9 @@
-"""The table of subjects: each is run natively, recorded, and replayed with its commands hidden."""
+"""Subjects of many kinds, and what they spawn: examples, ends, shells, Python, others."""
 
 import os
-from dataclasses import dataclass, field
 
-from harness import (EXAMPLES, FIXTURES, Result, add_case, expect, expect_same, expect_status,
-                     find_program)
-
-
-@dataclass
-class Row:
-    """A subject. `script` stands in a file s.sh or s.py; `argv` else, whose first word is looked
-    up before anything is hidden, and @EXAMPLES and @FIXTURES in it are replaced."""
-
-    name: str
-    sh: str = None
-    py: str = None
-    argv: list = None
-    files: dict = field(default_factory=dict)
-    stdin: object = None  # bytes for a pipe, or the name of one of the files
-    env: dict = field(default_factory=dict)
-    options: list = field(default_factory=list)
-    status: int = 0
-    units: int = None  # how many records there must be
-    modes: tuple = ("pipe",)
-    needs: tuple = ()
-    any_order: bool = False  # lines may change places from run to run
-    hidden: bool = True
-    replays: int = 1
-
+from harness import EXAMPLES
+from table import PRELUDE, Row, add_rows
 
 ALL = ("pipe", "file", "null", "merged")
 PLAIN = ("pipe", "file", "null")
@@ -96,22 +72,9 @@ talk(["sh", "-c", "stty -echo; echo ready; read x; stty echo; echo \\"<$x>\\""],
 talk(["sh", "-c", "printf '\\\\377\\\\0\\\\033[1m'; head -c 100000 /dev/zero | tr '\\\\0' x; exit 7"])
 """
 
-# Python rows begin with this.
-PRELUDE = """\
-import os, subprocess, sys
-from concurrent.futures import ThreadPoolExecutor
-PIPE, STDOUT, DEVNULL = subprocess.PIPE, subprocess.STDOUT, subprocess.DEVNULL
-def put(*what):
-    for one in what:
-        sys.stdout.buffer.write(one if isinstance(one, bytes) else (str(one) + "\\n").encode())
-    sys.stdout.buffer.flush()
-def run(*argv, **how):
-    how.setdefault("stdin", None if "input" in how else DEVNULL)
-    return subprocess.run(argv, stdout=PIPE, stderr=PIPE, **how)
-"""
-
 EXAMPLE_ROWS = [
-    Row("agent.py", argv=["python3", "@EXAMPLES/agent.py"], modes=PLAIN),
+    Row("agent.py", argv=["python3", "@EXAMPLES/agent.py"], modes=PLAIN,
+        differs=("example/repo/.git/index",)),
     Row("build.sh", argv=["/bin/sh", "@EXAMPLES/build.sh"], status=4, modes=ALL),
     Row("build.sh in bash", argv=["bash", "@EXAMPLES/build.sh"], status=4, modes=("file",),
         needs=("bash",)),
@@ -630,62 +593,4 @@ OTHER_ROWS = [
         files={"f": "text\n"}, units=3),
 ]
 
-ROWS = EXAMPLE_ROWS + END_ROWS + SHELL_ROWS + MISSING_ROWS + PYTHON_ROWS + OTHER_ROWS
-
-
-def argv_of(row):
-    if row.sh is not None:
-        return ["/bin/sh", "s.sh"]
-    if row.py is not None:
-        return [find_program("python3"), "s.py"]
-    words = [w.replace("@EXAMPLES", EXAMPLES).replace("@FIXTURES", FIXTURES) for w in row.argv]
-    if "/" not in words[0] and row.hidden:
-        words[0] = find_program(words[0])
-    return words
-
-
-def files_of(row):
-    files = dict(row.files)
-    if row.sh is not None:
-        files["s.sh"] = row.sh
-    if row.py is not None:
-        files["s.py"] = PRELUDE + row.py
-    return files
-
-
-def sort_lines(result):
-    out = result.out and b"".join(sorted(result.out.splitlines(True)))
-    return Result(result.status, out, b"".join(sorted(result.err.splitlines(True))))
-
-
-def check_row(place, row, mode):
-    argv, files = argv_of(row), files_of(row)
-    how = {"mode": mode, "stdin": row.stdin, "env": row.env}
-
-    def once(run, *options, **more):
-        place.fresh(files)
-        result = run(argv, *options, **how, **more)
-        return sort_lines(result) if row.any_order else result
-
-    native = once(place.run)
-    expect_status(native, row.status, "native")
-    recorded = once(place.record, "-q", *row.options)
-    expect_same("record", native, recorded)
-    if row.units is not None:
-        units = place.units()
-        expect(len(units) == row.units, f"wanted {row.units} records, got {len(units)}: "
-               + "; ".join(" ".join(map(str, u["argv"][:4])) for u in units[:12]))
-    for _ in range(row.replays):
-        # What its commands make is not there.
-        replayed = once(place.replay, "-q", *row.options, hidden=row.hidden)
-        expect_same("replay", native, replayed)
-
-
-def add_rows():
-    for row in ROWS:
-        for mode in row.modes:
-            name = row.name + ("" if len(row.modes) == 1 else f" [{mode}]")
-            add_case(name, lambda place, row=row, mode=mode: check_row(place, row, mode), row.needs)
-
-
-add_rows()
+add_rows(EXAMPLE_ROWS, END_ROWS, SHELL_ROWS, MISSING_ROWS, PYTHON_ROWS, OTHER_ROWS)

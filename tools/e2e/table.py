@@ -1,0 +1,117 @@
+"""The table of subjects: a row is one behaviour of a program that spawns others, a column one way
+to connect its streams (wiring.MODES). In each of its cells the subject is run by itself, recorded,
+and replayed with its commands hidden, and all that can be seen of the runs must be the same."""
+
+from dataclasses import dataclass, field, replace
+
+from harness import (EXAMPLES, FIXTURES, add_case, expect, expect_same, expect_status,
+                     find_program)
+
+# Python rows begin with this.
+PRELUDE = """\
+import os, subprocess, sys
+from concurrent.futures import ThreadPoolExecutor
+PIPE, STDOUT, DEVNULL = subprocess.PIPE, subprocess.STDOUT, subprocess.DEVNULL
+def put(*what):
+    for one in what:
+        sys.stdout.buffer.write(one if isinstance(one, bytes) else (str(one) + "\\n").encode())
+    sys.stdout.buffer.flush()
+def run(*argv, **how):
+    how.setdefault("stdin", None if "input" in how else DEVNULL)
+    return subprocess.run(argv, stdout=PIPE, stderr=PIPE, **how)
+"""
+
+
+@dataclass
+class Row:
+    """A subject: the text of a shell or Python script, or `argv`, whose first word is looked up
+    before anything is hidden, and in which @EXAMPLES and @FIXTURES are replaced."""
+
+    name: str
+    sh: str = None
+    py: str = None
+    argv: list = None
+    files: dict = field(default_factory=dict)
+    # Its name -> its text; in a replay a program that fails has its place.
+    commands: dict = field(default_factory=dict)
+    stdin: object = None  # bytes, the name of one of the files, or a dialogue (wiring.py)
+    env: dict = field(default_factory=dict)
+    options: list = field(default_factory=list)
+    status: int = 0
+    units: int = None  # how many records there must be
+    modes: tuple = ("pipe",)
+    needs: tuple = ()
+    keeps: tuple = ()  # files that a replay must leave as a native run does
+    differs: tuple = ()  # files that are never twice the same
+    # Mode -> why a recording or replay differs there now ("" stands for all modes).
+    known: dict = field(default_factory=dict)
+    any_order: bool = False  # lines may change places from run to run
+    hidden: bool = True
+    replays: int = 1
+
+
+def argv_of(row):
+    if row.sh is not None:
+        return ["/bin/sh", "s.sh"]
+    if row.py is not None:
+        return [find_program("python3"), "s.py"]
+    words = [w.replace("@EXAMPLES", EXAMPLES).replace("@FIXTURES", FIXTURES) for w in row.argv]
+    if "/" not in words[0] and row.hidden:
+        words[0] = find_program(words[0])
+    return words
+
+
+FAILING = "#!/bin/sh\necho 'it was run in a replay' >&2\nexit 99\n"
+
+
+def files_of(row, replayed):
+    files = dict(row.files)
+    if row.sh is not None:
+        files["s.sh"] = row.sh
+    if row.py is not None:
+        files["s.py"] = PRELUDE + row.py
+    for name, text in row.commands.items():
+        files[name] = (FAILING if replayed else text, 0o755)
+    return files
+
+
+def sort_lines(text):
+    return text and b"".join(sorted(text.splitlines(True)))
+
+
+def check_row(place, row, mode):
+    argv = argv_of(row)
+    how = {"mode": mode, "stdin": row.stdin, "env": row.env}
+
+    def once(run, *options, **more):
+        place.fresh(files_of(row, run == place.replay))
+        result = run(argv, *options, **how, **more)
+        if row.any_order:
+            result = replace(result, out=sort_lines(result.out), err=sort_lines(result.err))
+        files = {name: content for name, content in place.snapshot().items()
+                 if name not in row.differs}
+        return replace(result, files=files)
+
+    def kept(result):
+        return replace(result, files={name: result.files.get(name) for name in row.keeps})
+
+    native = once(place.run)
+    expect_status(native, row.status, "native")
+    recorded = once(place.record, "-q", *row.options)
+    expect_same("record", native, recorded)
+    if row.units is not None:
+        units = place.units()
+        expect(len(units) == row.units, f"wanted {row.units} records, got {len(units)}: "
+               + "; ".join(" ".join(map(str, u["argv"][:4])) for u in units[:12]))
+    for _ in range(row.replays):
+        # What its commands make is not there.
+        replayed = once(place.replay, "-q", "--all-used", *row.options, hidden=row.hidden)
+        expect_same("replay", kept(native), kept(replayed))
+
+
+def add_rows(*tables):
+    for row in (row for rows in tables for row in rows):
+        for mode in row.modes:
+            name = row.name + ("" if len(row.modes) == 1 else f" [{mode}]")
+            add_case(name, lambda place, row=row, mode=mode: check_row(place, row, mode),
+                     row.needs, row.known.get(mode) or row.known.get(""))
