@@ -153,7 +153,9 @@ int player_take_record(struct played_unit *u, size_t index, uint64_t stdin_taken
 		score_end(player->score, index); /* nobody need wait for it */
 		return 0;
 	}
-	u->ordered = !score_is_alone(player->score, index) || score_is_behind(player->score, index);
+	/* What follows upon a signal comes when the subject has seen what the signal did. */
+	u->ordered = !score_is_alone(player->score, index) ||
+		     score_is_behind(player->score, index) || u->record.signal_count > 0;
 	r = score_begin(player->score, index, err);
 	return r < 0 ? r : set_answer(u, stdin_taken, err);
 }
