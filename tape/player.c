@@ -311,12 +311,20 @@ static int on_signalled(void *ctx, struct process *target, int signal, struct er
 	return 0; /* the kernel delivers it to the stub */
 }
 
+static int on_limited(void *ctx, enum intercept_limit limit, const char *program, struct error *err)
+{
+	struct player *player = ctx;
+
+	return session_tell_limit(&player->session, limit, program, err);
+}
+
 static const struct intercept_ops ops = {
 	.exec = on_exec,
 	.started = on_started,
 	.exec_failed = on_exec_failed,
 	.ended = on_ended,
 	.unit_gone = on_unit_gone,
+	.limited = on_limited,
 	.hypercall = turns_on_hypercall,
 	.signalled = on_signalled,
 	.idle = turns_on_idle,

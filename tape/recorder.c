@@ -323,6 +323,13 @@ static int on_timeout(void *ctx, struct error *err)
 	return release(u, err);
 }
 
+static int on_limited(void *ctx, enum intercept_limit limit, const char *program, struct error *err)
+{
+	struct recorder *r = ctx;
+
+	return session_tell_limit(&r->session, limit, program, err);
+}
+
 static const struct intercept_ops ops = {
 	.exec = on_exec,
 	.streams = on_streams,
@@ -333,6 +340,7 @@ static const struct intercept_ops ops = {
 	.io_begins = on_io_begins,
 	.io_done = on_io_done,
 	.signalled = on_signalled,
+	.limited = on_limited,
 	.terminal_signalled = on_terminal_signalled,
 	.patience_ms = on_patience_ms,
 	.timeout = on_timeout,

@@ -37,6 +37,31 @@ void session_say(const struct session *s, enum tape_level level, const char *for
 	va_end(args);
 }
 
+int session_tell_limit(struct session *s, enum intercept_limit limit, const char *program,
+		       struct error *err)
+{
+	for (size_t i = 0; i < s->limited.count; i++) {
+		if (strcmp(s->limited.item[i], program) == 0)
+			return 0;
+	}
+	if (strings_add(&s->limited, program) < 0)
+		return error_no_memory(err);
+	if (limit == LIMIT_TRACES)
+		session_say(s, TAPE_WARNING,
+			    "warning: %s traces other processes (a debugger, strace, "
+			    "LeakSanitizer), which fails here, where they are traced already: run "
+			    "it without sandtape, or LeakSanitizer with "
+			    "ASAN_OPTIONS=detect_leaks=0",
+			    program);
+	else
+		session_say(s, TAPE_WARNING,
+			    "warning: %s is set-user-ID and runs without its privilege, since "
+			    "sandtape's filter needs no_new_privs: run sandtape as root to keep "
+			    "it",
+			    program);
+	return 0;
+}
+
 /* "/" as a root would put a placeholder into every path: it is left out. */
 static int add_default_root(struct roots *roots, const char *name, const char *dir,
 			    struct error *err)
@@ -168,6 +193,7 @@ void session_close(struct session *s)
 	strings_clear(&s->env);
 	strings_clear(&s->through);
 	strings_clear(&s->real);
+	strings_clear(&s->limited);
 	*s = (struct session){0};
 }
 

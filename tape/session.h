@@ -19,6 +19,7 @@ struct session {
 	void *say_ctx;
 	uint64_t start_ns; /* CLOCK_MONOTONIC */
 	unsigned subject_programs;
+	struct strings limited; /* programs that a limit was told of */
 };
 
 /* `head` (may be NULL) adds the variables of a tape. What it says of --real and --through does not
@@ -32,6 +33,10 @@ uint64_t session_now(const struct session *s);
 
 void session_say(const struct session *s, enum tape_level level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* Tells once of each program what it cannot do here, and the way out. */
+int session_tell_limit(struct session *s, enum intercept_limit limit, const char *program,
+		       struct error *err);
 
 /* Fills argv, cwd, env, parent and the program of a zeroed unit. 0 or ERR_NOMEM. */
 int session_unit(const struct session *s, const struct process *p,

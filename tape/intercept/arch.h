@@ -19,6 +19,7 @@ enum call_kind {
 	CALL_EXECVEAT,	 /* dirfd, path, argv, envp, flags */
 	CALL_KILL,	 /* pid, signal */
 	CALL_PIDFD_KILL, /* pidfd, signal */
+	CALL_PTRACE,	 /* request */
 	CALL_HYPER	 /* the stub, or an injected list, speaks to the tracer */
 };
 

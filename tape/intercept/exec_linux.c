@@ -283,6 +283,10 @@ int tracer_on_exec_done(struct interceptor *t, struct task *task, struct error *
 	int r = 0;
 
 	become_single(t, task);
+	if (p->role != ROLE_STUB && p->decision.action != EXEC_STUB)
+		r = tracer_check_program(t, p, err);
+	if (r < 0)
+		return r;
 	if (p->role == ROLE_SUBJECT && p->decision.action == EXEC_SUBJECT)
 		r = become_subject(t, p, err);
 	else if (p->role == ROLE_SUBJECT)

@@ -6,8 +6,9 @@
 
 /* Reaches the tracer as the data of a RET_TRACE stop. */
 enum filter_cookie {
-	COOKIE_CALL = 1, /* a call of arch_calls[] */
-	COOKIE_IO = 2	 /* a call that filter_build_io() was asked to stop */
+	COOKIE_CALL = 1,     /* a call of arch_calls[] */
+	COOKIE_UNTRACED = 3, /* a clone that asks for no tracer */
+	COOKIE_IO = 2	     /* a call that filter_build_io() was asked to stop */
 };
 
 #define FILTER_MAX 256

@@ -50,6 +50,18 @@ static void emit_call(struct program *p, const struct arch_call *call)
 	emit_return(p, SECCOMP_RET_TRACE | COOKIE_CALL);
 }
 
+#define CLONE_UNTRACED_ 0x00800000 /* linux/sched.h */
+
+/* LeakSanitizer asks for that, to trace its own process; it fails where that has a tracer. */
+static void emit_untraced_clone(struct program *p)
+{
+	emit_unless_equal_skip(p, SYS_clone, 4);
+	emit_load(p, LOW_WORD(0));
+	emit(p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_UNTRACED_, 0, 1));
+	emit_return(p, SECCOMP_RET_TRACE | COOKIE_UNTRACED);
+	emit_return(p, SECCOMP_RET_ALLOW);
+}
+
 /* One block per architecture; most calls fall through two comparisons of the first block. */
 static void emit_arch(struct program *p, unsigned audit_arch)
 {
@@ -63,6 +75,8 @@ static void emit_arch(struct program *p, unsigned audit_arch)
 		if (arch_calls[i].audit_arch == audit_arch)
 			emit_call(p, &arch_calls[i]);
 	}
+	if (audit_arch == arch_native_audit)
+		emit_untraced_clone(p);
 	emit_return(p, SECCOMP_RET_ALLOW);
 	p->code[jump].jf = (unsigned char)(p->len - jump - 1);
 }

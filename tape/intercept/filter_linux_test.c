@@ -205,6 +205,17 @@ START_TEST(all_other_calls_are_allowed)
 }
 END_TEST
 
+START_TEST(a_clone_that_asks_for_no_tracer_is_seen)
+{
+	struct program p = tracer_program();
+
+	ck_assert_uint_eq(answer_to(&p, arch_native_audit, SYS_clone, 0x00800700, 0),
+			  SECCOMP_RET_TRACE | COOKIE_UNTRACED);
+	ck_assert_uint_eq(answer_to(&p, arch_native_audit, SYS_clone, 0x00000700, 0),
+			  SECCOMP_RET_ALLOW);
+}
+END_TEST
+
 START_TEST(unknown_architectures_are_let_be)
 {
 	static const uint32_t unknown[] = {0, AUDIT_ARCH_S390X, AUDIT_ARCH_PPC64LE, UINT32_MAX};
@@ -323,6 +334,7 @@ Suite *intercept_filter_suite(void)
 	tcase_add_test(all, the_calls_of_this_machine_are_traced);
 	tcase_add_loop_test(all, only_a_kill_that_signals_is_traced, 0, COUNT(signal_rows));
 	tcase_add_test(all, all_other_calls_are_allowed);
+	tcase_add_test(all, a_clone_that_asks_for_no_tracer_is_seen);
 	tcase_add_test(all, unknown_architectures_are_let_be);
 	tcase_add_loop_test(all, a_unit_stops_where_it_reads_its_stdin, 0, COUNT(stdin_rows));
 	tcase_add_loop_test(all, a_unit_at_a_terminal_stops_where_it_uses_it, 0,

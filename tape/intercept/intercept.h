@@ -87,6 +87,12 @@ struct io {
 	uint64_t address; /* modes: of its argument in the unit's memory */
 };
 
+/* What does not work below a tracer. */
+enum intercept_limit {
+	LIMIT_TRACES,  /* it traces other processes, which have a tracer: ptrace(2) fails (EPERM) */
+	LIMIT_SET_USER /* it is set-user-ID, and gets no other user's rights (no_new_privs) */
+};
+
 /* All return 0, or an error that ends the session (and with it every process of it). */
 struct intercept_ops {
 	/* A subject process is about to execute something. */
@@ -124,6 +130,9 @@ struct intercept_ops {
 	/* The subject sent a signal to the first process of a unit (intercept_unit_of()), or to
 	 * its group. */
 	int (*signalled)(void *ctx, struct process *target, int signal, struct error *err);
+	/* A program does not work here as it would alone. May be NULL. */
+	int (*limited)(void *ctx, enum intercept_limit limit, const char *program,
+		       struct error *err);
 	/* The kernel did, as it does for a terminal (^C, a hang-up). May be NULL. */
 	int (*terminal_signalled)(void *ctx, struct process *target, int signal, struct error *err);
 };

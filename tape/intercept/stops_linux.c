@@ -214,6 +214,7 @@ static int on_call(struct interceptor *t, struct task *task,
 {
 	const struct arch_call *call = find_call(info);
 	uint64_t args[6];
+	int r;
 
 	for (int i = 0; i < 6; i++)
 		args[i] = info->seccomp.args[i];
@@ -225,6 +226,9 @@ static int on_call(struct interceptor *t, struct task *task,
 	case CALL_KILL:
 	case CALL_PIDFD_KILL:
 		return on_kill(t, task, call, args, err);
+	case CALL_PTRACE:
+		r = tracer_on_ptrace_call(t, task, args[0], err);
+		return r < 0 ? r : go_on(task, err);
 	case CALL_HYPER:
 		return on_hypercall(t, task, args, err);
 	default:
@@ -286,6 +290,13 @@ static int on_io_call(struct interceptor *t, struct task *task,
 	return tracer_resume(task, PTRACE_SYSCALL, 0, err);
 }
 
+static int on_untraced_clone(struct interceptor *t, const struct task *task, struct error *err)
+{
+	int r = tracer_tell_limit(t, task->tid, LIMIT_TRACES, err);
+
+	return r < 0 ? r : go_on(task, err);
+}
+
 int tracer_on_seccomp(struct interceptor *t, struct task *task, struct error *err)
 {
 	struct __ptrace_syscall_info info;
@@ -297,6 +308,8 @@ int tracer_on_seccomp(struct interceptor *t, struct task *task, struct error *er
 		return go_on(task, err);
 	if (info.seccomp.ret_data == COOKIE_CALL)
 		return on_call(t, task, &info, err);
+	if (info.seccomp.ret_data == COOKIE_UNTRACED)
+		return on_untraced_clone(t, task, err);
 	if (info.seccomp.ret_data == COOKIE_IO)
 		return on_io_call(t, task, &info, err);
 	/* A filter of the program itself asked for a tracer: as without one. */

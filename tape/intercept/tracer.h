@@ -48,6 +48,13 @@ int tracer_resume(const struct task *task, int request, int signal, struct error
 /* error_sys() but for -ESRCH, which is 0: the process was killed, and its end will be told. */
 int tracer_ptrace_error(int negative_errno, const char *what, struct error *err);
 
+/* limits_linux.c: what does not work here */
+int tracer_tell_limit(struct interceptor *t, pid_t pid, enum intercept_limit limit,
+		      struct error *err);
+int tracer_on_ptrace_call(struct interceptor *t, const struct task *task, uint64_t request,
+			  struct error *err);
+int tracer_check_program(struct interceptor *t, const struct process *p, struct error *err);
+
 /* exec_linux.c: an exec of the subject */
 int tracer_on_exec_call(struct interceptor *t, struct task *task, const struct arch_call *call,
 			struct error *err);

@@ -3,9 +3,10 @@
 import os
 import re
 import signal
+import stat
 
-from harness import (BUILD, ROOT, SANDTAPE, case, expect, expect_equal, expect_same, expect_status,
-                     expect_text, find_program)
+from harness import (BUILD, ROOT, SANDTAPE, Skipped, case, expect, expect_equal, expect_same,
+                     expect_status, expect_text, find_program)
 
 TRUE = ["/bin/true"]
 HELLO = ["/bin/sh", "-c", "uname; exit 3"]
@@ -301,6 +302,34 @@ def real_option(place):
     result = place.replay(argv, hidden=False)
     expect_status(result, 123, "replay without the options")
     expect_text(result, "recorded with --real 'cat'")
+
+
+@case("what does not work below a tracer is named", needs=("cc",))
+def limits(place):
+    place.fresh({"leak.c": "#include <stdlib.h>\nvoid *p;\nint main(void) { p = malloc(7); p = 0; }\n",
+                 "trace.c": "#include <sys/ptrace.h>\n"
+                            "int main(void) { return ptrace(PTRACE_TRACEME, 0, 0, 0) ? 3 : 0; }\n"})
+    for program, flags in (("leak", ["-fsanitize=address"]), ("trace", [])):
+        built = place.run(["cc", *flags, "-o", program, program + ".c"])
+        if built.status != 0 and flags:
+            raise Skipped("no address sanitizer here")
+        expect_status(built, 0, "cc")
+    os.chmod(os.path.join(place.work, "trace"), 0o755)
+    result = place.record(["/bin/sh", "-c", "./trace; ./trace; ./leak"])
+    for program in ("trace", "leak"):
+        told = [line for line in result.err.splitlines()
+                if b"warning" in line and os.path.join(place.work, program).encode() + b" traces" in line]
+        expect_equal(f"warnings about {program}", 1, len(told))
+
+
+@case("a set-user-ID program without its privilege is named", needs=("su",))
+def set_user_id(place):
+    su = find_program("su")
+    if not os.stat(su).st_mode & stat.S_ISUID:
+        raise Skipped("su is not set-user-ID here")
+    result = place.record(["/bin/sh", "-c", f"{su} --version"])
+    warned = b"is set-user-ID" in result.err
+    expect_equal("a warning", os.geteuid() != 0, warned)
 
 
 @case("replay runs nothing")
