@@ -169,7 +169,7 @@ static int choose(struct played_unit *u, struct process *p, bool ended, struct e
 	return r < 0 || !decided ? r : chosen(u, p, index, err);
 }
 
-#define DETACHED_PATIENCE_MS 50
+#define DETACHED_PATIENCE_MS 1000
 
 void turns_forget_detached(struct player *player)
 {
