@@ -43,6 +43,7 @@ LIB_SRCS     := $(filter-out %_test.c,$(ALL_LIB_SRCS))
 STUB_SRCS    := $(filter-out %_test.c,$(call sources_in,$(STUB_DIR)))
 BENCH_SRCS   := $(call native,$(wildcard tools/bench_*.c))
 PROGRAM_SRCS := $(filter-out tools/bench_%.c tools/test_main.c %_test.c,$(call sources_in,tools))
+FUZZ_SRCS    := $(sort $(wildcard tools/fuzz/*.c))
 FIXTURE_SRCS := $(call native,$(wildcard fixtures/programs/*.c))
 MAN_PAGES    := $(wildcard tools/man/*.[135])
 
@@ -55,6 +56,7 @@ TESTED_OBJS  := $(call objects,tools/options.c)
 PROGRAM_OBJS := $(call objects,$(PROGRAM_SRCS))
 BENCH_OBJS   := $(call objects,$(BENCH_SRCS))
 STUB_OBJS    := $(call objects,$(STUB_SRCS))
+FUZZ_OBJS    := $(call objects,$(FUZZ_SRCS))
 
 # --- What is built -----------------------------------------------------------------------------
 
@@ -66,6 +68,10 @@ LIB_SONAME := $(LIB_SO).$(SOMAJOR)
 TESTS      := $(BUILD)/sandtape-tests
 FIXTURES   := $(patsubst fixtures/programs/%.c,$(BUILD)/fixtures/%,$(FIXTURE_SRCS))
 BENCHES    := $(patsubst tools/%.c,$(BUILD)/%,$(BENCH_SRCS))
+# Each target twice: run with files, and by libFuzzer.
+FUZZ_TARGETS := tape text
+FUZZ_FILES   := $(addprefix $(BUILD)/fuzz_files_,$(FUZZ_TARGETS))
+FUZZERS      := $(addprefix $(BUILD)/fuzz_,$(FUZZ_TARGETS))
 
 # --- Flags -------------------------------------------------------------------------------------
 
@@ -118,7 +124,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 .SUFFIXES:
 .SECONDARY:
 .PHONY: all check unit demo valgrind asan bench install includes format format-check tidy clean
-.PHONY: FORCE
+.PHONY: fuzz fuzz-corpus FORCE
 
 all: $(PROGRAM) $(STUB) $(LIB_A) $(LIB_SO) $(FIXTURES)
 
@@ -154,7 +160,8 @@ $(BUILD)/obj/%.o: %.S
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
-$(LIB_OBJS) $(TEST_OBJS) $(PROGRAM_OBJS) $(BENCH_OBJS) $(STUB_OBJS) $(FIXTURES): $(BUILD)/flags
+$(LIB_OBJS) $(TEST_OBJS) $(PROGRAM_OBJS) $(BENCH_OBJS) $(STUB_OBJS) $(FUZZ_OBJS) $(FIXTURES): \
+	$(BUILD)/flags
 $(TEST_OBJS): EXTRA_CFLAGS = $(CHECK_CFLAGS)
 
 # Made anew each time: ar would keep the members whose source is gone.
@@ -180,6 +187,15 @@ $(TESTS): $(TEST_OBJS) $(TESTED_OBJS) $(LIB_A)
 
 $(BENCHES): $(BUILD)/bench_%: $(BUILD)/obj/tools/bench_%.o $(LIB_A)
 	$(CC) $(ALL_LDFLAGS) -o $@ $< $(LIB_A) $(PKG_LIBS)
+
+$(FUZZ_FILES): $(BUILD)/fuzz_files_%: $(BUILD)/obj/tools/fuzz/fuzz_%.o \
+		$(BUILD)/obj/tools/fuzz/files_main.o $(LIB_A)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+$(FUZZERS): $(BUILD)/fuzz_%: $(BUILD)/obj/tools/fuzz/fuzz_%.o $(LIB_A)
+	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS)
+
+$(BUILD)/fuzz_tape: $(BUILD)/obj/tools/fuzz/seal.o
 
 $(BUILD)/fixtures/%_static: fixtures/programs/%_static.c
 	@mkdir -p $(@D)
@@ -213,7 +229,19 @@ valgrind: all $(TESTS)
 # Tests ask for more memory than there is and expect NULL, not the sanitizer's abort.
 asan:
 	ASAN_OPTIONS=allocator_may_return_null=1 CK_TIMEOUT_MULTIPLIER=5 \
-		$(MAKE) BUILD=build-asan SANITIZE=address,undefined unit
+		$(MAKE) BUILD=build-asan SANITIZE=address,undefined unit fuzz-corpus
+
+# All that was found once, and what covers the code: without a fuzzer.
+fuzz-corpus: $(FUZZ_FILES)
+	$(foreach t,$(FUZZ_TARGETS),$(BUILD)/fuzz_files_$t fixtures/corpus/$t/* 2>$(BUILD)/fuzz.log || \
+		{ tail $(BUILD)/fuzz.log; exit 1; };)
+
+# Looks for more, with clang and its libFuzzer, for FUZZ_TIME seconds.
+FUZZ_TIME ?= 60
+fuzz:
+	$(MAKE) BUILD=build-fuzz CC=clang SANITIZE=fuzzer-no-link,address,undefined \
+		$(patsubst $(BUILD)/%,build-fuzz/%,$(FUZZERS))
+	tools/fuzz.sh build-fuzz $(FUZZ_TIME) $(FUZZ_TARGETS)
 
 includes:
 	tools/check_includes.sh
@@ -229,7 +257,7 @@ format-check:
 	@test -n "$(firstword $(FORMAT_FILES))"
 	$(CLANG_FORMAT) --dry-run -Werror $(FORMAT_FILES)
 
-TIDY_SRCS  = $(filter %.c,$(LIB_SRCS) $(TEST_SRCS) $(PROGRAM_SRCS) $(BENCH_SRCS))
+TIDY_SRCS  = $(filter %.c,$(LIB_SRCS) $(TEST_SRCS) $(PROGRAM_SRCS) $(BENCH_SRCS) $(FUZZ_SRCS))
 TIDY_FLAGS = $(filter-out -Werror -MMD -MP,$(BASE_CFLAGS)) $(CHECK_CFLAGS)
 STUB_TIDY_FLAGS = $(filter-out -Werror -MMD -MP,$(STUB_CFLAGS))
 
@@ -271,7 +299,8 @@ install: all $(BUILD)/sandtape.pc
 	done
 
 clean:
-	rm -rf $(BUILD) build-asan build-clang
+	rm -rf $(BUILD) build-asan build-clang build-fuzz
 
 -include $(LIB_OBJS:.o=.d) $(TEST_OBJS:.o=.d) $(PROGRAM_OBJS:.o=.d) $(BENCH_OBJS:.o=.d)
+-include $(FUZZ_OBJS:.o=.d)
 -include $(STUB_OBJS:.o=.d) $(addsuffix .d,$(FIXTURES))
