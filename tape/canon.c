@@ -13,7 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define NEW_SUFFIX  ".new" /* only the holder of the lock writes it, so a fixed name is enough */
 #define FLUSH_BYTES ((size_t)1024 * 1024)
 
 #define PARTS 4

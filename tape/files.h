@@ -10,6 +10,8 @@
 #define TIMING_FILE  "timing.jsonl"
 #define BLOBS_DIR    "blobs"
 #define SPOOL_PREFIX ".spool."
+/* Only the holder of the lock writes them, so a fixed name is enough. */
+#define NEW_SUFFIX   ".new"
 
 /* "dir/name", or ERR_NOMEM. The caller frees. */
 int tape_file_path(const char *dir, const char *name, char **ret, struct error *err);

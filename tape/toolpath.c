@@ -2,15 +2,26 @@
 
 #include "base/cleanup.h"
 #include "base/fs.h"
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+#define DIR_NAME "sandtape-bin-XXXXXX"
+#define NAME_LEN (sizeof(DIR_NAME) - sizeof("XXXXXX"))
+
+/* Who has just made one may not have locked it yet. */
+#define ABANDONED_AFTER_S 60
 
 struct toolpath {
 	char *dir;
+	int lock; /* of the directory (flock): tells others that somebody still needs it */
 };
 
 /* The names of programs that a search through PATH found: those without a slash in argv[0]. */
@@ -48,19 +59,51 @@ static bool is_in_path(const char *name)
 	return false;
 }
 
+static void remove_if_abandoned(const char *path)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid() &&
+	    st.st_mtime < time(NULL) - ABANDONED_AFTER_S && flock(fd, LOCK_EX | LOCK_NB) == 0)
+		fs_remove_all(path, NULL);
+}
+
+/* What replays that were killed have left. What cannot be removed is nothing but clutter. */
+static void remove_abandoned(const char *tmp)
+{
+	cleanup_closedir DIR *d = opendir(tmp);
+	struct dirent *entry;
+
+	while (d && (entry = readdir(d))) {
+		cleanup_free char *path = NULL;
+
+		if (strncmp(entry->d_name, DIR_NAME, NAME_LEN) != 0)
+			continue;
+		path = fs_join(tmp, entry->d_name);
+		if (path)
+			remove_if_abandoned(path);
+	}
+}
+
 static int make_dir(struct toolpath *t, struct error *err)
 {
 	const char *tmp = getenv("TMPDIR");
-	char path[4096];
+	cleanup_free char *path = NULL;
 
-	snprintf(path, sizeof(path), "%s/sandtape-bin-XXXXXX", tmp && tmp[0] ? tmp : "/tmp");
+	if (!tmp || !tmp[0])
+		tmp = "/tmp";
+	remove_abandoned(tmp);
+	path = fs_join(tmp, DIR_NAME);
+	if (!path)
+		return error_no_memory(err);
 	if (!mkdtemp(path))
-		return error_sys(err, errno, "cannot make the directory %s", path);
-	t->dir = strdup(path);
-	if (t->dir)
-		return 0;
-	rmdir(path);
-	return error_no_memory(err);
+		return error_sys(err, errno, "cannot make a directory in %s (TMPDIR)", tmp);
+	t->dir = steal_ptr(&path);
+	t->lock = open(t->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (t->lock < 0 || flock(t->lock, LOCK_EX | LOCK_NB) < 0)
+		return error_sys(err, errno, "cannot lock the directory %s", t->dir);
+	return 0;
 }
 
 static int add_name(struct toolpath *t, const char *name, const char *stub, struct error *err)
@@ -103,6 +146,8 @@ int toolpath_new(const struct tape_reader *reader, const char *stub, struct tool
 	size_t count = tape_reader_count(reader);
 	int r = t ? 0 : error_no_memory(err);
 
+	if (t)
+		t->lock = -1;
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		struct unit u = {0};
 
@@ -131,6 +176,8 @@ void toolpath_free(struct toolpath *t)
 	/* Links in a directory of our own: a failure leaves nothing but clutter. */
 	if (t->dir)
 		fs_remove_all(t->dir, NULL);
+	if (t->lock >= 0)
+		close(t->lock);
 	free(t->dir);
 	free(t);
 }

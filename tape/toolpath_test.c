@@ -4,11 +4,14 @@
 #include "tools/tests.h"
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
@@ -208,9 +211,39 @@ START_TEST(without_a_place_for_the_links_it_says_so)
 	r = reader_at(TAPE);
 	ck_assert_int_eq(toolpath_new(r, STUB, &t, &err), ERR_SYSTEM);
 	ck_assert_int_eq(err.sys, ENOENT);
-	ck_assert_ptr_nonnull(strstr(err.text, "nowhere/"));
+	ck_assert_ptr_nonnull(strstr(err.text, "nowhere"));
 	ck_assert_ptr_null(t);
 	tape_reader_free(r);
+}
+END_TEST
+
+/* A directory of links as a replay of an hour ago would have it. */
+static void put_old(const char *path)
+{
+	struct timespec hour_ago[2] = {{.tv_sec = time(NULL) - 3600},
+				       {.tv_sec = time(NULL) - 3600}};
+
+	ck_assert_int_eq(mkdir(path, 0777), 0);
+	ck_assert_int_eq(utimensat(AT_FDCWD, path, hour_ago, 0), 0);
+}
+
+START_TEST(what_killed_replays_left_is_removed)
+{
+	struct toolpath *t;
+	int in_use;
+
+	put_old("tmp/sandtape-bin-killed");
+	put_old("tmp/sandtape-bin-in-use");
+	put_old("tmp/sandtape-other");
+	ck_assert_int_eq(mkdir("tmp/sandtape-bin-newest", 0777), 0);
+	in_use = open("tmp/sandtape-bin-in-use", O_RDONLY | O_DIRECTORY);
+	ck_assert_int_eq(flock(in_use, LOCK_EX), 0);
+	t = toolpath_for((const char *const[]){"gone", NULL}, END_EXITED);
+	ck_assert_uint_eq(entry_count("tmp"), 4);
+	ck_assert_int_lt(access("tmp/sandtape-bin-killed", F_OK), 0);
+	toolpath_free(t);
+	ck_assert_uint_eq(entry_count("tmp"), 3);
+	close(in_use);
 }
 END_TEST
 
@@ -227,6 +260,7 @@ Suite *tape_toolpath_suite(void)
 	tcase_add_test(all, an_unfinished_unit_needs_its_program_too);
 	tcase_add_loop_test(all, path_is_searched, 0, COUNT(path_rows));
 	tcase_add_loop_test(all, the_current_directory_is_searched_where_path_says_so, 0, 5);
+	tcase_add_test(all, what_killed_replays_left_is_removed);
 	tcase_add_test(all, without_a_place_for_the_links_it_says_so);
 	suite_add_tcase(suite, all);
 	return suite;

@@ -7,7 +7,7 @@
 #include "tape/files.h"
 #include "tape/index.h"
 #include "tape/journal.h"
-#include <dirent.h>
+#include "tape/leftovers.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -60,12 +60,13 @@ static int sync_parent(const char *path, struct error *err)
 static int fill_new(struct tape_writer *w, const char *temp, const struct tape_head *head,
 		    struct error *err)
 {
-	int rc = make_blobs_dir(temp, err);
+	/* The journal first: without its lock, the rest could be taken for a leftover. */
+	int rc = journal_open(temp, w->sync, &w->journal, err);
 
 	if (rc == 0)
-		rc = journal_open(temp, w->sync, &w->journal, err);
-	if (rc == 0)
 		rc = append_head(w, head, err);
+	if (rc == 0)
+		rc = make_blobs_dir(temp, err);
 	if (rc == 0 && w->sync)
 		rc = fs_sync_dir(temp, err);
 	return rc;
@@ -103,13 +104,16 @@ static int open_new(struct tape_writer *w, const struct tape_head *head, struct 
 {
 	cleanup_buf struct buf stem = BUF_INIT;
 	cleanup_free char *temp = NULL;
-	int rc = buf_addf(&stem, "%s.tmp.", w->dir) < 0 ? error_no_memory(err) : 0;
+	int rc = buf_addf(&stem, "%s" LEFTOVER_MARK, w->dir) < 0 ? error_no_memory(err) : 0;
 
 	if (rc == 0)
 		rc = tape_unique_dir(stem.data, &temp, err);
 	if (rc < 0)
 		return rc;
 	rc = fill_new(w, temp, head, err);
+	/* Somebody took it for a leftover, before it was locked. */
+	if (rc == ERR_BUSY || (rc < 0 && access(temp, F_OK) < 0))
+		rc = 1;
 	if (rc == 0)
 		rc = publish_new(w, temp, err);
 	if (rc != 0) {
@@ -117,26 +121,6 @@ static int open_new(struct tape_writer *w, const struct tape_head *head, struct 
 		fs_remove_all(temp, NULL);
 	}
 	return rc;
-}
-
-/* What a killed recorder left of its spools. */
-static int remove_spools(const char *dir, struct error *err)
-{
-	cleanup_free char *blobs = NULL;
-	cleanup_closedir DIR *d = NULL;
-	struct dirent *entry;
-	int rc = tape_file_path(dir, BLOBS_DIR, &blobs, err);
-
-	if (rc < 0)
-		return rc;
-	d = opendir(blobs);
-	if (!d)
-		return error_sys(err, errno, "cannot read the directory %s", blobs);
-	while ((entry = readdir(d))) {
-		if (!strncmp(entry->d_name, SPOOL_PREFIX, sizeof(SPOOL_PREFIX) - 1))
-			unlinkat(dirfd(d), entry->d_name, 0);
-	}
-	return 0;
 }
 
 /* The tape that is there, with its timing; NULL when it cannot be used: recording is the remedy for
@@ -217,7 +201,7 @@ static int open_existing(struct tape_writer *w, const struct tape_head *head, st
 	if (rc == 0)
 		rc = make_blobs_dir(w->dir, err);
 	if (rc == 0)
-		rc = remove_spools(w->dir, err);
+		rc = leftovers_remove_inside(w->dir, err);
 	if (rc == 0)
 		rc = journal_truncate(&w->journal, err);
 	if (rc == 0)
@@ -232,6 +216,7 @@ static int open_once(struct tape_writer *w, const struct tape_head *head, struct
 {
 	struct stat st;
 
+	leftovers_remove_beside(w->dir);
 	if (stat(w->dir, &st) < 0)
 		return errno == ENOENT ? open_new(w, head, err)
 				       : error_sys(err, errno, "cannot stat %s", w->dir);

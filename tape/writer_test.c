@@ -8,6 +8,7 @@
 #include "tools/tests.h"
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -312,6 +313,82 @@ START_TEST(a_record_that_does_not_fit_leaves_no_torn_line)
 }
 END_TEST
 
+/* A new tape as its maker leaves it when it is killed, after so many steps. */
+static void put_unfinished(const char *dir, int steps)
+{
+	char path[64];
+
+	ck_assert_int_eq(mkdir(dir, 0777), 0);
+	snprintf(path, sizeof(path), "%s/journal.jsonl", dir);
+	if (steps > 0)
+		put_file(path, "", 0);
+	snprintf(path, sizeof(path), "%s/blobs", dir);
+	if (steps > 1)
+		ck_assert_int_eq(mkdir(path, 0777), 0);
+}
+
+START_TEST(what_killed_recorders_left_is_removed)
+{
+	for (int existing = 0; existing < 2; existing++) {
+		put_unfinished(TAPE ".tmp.0123456789abcdef", 0);
+		put_unfinished(TAPE ".tmp.1123456789abcdef", 1);
+		put_unfinished(TAPE ".tmp.2123456789abcdef", 2);
+		if (existing) {
+			put_file(LINES ".new", "x", 1);
+			put_file(TIMING ".new", "x", 1);
+			put_file(TAPE "/blobs/.spool.0123456789abcdef", "x", 1);
+		}
+		record(TAPE, "A( A)1");
+		ck_assert_uint_eq(entry_count("."), 1);
+		ck_assert_uint_eq(entry_count(TAPE), 3);
+		ck_assert_uint_eq(entry_count(TAPE "/blobs"), 0);
+	}
+}
+END_TEST
+
+START_TEST(what_only_looks_like_a_leftover_stays)
+{
+	put_unfinished(TAPE ".tmp.012345678", 2);
+	put_unfinished(TAPE ".tmp.X123456789abcdef", 2);
+	put_unfinished("other.tape.tmp.0123456789abcdef", 2);
+	put_unfinished(TAPE ".tmp.0123456789abcdef", 2);
+	put_file(TAPE ".tmp.0123456789abcdef/blobs/mine", "x", 1);
+	record(TAPE, "A( A)1");
+	ck_assert_uint_eq(entry_count("."), 5);
+	ck_assert(is_file(TAPE ".tmp.0123456789abcdef/blobs/mine"));
+}
+END_TEST
+
+START_TEST(a_new_tape_that_is_being_made_stays)
+{
+	static const char maker[] = TAPE ".tmp.0123456789abcdef";
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int ready[2];
+	pid_t pid;
+	char byte;
+
+	put_unfinished(maker, 2);
+	ck_assert_int_eq(pipe(ready), 0);
+	pid = fork();
+	if (pid == 0) {
+		int fd = open(TAPE ".tmp.0123456789abcdef/journal.jsonl", O_RDWR);
+
+		if (fd < 0 || fcntl(fd, F_SETLK, &lock) < 0 || write(ready[1], "", 1) != 1)
+			_exit(1);
+		pause();
+	}
+	ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+	record(TAPE, "A( A)1");
+	ck_assert(is_file(TAPE ".tmp.0123456789abcdef/journal.jsonl"));
+	kill(pid, SIGKILL);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	close(ready[0]);
+	close(ready[1]);
+	record(TAPE, "A( A)1");
+	ck_assert_uint_eq(entry_count("."), 1);
+}
+END_TEST
+
 START_TEST(a_synced_recording_is_a_recording)
 {
 	struct tape_head head;
@@ -361,6 +438,9 @@ Suite *tape_writer_suite(void)
 	tcase_add_test(all, what_is_no_tape_is_not_touched);
 	tcase_add_loop_test(all, a_tape_of_a_newer_version_is_not_overwritten, 0, 2);
 	tcase_add_test(all, recording_mends_a_damaged_tape);
+	tcase_add_test(all, what_killed_recorders_left_is_removed);
+	tcase_add_test(all, what_only_looks_like_a_leftover_stays);
+	tcase_add_test(all, a_new_tape_that_is_being_made_stays);
 	tcase_add_test(all, a_record_that_does_not_fit_leaves_no_torn_line);
 	tcase_add_test(all, a_synced_recording_is_a_recording);
 	suite_add_tcase(suite, all);

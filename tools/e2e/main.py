@@ -18,6 +18,7 @@ import cli  # noqa: F401
 import misses  # noqa: F401
 import faults  # noqa: F401
 import daemons  # noqa: F401
+import kills  # noqa: F401
 
 
 def arguments():

@@ -1,0 +1,18 @@
+/* What recorders that were killed have left, and no tape needs. */
+#ifndef SANDTAPE_TAPE_LEFTOVERS_H
+#define SANDTAPE_TAPE_LEFTOVERS_H
+
+#include "base/error.h"
+
+/* Between the name of a tape and the random digits of the directory that it is made in. */
+#define LEFTOVER_MARK ".tmp."
+
+/* Removes new tapes of the name `dir` that nobody goes on making. Those whose maker lives hold the
+ * lock of their journal; only in the moment before it has the lock can a maker lose its directory,
+ * and has to begin again. What cannot be removed stays: it is in nobody's way. */
+void leftovers_remove_beside(const char *dir);
+
+/* Removes spools and half-written files inside the tape `dir`, whose lock the caller holds. */
+int leftovers_remove_inside(const char *dir, struct error *err);
+
+#endif
