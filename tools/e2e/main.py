@@ -19,6 +19,7 @@ import misses  # noqa: F401
 import faults  # noqa: F401
 import daemons  # noqa: F401
 import kills  # noqa: F401
+import steps  # noqa: F401
 
 
 def arguments():
