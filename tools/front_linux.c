@@ -17,12 +17,14 @@ struct report {
 };
 
 static volatile sig_atomic_t worker;
+static volatile sig_atomic_t last_signal;
 
 static void forward(int sig, siginfo_t *info, void *context)
 {
 	int saved = errno;
 
 	(void)context;
+	last_signal = sig;
 	/* The terminal signals the whole foreground group: the subject has it already. */
 	if (info->si_code != SI_KERNEL)
 		kill((pid_t)worker, sig);
@@ -57,6 +59,12 @@ static int wait_for_worker(pid_t pid, int report_fd, int *ret_status, struct err
 	/* ECHILD when SIGCHLD is ignored: it is gone all the same. */
 	while (waitpid(pid, &wait_status, 0) < 0 && errno == EINTR)
 		;
+	/* Before the program runs and after it has ended, a signal means sandtape itself. */
+	if (n != sizeof(report) && WIFSIGNALED(wait_status) &&
+	    WTERMSIG(wait_status) == last_signal) {
+		*ret_status = 128 + last_signal;
+		return 0;
+	}
 	if (n != sizeof(report))
 		return error_set(err, ERR_SYSTEM,
 				 "the recording process %d was killed (%s), and with it the "
