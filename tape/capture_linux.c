@@ -255,10 +255,26 @@ int capture_new_spool(struct stream_capture *s, struct error *err)
 	return s->spool ? 0 : error_no_memory(err);
 }
 
+/* A unit whose streams cannot be replaced (a 32-bit program) runs all the same. */
+static void leave_in_place(struct capture *c, const struct error *reason)
+{
+	session_say(c->host->session, TAPE_PROBLEM, "%s", reason->text);
+	for (unsigned i = 0; i < c->count; i++) {
+		struct stream_capture *s = &c->stream[i];
+
+		if (s->method == METHOD_RANGE)
+			continue;
+		s->method = METHOD_NONE;
+		if (s->original >= 0)
+			close(steal_fd(&s->original));
+	}
+}
+
 int capture_begin(struct capture_host *host, struct process *p, struct task *task, struct unit *u,
 		  void *unit, struct capture **ret, struct error *err)
 {
 	struct capture *c = calloc(1, sizeof(*c));
+	struct error reason = {0};
 	int r;
 
 	if (!c)
@@ -276,7 +292,12 @@ int capture_begin(struct capture_host *host, struct process *p, struct task *tas
 	}
 	*ret = c;
 	list_swaps(c);
-	return intercept_swap_streams(host->interceptor, p, task, &c->swaps, err);
+	r = intercept_swap_streams(host->interceptor, p, task, &c->swaps, &reason);
+	if (r == ERR_UNSUPPORTED)
+		leave_in_place(c, &reason);
+	else if (r < 0 && err)
+		*err = reason;
+	return r == ERR_UNSUPPORTED ? 0 : r;
 }
 
 /* What the unit wrote to (or read from) a regular file, read through an opening of our own. */

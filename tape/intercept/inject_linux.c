@@ -100,8 +100,8 @@ static int explain(int negative_errno, pid_t tid, struct error *err)
 {
 	if (negative_errno == -EOPNOTSUPP)
 		return error_set(err, ERR_UNSUPPORTED,
-				 "process %d is a 32-bit program: its output cannot be recorded "
-				 "(name it with --real to leave it alone)",
+				 "process %d is a 32-bit program: what it reads and writes through "
+				 "pipes and terminals is not on the tape (--real leaves it out)",
 				 (int)tid);
 	if (negative_errno == -ENOSPC)
 		return error_set(err, ERR_UNSUPPORTED,

@@ -332,6 +332,30 @@ def set_user_id(place):
     expect_equal("a warning", os.geteuid() != 0, warned)
 
 
+PROGRAM_32 = """
+.globl _start
+_start: mov $4, %eax; mov $1, %ebx; mov $text, %ecx; mov $6, %edx; int $0x80
+        mov $1, %eax; mov $5, %ebx; int $0x80
+.data
+text: .ascii "small\\n"
+"""
+
+
+@case("a 32-bit command is let be, and told", needs=("as", "ld"))
+def small(place):
+    place.fresh({"s.s": PROGRAM_32})
+    for argv in (["as", "--32", "-o", "s.o", "s.s"], ["ld", "-m", "elf_i386", "-o", "s", "s.o"]):
+        expect_status(place.run(argv), 0, argv[0])
+    argv = ["/bin/sh", "-c", "./s; echo $?; uname >/dev/null; ./s >f; while read x; do echo $x; done <f"]
+    native = place.run(argv)
+    if native.out != b"small\n5\nsmall\n":
+        raise Skipped("32-bit programs do not run here")
+    recorded = place.record(argv, "-q")
+    expect_equal("stdout", native.out, recorded.out)
+    expect_text(recorded, "is a 32-bit program")
+    expect_equal("replay", b"5\nsmall\n", place.replay(argv, "-q").out)
+
+
 @case("replay runs nothing")
 def nothing_runs(place):
     script = ("touch relative; /bin/sh -c 'echo x >absolute'; sh -c 'touch through'\n"
