@@ -104,7 +104,7 @@ static int explain(int negative_errno, pid_t tid, struct error *err)
 				 "pipes and terminals is not on the tape (--real leaves it out)",
 				 (int)tid);
 	if (negative_errno == -ENOSPC)
-		return error_set(err, ERR_UNSUPPORTED,
+		return error_set(err, ERR_LIMIT,
 				 "this kernel's vDSO has no room for what recording needs");
 	return tracer_ptrace_error(negative_errno, "inject into", err);
 }
