@@ -90,11 +90,16 @@ static void fill(struct error *err, int code, int sys, const char *text)
 	memcpy(err->text, text, ERROR_TEXT_SIZE);
 }
 
+static void join_by(char *joined, const char *first, const char *between, const char *second)
+{
+	if (!*first || !*second)
+		between = "";
+	finish_text(joined, snprintf(joined, ERROR_TEXT_SIZE, "%s%s%s", first, between, second));
+}
+
 static void join_text(char *joined, const char *first, const char *second)
 {
-	const char *colon = *first && *second ? ": " : "";
-
-	finish_text(joined, snprintf(joined, ERROR_TEXT_SIZE, "%s%s%s", first, colon, second));
+	join_by(joined, first, ": ", second);
 }
 
 int error_set(struct error *err, int code, const char *format, ...)
@@ -145,6 +150,17 @@ int error_wrap(struct error *err, int code, const char *format, ...)
 	join_text(joined, text, err->code ? err->text : "");
 	fill(err, err->code ? err->code : code, err->code ? err->sys : 0, joined);
 	errno = saved;
+	return code;
+}
+
+int error_advise(struct error *err, int code, const char *advice)
+{
+	char joined[ERROR_TEXT_SIZE];
+
+	if (!err)
+		return code;
+	join_by(joined, err->code ? err->text : "", "; ", advice);
+	fill(err, err->code ? err->code : code, err->code ? err->sys : 0, joined);
 	return code;
 }
 

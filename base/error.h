@@ -48,6 +48,9 @@ static inline int error_no_memory(struct error *err)
 int error_wrap(struct error *err, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Puts the way out behind the text that is there: "<text>; <advice>". Returns `code`. */
+int error_advise(struct error *err, int code, const char *advice);
+
 /* "ENOENT" for 2, NULL for a number without a name; and back (0 when unknown). */
 const char *error_errno_name(int sys_errno);
 int error_errno_number(const char *name);

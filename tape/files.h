@@ -13,6 +13,9 @@
 /* Only the holder of the lock writes them, so a fixed name is enough. */
 #define NEW_SUFFIX   ".new"
 
+/* The way out of damage. */
+#define TAPE_REPAIR "restore it or record the tape again"
+
 /* "dir/name", or ERR_NOMEM. The caller frees. */
 int tape_file_path(const char *dir, const char *name, char **ret, struct error *err);
 

@@ -1,6 +1,7 @@
 #include "tape/index.h"
 #include "base/cleanup.h"
 #include "tape/codec.h"
+#include "tape/files.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -43,7 +44,9 @@ static int map_file(int fd, const char *path, struct mapped *ret, struct error *
 	if (fstat(fd, &st) < 0)
 		return error_sys(err, errno, "cannot stat %s", path);
 	if (!S_ISREG(st.st_mode))
-		return error_set(err, ERR_FORMAT, "%s is not a regular file", path);
+		return error_set(err, ERR_FORMAT,
+				 "%s is not a regular file; remove it and record the tape again",
+				 path);
 	*ret = (struct mapped){NULL, (size_t)st.st_size};
 	if (!st.st_size)
 		return 0;
@@ -182,6 +185,11 @@ static int add_line(struct tape_index *index, const struct line *line, uint64_t 
 	return codec_read_head(line, &index->head, err);
 }
 
+static bool is_bom(const struct bytes *text)
+{
+	return text->len >= 3 && memcmp(text->data, "\xef\xbb\xbf", 3) == 0;
+}
+
 static int bad_line(const struct scan *s, enum line_state state, struct error *err)
 {
 	if (line_is_merge_mark(s->text.data, s->text.len))
@@ -191,8 +199,12 @@ static int bad_line(const struct scan *s, enum line_state state, struct error *e
 	if (s->text.len && s->text.data[s->text.len - 1] == '\r')
 		return error_set(err, ERR_FORMAT,
 				 "the line ends with CR LF: something converted the ends of lines "
-				 "(git does so with core.autocrlf)");
-	return error_set(err, ERR_FORMAT, "%s", line_state_text(state));
+				 "(git does so with core.autocrlf); " TAPE_REPAIR);
+	if (is_bom(&s->text))
+		return error_set(err, ERR_FORMAT,
+				 "the line begins with a byte order mark, which an editor may have "
+				 "put there; " TAPE_REPAIR);
+	return error_set(err, ERR_FORMAT, "%s; " TAPE_REPAIR, line_state_text(state));
 }
 
 static bool is_torn(const struct scan *s, enum line_state state, enum index_kind kind)
@@ -219,11 +231,14 @@ static int scan_lines(struct tape_index *index, enum index_kind kind, struct err
 		}
 		rc = state == LINE_OK ? add_line(index, &line, offset, err)
 				      : bad_line(&s, state, err);
+		if (rc == ERR_FORMAT && state == LINE_OK)
+			error_advise(err, rc, TAPE_REPAIR);
 	}
 	if (rc < 0)
 		return error_wrap(err, rc, "%s: line %zu", index->path, s.number);
 	if (!s.number)
-		return error_set(err, ERR_FORMAT, "%s is empty: there is not even a head",
+		return error_set(err, ERR_FORMAT,
+				 "%s is empty: there is not even a head; " TAPE_REPAIR,
 				 index->path);
 	return 0;
 }
@@ -306,8 +321,8 @@ int tape_index_line(const struct tape_index *index, uint64_t offset, struct line
 	};
 
 	if (!next_line(&s) || line_parse(s.text.data, s.text.len, ret) != LINE_OK)
-		return error_set(err, ERR_FORMAT, "%s was changed while it was being read",
-				 index->path);
+		return error_set(err, ERR_FORMAT,
+				 "%s was changed while it was being read: try again", index->path);
 	return 0;
 }
 

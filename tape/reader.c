@@ -52,7 +52,8 @@ static int check_directory(const char *dir, struct error *err)
 		return error_sys(err, errno, "cannot stat %s", dir);
 	}
 	if (!S_ISDIR(st.st_mode))
-		return error_set(err, ERR_FORMAT, "%s is not a tape: not a directory", dir);
+		return error_set(err, ERR_FORMAT, "%s is not a tape: not a directory; name a tape",
+				 dir);
 	return 0;
 }
 
@@ -109,7 +110,8 @@ static int open_either(struct tape_reader *r, struct error *err)
 		rc = open_index(r, JOURNAL_FILE, INDEX_JOURNAL, err);
 	if (rc == ERR_NOTFOUND)
 		return error_set(err, ERR_FORMAT,
-				 "%s is not a tape: it has neither " TAPE_FILE " nor " JOURNAL_FILE,
+				 "%s is not a tape: it has neither " TAPE_FILE " nor " JOURNAL_FILE
+				 "; name a tape",
 				 r->dir);
 	if (rc == 0 && r->index->torn_len)
 		rc = warn(r, err, "%s: the last line is torn; its %zu bytes are ignored",
@@ -195,9 +197,10 @@ static int read_record(const struct tape_reader *r, uint64_t offset, read_fn *re
 	rc = tape_index_line(r->index, offset, &line, err);
 	if (rc == 0)
 		rc = read(&line, u, err);
-	return rc < 0 ? error_wrap(err, rc, "%s: line %zu", r->index->path,
-				   tape_index_line_number(r->index, offset))
-		      : 0;
+	if (rc < 0)
+		error_wrap(err, rc, "%s: line %zu", r->index->path,
+			   tape_index_line_number(r->index, offset));
+	return rc == ERR_FORMAT ? error_advise(err, rc, TAPE_REPAIR) : rc;
 }
 
 /* A unit that was edited by hand would never be found under its old key. */
@@ -272,7 +275,9 @@ static int map_blob(const char *path, uint64_t size, struct payload_view *v, str
 		return error_sys(err, errno, "cannot open the blob %s", path);
 	if (fstat(fd, &st) < 0)
 		return error_sys(err, errno, "cannot stat the blob %s", path);
-	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != size)
+	if (!S_ISREG(st.st_mode))
+		return error_set(err, ERR_FORMAT, "the blob %s is not a regular file", path);
+	if ((uint64_t)st.st_size != size)
 		return error_set(err, ERR_FORMAT,
 				 "the blob %s is damaged: it has %lld bytes and not %llu", path,
 				 (long long)st.st_size, (unsigned long long)size);
@@ -317,7 +322,9 @@ static int load_blob(const struct tape_reader *r, const struct payload *p, struc
 		rc = tape_file_path(blobs, p->sha256, &path, err);
 	if (rc == 0)
 		rc = map_blob(path, p->size, v, err);
-	return rc < 0 ? rc : check_hash(path, p, v, err);
+	if (rc == 0)
+		rc = check_hash(path, p, v, err);
+	return rc == ERR_FORMAT || rc == ERR_NOTFOUND ? error_advise(err, rc, TAPE_REPAIR) : rc;
 }
 
 static int decode_view(const struct roots *roots, struct payload_view *v, struct error *err)

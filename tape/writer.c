@@ -184,6 +184,29 @@ static int keep_leftover(struct tape_writer *w, struct error *err)
 		      : 0;
 }
 
+/* Told now, and not when the recording ends and cannot become a tape: a directory is not replaced
+ * by a file, and only a file can be a journal. */
+static int check_kinds(const char *dir, struct error *err)
+{
+	static const char *const names[] = {TAPE_FILE, TIMING_FILE, JOURNAL_FILE};
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		cleanup_free char *path = NULL;
+		struct stat st;
+		int rc = tape_file_path(dir, names[i], &path, err);
+
+		if (rc < 0)
+			return rc;
+		if (lstat(path, &st) < 0 || S_ISREG(st.st_mode))
+			continue;
+		if (S_ISDIR(st.st_mode) || strcmp(names[i], JOURNAL_FILE) == 0)
+			return error_set(err, ERR_FORMAT, "%s is not a regular file: remove it",
+					 path);
+	}
+	return 0;
+}
+
 static int open_existing(struct tape_writer *w, const struct tape_head *head, struct error *err)
 {
 	int rc;
@@ -191,11 +214,14 @@ static int open_existing(struct tape_writer *w, const struct tape_head *head, st
 	if (!tape_file_exists(w->dir, TAPE_FILE) && !tape_file_exists(w->dir, JOURNAL_FILE))
 		return error_set(err, ERR_FORMAT,
 				 "%s is there but is no tape: it has neither " TAPE_FILE
-				 " nor " JOURNAL_FILE,
+				 " nor " JOURNAL_FILE "; name another",
 				 w->dir);
-	rc = refuse_newer(w->dir, err);
+	rc = check_kinds(w->dir, err);
 	if (rc == 0)
-		rc = journal_open(w->dir, w->sync, &w->journal, err);
+		rc = refuse_newer(w->dir, err);
+	if (rc < 0)
+		return rc;
+	rc = journal_open(w->dir, w->sync, &w->journal, err);
 	if (rc == 0)
 		rc = keep_leftover(w, err);
 	if (rc == 0)
@@ -211,6 +237,35 @@ static int open_existing(struct tape_writer *w, const struct tape_head *head, st
 	return rc;
 }
 
+/* Why there is nothing of this name, when a new tape cannot be made. */
+static int check_place(const char *dir, struct error *err)
+{
+	const char *slash = strrchr(dir, '/');
+	cleanup_free char *parent = NULL;
+	struct stat st;
+
+	if (lstat(dir, &st) == 0 && S_ISLNK(st.st_mode))
+		return error_set(err, ERR_FORMAT,
+				 "%s is a symbolic link that leads nowhere: remove it", dir);
+	if (!slash || slash == dir)
+		return 0;
+	parent = strndup(dir, (size_t)(slash - dir));
+	if (!parent)
+		return error_no_memory(err);
+	if (stat(parent, &st) < 0 && errno == ENOENT)
+		return error_set(err, ERR_NOTFOUND,
+				 "the directory %s of the tape does not exist: make it first",
+				 parent);
+	return 0;
+}
+
+static int open_absent(struct tape_writer *w, const struct tape_head *head, struct error *err)
+{
+	int rc = check_place(w->dir, err);
+
+	return rc < 0 ? rc : open_new(w, head, err);
+}
+
 /* 1: look again. */
 static int open_once(struct tape_writer *w, const struct tape_head *head, struct error *err)
 {
@@ -218,10 +273,11 @@ static int open_once(struct tape_writer *w, const struct tape_head *head, struct
 
 	leftovers_remove_beside(w->dir);
 	if (stat(w->dir, &st) < 0)
-		return errno == ENOENT ? open_new(w, head, err)
+		return errno == ENOENT ? open_absent(w, head, err)
 				       : error_sys(err, errno, "cannot stat %s", w->dir);
 	if (!S_ISDIR(st.st_mode))
-		return error_set(err, ERR_FORMAT, "%s is there but is no tape: not a directory",
+		return error_set(err, ERR_FORMAT,
+				 "%s is there but is no tape: not a directory; name another",
 				 w->dir);
 	return open_existing(w, head, err);
 }

@@ -20,6 +20,7 @@ import faults  # noqa: F401
 import daemons  # noqa: F401
 import kills  # noqa: F401
 import steps  # noqa: F401
+import badtapes  # noqa: F401
 
 
 def arguments():
