@@ -1,6 +1,7 @@
 /* The sandtape program: finds the command and runs it. */
 #include "tools/command.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,8 +23,25 @@ static int unknown(const char *name)
 	return EXIT_SANDTAPE;
 }
 
+/* A write beyond the limit fails with EFBIG, and that is told. What is executed has the default
+ * again, unless it was ignored before. */
+static void on_file_size_limit(int sig)
+{
+	(void)sig;
+}
+
+static void outlive_file_size_limit(void)
+{
+	struct sigaction action = {.sa_handler = on_file_size_limit, .sa_flags = SA_RESTART};
+	struct sigaction before;
+
+	if (sigaction(SIGXFSZ, NULL, &before) == 0 && before.sa_handler == SIG_DFL)
+		sigaction(SIGXFSZ, &action, NULL);
+}
+
 int main(int argc, char **argv)
 {
+	outlive_file_size_limit();
 	if (argc < 2) {
 		print_usage(stderr);
 		return EXIT_SANDTAPE;

@@ -18,19 +18,22 @@
 #include <sys/auxv.h>
 
 /* The size of our own vDSO mapping: every 64-bit process here has the same image. */
-static size_t vdso_size(void)
+static int vdso_size(size_t *ret, struct error *err)
 {
 	cleanup_fclose FILE *maps = fopen("/proc/self/maps", "re");
 	char line[512];
 
-	while (maps && fgets(line, sizeof(line), maps)) {
+	if (!maps)
+		return error_sys(err, errno, "cannot open /proc/self/maps");
+	*ret = 0;
+	while (*ret == 0 && fgets(line, sizeof(line), maps)) {
 		unsigned long from;
 		unsigned long to;
 
 		if (strstr(line, "[vdso]") && sscanf(line, "%lx-%lx", &from, &to) == 2)
-			return to - from;
+			*ret = to - from;
 	}
-	return 0;
+	return ferror(maps) ? error_sys(err, errno, "cannot read /proc/self/maps") : 0;
 }
 
 #define ROOM_ALIGN 16
@@ -38,9 +41,13 @@ static size_t vdso_size(void)
 int tracer_find_room(struct interceptor *t, struct error *err)
 {
 	const char *vdso = (const char *)getauxval(AT_SYSINFO_EHDR);
-	size_t size = vdso ? vdso_size() : 0;
-	size_t used = size;
+	size_t size = 0;
+	size_t used;
+	int r = vdso ? vdso_size(&size, err) : 0;
 
+	if (r < 0)
+		return r;
+	used = size;
 	while (used > 0 && vdso[used - 1] == 0)
 		used--;
 	used = (used + 2 * ROOM_ALIGN) / ROOM_ALIGN * ROOM_ALIGN;

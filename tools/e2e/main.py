@@ -21,6 +21,7 @@ import daemons  # noqa: F401
 import kills  # noqa: F401
 import steps  # noqa: F401
 import badtapes  # noqa: F401
+import limits  # noqa: F401
 
 
 def arguments():

@@ -24,6 +24,7 @@ ROWS = [
     ("EIO", False, 3),
     ("EMFILE", False, 2),
     ("EACCES", True, 3),
+    ("ENOMEM", True, 3),
 ]
 
 
