@@ -131,6 +131,22 @@ START_TEST(the_cut_leaves_whole_characters)
 }
 END_TEST
 
+START_TEST(advice_stands_behind_the_text)
+{
+	struct error err = {0};
+	int rc = error_sys(&err, ENOENT, "cannot open x");
+
+	ck_assert_int_eq(error_advise(&err, rc, "make it"), ERR_SYSTEM);
+	ck_assert_str_eq(err.text, "cannot open x: No such file or directory; make it");
+	ck_assert_int_eq(err.sys, ENOENT);
+	ck_assert_int_eq(error_advise(NULL, ERR_FORMAT, "make it"), ERR_FORMAT);
+	err = (struct error){0};
+	ck_assert_int_eq(error_advise(&err, ERR_FORMAT, "make it"), ERR_FORMAT);
+	ck_assert_int_eq(err.code, ERR_FORMAT);
+	ck_assert_str_eq(err.text, "make it");
+}
+END_TEST
+
 START_TEST(text_is_one_printable_line)
 {
 	struct error err = {0};
@@ -211,6 +227,7 @@ Suite *base_error_suite(void)
 	tcase_add_test(tcase, errno_is_left_alone);
 	tcase_add_test(tcase, long_text_is_cut_and_the_numbers_stay);
 	tcase_add_loop_test(tcase, the_cut_leaves_whole_characters, 0, 3);
+	tcase_add_test(tcase, advice_stands_behind_the_text);
 	tcase_add_test(tcase, text_is_one_printable_line);
 	tcase_add_test(tcase, errno_names_go_both_ways);
 	tcase_add_test(tcase, unknown_errnos_have_no_name);

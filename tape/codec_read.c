@@ -187,6 +187,8 @@ static int read_env(const json_t *object, struct unit *u, struct error *err)
 	{
 		cleanup_buf struct buf text = BUF_INIT;
 
+		if (!*name)
+			return codec_wrong(err, "env", "free of variables without a name");
 		rc = codec_read_bytes(value, "env", &text, err);
 		if (rc < 0)
 			return rc;

@@ -321,6 +321,46 @@ START_TEST(a_line_beyond_the_limit_is_refused)
 }
 END_TEST
 
+START_TEST(a_million_arguments_come_back)
+{
+	const size_t count = 1000000;
+	struct unit u, back = {0};
+	struct error err = {0};
+	size_t i;
+
+	make_unit(&u, "a", "");
+	for (i = 1; i < count; i++)
+		ck_assert_int_eq(unit_add_arg(&u, "x", i % 2), 0);
+	ck_assert_int_eq(pass_record(codec_write_spawn, codec_read_spawn, &u, &back, &err), 0);
+	ck_assert_uint_eq(back.argc, count);
+	assert_same_buf(&back.argv[count - 1], &u.argv[count - 1]);
+	unit_clear(&back);
+	unit_clear(&u);
+}
+END_TEST
+
+START_TEST(a_million_nested_arrays_are_refused)
+{
+	cleanup_buf struct buf fields = BUF_INIT, out = BUF_INIT;
+	struct unit u = {0};
+	struct error err = {0};
+	struct line line;
+	int i;
+
+	buf_add_str(&fields, ",\"argv\":");
+	for (i = 0; i < 1000000; i++)
+		buf_add_char(&fields, '[');
+	for (i = 0; i < 1000000; i++)
+		buf_add_char(&fields, ']');
+	ck_assert_int_eq(
+		line_add(&out, LINE_SPAWN, u.id, (struct bytes){fields.data, fields.len}, &err), 0);
+	ck_assert_int_eq(line_parse(out.data, out.len - 1, &line), LINE_OK);
+	ck_assert_int_eq(codec_read_spawn(&line, &u, &err), ERR_FORMAT);
+	ck_assert(err.text[0]);
+	unit_clear(&u);
+}
+END_TEST
+
 START_TEST(chunks_beyond_the_limit_are_left_out)
 {
 	struct unit u, back = {0};
@@ -384,11 +424,17 @@ static const struct bad_record {
 	{LINE_SPAWN, ERR_FORMAT, ",\"argv\":[{\"base65\":\"\"}]"},
 	{LINE_SPAWN, ERR_FORMAT, ",\"argv\":[],\"cwd\":null"},
 	{LINE_SPAWN, ERR_FORMAT, ",\"argv\":[],\"env\":[]"},
+	{LINE_SPAWN, ERR_FORMAT, ",\"argv\":[],\"env\":{\"\":\"x\"}"},
+	{LINE_SPAWN, ERR_FORMAT, ",\"argv\":[],\"env\":{\"A\":\"x\",\"A\":\"y\"}"},
+	{LINE_SPAWN, ERR_FORMAT, ",\"argv\":[\"\xff\"]"},
+	{LINE_SPAWN, ERR_FORMAT, ",\"argv\":[\"\\ud800\"]"},
 	{LINE_SPAWN, ERR_FORMAT, ",\"argv\":[]}"},
 	{LINE_EXIT, ERR_FORMAT, ""},
 	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"signal\":\"SIGTERM\""},
 	{LINE_EXIT, ERR_FORMAT, ",\"code\":1.5"},
 	{LINE_EXIT, ERR_FORMAT, ",\"code\":99999999999"},
+	{LINE_EXIT, ERR_FORMAT, ",\"code\":999999999999999999999999999999"},
+	{LINE_EXIT, ERR_FORMAT, ",\"code\":1e999"},
 	{LINE_EXIT, ERR_FORMAT, ",\"signal\":\"SIGNOT\""},
 	{LINE_EXIT, ERR_FORMAT, ",\"signal\":\"SIGRTMIN+03\""},
 	{LINE_EXIT, ERR_FORMAT, ",\"signal\":\"SIGRTMIN+99\""},
@@ -546,6 +592,8 @@ Suite *tape_codec_suite(void)
 	tcase_add_test(all, the_lines_are_those_of_the_standard);
 	tcase_add_loop_test(all, an_env_name_that_json_cannot_hold_is_refused, 0, 3);
 	tcase_add_test(all, a_line_beyond_the_limit_is_refused);
+	tcase_add_test(all, a_million_arguments_come_back);
+	tcase_add_test(all, a_million_nested_arrays_are_refused);
 	tcase_add_test(all, chunks_beyond_the_limit_are_left_out);
 	tcase_add_test(all, the_head_comes_back);
 	tcase_add_loop_test(all, bad_content_is_refused_with_a_sentence, 0, BAD_RECORDS);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define FIRST_SLOTS 64
 
@@ -36,7 +37,30 @@ static bool next_line(struct scan *s)
 	return true;
 }
 
-static int map_file(int fd, const char *path, struct mapped *ret, struct error *err)
+/* Puts what is in the file into the map, in place of the map of the file. What was cut off
+ * meanwhile is not there. */
+static int read_file(int fd, const char *path, struct mapped *map, struct error *err)
+{
+	char *data = mmap(NULL, map->map_len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			  -1, 0);
+	ssize_t n = 1;
+
+	if (data == MAP_FAILED)
+		return error_no_memory(err);
+	map->data = data;
+	map->len = 0;
+	while (n != 0 && map->len < map->map_len) {
+		n = pread(fd, data + map->len, map->map_len - map->len, (off_t)map->len);
+		if (n < 0 && errno != EINTR)
+			return error_sys(err, errno, "cannot read %s", path);
+		map->len += n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
+/* With `copy`, the file may be cut off afterwards, as a journal is by the next recorder: touching
+ * the lost pages of a map would be SIGBUS. */
+static int map_file(int fd, const char *path, bool copy, struct mapped *ret, struct error *err)
 {
 	struct stat st;
 	void *data;
@@ -47,9 +71,11 @@ static int map_file(int fd, const char *path, struct mapped *ret, struct error *
 		return error_set(err, ERR_FORMAT,
 				 "%s is not a regular file; remove it and record the tape again",
 				 path);
-	*ret = (struct mapped){NULL, (size_t)st.st_size};
+	*ret = (struct mapped){NULL, (size_t)st.st_size, (size_t)st.st_size};
 	if (!st.st_size)
 		return 0;
+	if (copy)
+		return read_file(fd, path, ret, err);
 	data = mmap(NULL, ret->len, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (data == MAP_FAILED)
 		return error_sys(err, errno, "cannot map %s", path);
@@ -60,8 +86,8 @@ static int map_file(int fd, const char *path, struct mapped *ret, struct error *
 static void unmap(struct mapped *map)
 {
 	if (map->data)
-		munmap((void *)map->data, map->len);
-	*map = (struct mapped){NULL, 0};
+		munmap((void *)map->data, map->map_len);
+	*map = (struct mapped){NULL, 0, 0};
 }
 
 void tape_index_free(struct tape_index *index)
@@ -243,8 +269,8 @@ static int scan_lines(struct tape_index *index, enum index_kind kind, struct err
 	return 0;
 }
 
-int tape_index_map(int fd, const char *path, enum index_kind kind, struct tape_index **ret,
-		   struct error *err)
+static int index_new(int fd, const char *path, enum index_kind kind, bool copy,
+		     struct tape_index **ret, struct error *err)
 {
 	struct tape_index *index = calloc(1, sizeof(*index));
 	int rc;
@@ -252,7 +278,7 @@ int tape_index_map(int fd, const char *path, enum index_kind kind, struct tape_i
 	if (!index)
 		return error_no_memory(err);
 	index->path = strdup(path);
-	rc = index->path ? map_file(fd, path, &index->lines, err) : error_no_memory(err);
+	rc = index->path ? map_file(fd, path, copy, &index->lines, err) : error_no_memory(err);
 	if (rc == 0)
 		rc = scan_lines(index, kind, err);
 	if (rc < 0) {
@@ -261,6 +287,12 @@ int tape_index_map(int fd, const char *path, enum index_kind kind, struct tape_i
 	}
 	*ret = index;
 	return 0;
+}
+
+int tape_index_map(int fd, const char *path, enum index_kind kind, struct tape_index **ret,
+		   struct error *err)
+{
+	return index_new(fd, path, kind, false, ret, err);
 }
 
 static int open_file(const char *path, int *ret_fd, struct error *err)
@@ -281,7 +313,7 @@ int tape_index_open(const char *path, enum index_kind kind, struct tape_index **
 	cleanup_close int fd = -1;
 	int rc = open_file(path, &fd, err);
 
-	return rc < 0 ? rc : tape_index_map(fd, path, kind, ret, err);
+	return rc < 0 ? rc : index_new(fd, path, kind, kind == INDEX_JOURNAL, ret, err);
 }
 
 int tape_index_add_timing(struct tape_index *index, const char *path, struct timing_damage *ret,
@@ -294,7 +326,7 @@ int tape_index_add_timing(struct tape_index *index, const char *path, struct tim
 	int rc = open_file(path, &fd, err);
 
 	if (rc == 0)
-		rc = map_file(fd, path, &index->timing, err);
+		rc = map_file(fd, path, false, &index->timing, err);
 	if (rc < 0)
 		return rc;
 	while (next_line(&s)) {

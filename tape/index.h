@@ -28,6 +28,7 @@ struct index_unit {
 struct mapped {
 	const char *data; /* NULL for an empty file */
 	size_t len;
+	size_t map_len; /* private */
 };
 
 struct tape_index {
@@ -57,7 +58,8 @@ struct timing_damage {
 /* Maps the whole file `fd`, which is borrowed and may be closed afterwards. */
 int tape_index_map(int fd, const char *path, enum index_kind kind, struct tape_index **ret,
 		   struct error *err);
-/* Likewise by name. ERR_NOTFOUND when there is no such file. */
+/* Likewise by name; a journal is copied, since the next recorder cuts it off. ERR_NOTFOUND when
+ * there is no such file. */
 int tape_index_open(const char *path, enum index_kind kind, struct tape_index **ret,
 		    struct error *err);
 void tape_index_free(struct tape_index *index); /* NULL is allowed */

@@ -168,6 +168,23 @@ START_TEST(a_torn_last_line_with_a_newline_is_dropped_from_a_journal_only)
 }
 END_TEST
 
+START_TEST(a_journal_that_is_cut_off_meanwhile_can_still_be_read)
+{
+	struct tape_writer *w = writer_at("t.tape");
+	struct tape_reader *r;
+	struct unit u;
+
+	play(w, "A( A)1 B( B)2");
+	tape_writer_free(w);
+	r = reader_at("t.tape");
+	ck_assert_int_eq(truncate("t.tape/journal.jsonl", 0), 0);
+	ck_assert_int_eq(tape_reader_unit(r, 1, &u, NULL), 0);
+	ck_assert_int_eq(u.end.how, END_EXITED);
+	unit_clear(&u);
+	tape_reader_free(r);
+}
+END_TEST
+
 START_TEST(zeros_behind_a_journal_are_a_torn_line)
 {
 	cleanup_buf struct buf lines = BUF_INIT;
@@ -578,6 +595,7 @@ Suite *tape_reader_suite(void)
 	tcase_add_test(all, an_empty_recording_is_a_tape);
 	tcase_add_test(all, a_journal_cut_anywhere_gives_its_whole_lines);
 	tcase_add_test(all, a_torn_last_line_with_a_newline_is_dropped_from_a_journal_only);
+	tcase_add_test(all, a_journal_that_is_cut_off_meanwhile_can_still_be_read);
 	tcase_add_test(all, zeros_behind_a_journal_are_a_torn_line);
 	tcase_add_test(all, damage_in_the_middle_is_an_error_with_its_line);
 	tcase_add_loop_test(all, merge_marks_are_named, 0, 5);

@@ -17,6 +17,7 @@ struct tape_writer;
  * appears in one step with its journal and head in it. An existing tape stays as it is until
  * tape_writer_finish(). ERR_BUSY when another recorder has it (the text names its pid),
  * ERR_FORMAT when `path` is there and is no tape (nothing is touched then).
+ * ERR_NOTFOUND when the directory that shall hold it does not exist.
  * ERR_VERSION when it is a tape of a newer format. A tape that is damaged is not an error:
  * recording is its remedy. When only the journal of a killed first recording is there, it becomes
  * tape.jsonl first, so that it survives a failure of this one. `head` is borrowed for the call.
