@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "tape/capture.h"
+#include "tape/files.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -415,6 +416,17 @@ static int open_writer(struct recorder *r, const struct tape_options *options, b
 	return result;
 }
 
+/* A recording that breaks off: says what has become of what it had. */
+static int broken_off(const struct recorder *r, int rc, struct error *err)
+{
+	if (r->result.units == 0)
+		return rc;
+	return error_advise(err, rc,
+			    tape_file_exists(tape_writer_dir(r->writer), TAPE_FILE)
+				    ? "the tape stays as it was before"
+				    : "what was recorded before that is on the tape");
+}
+
 static int run(struct recorder *r, const struct tape_options *options, struct error *err)
 {
 	struct intercept_options intercept = {
@@ -435,14 +447,15 @@ static int run(struct recorder *r, const struct tape_options *options, struct er
 	if (result < 0) {
 		if (err)
 			*err = start_error;
-		return result;
+		return broken_off(r, result, err);
 	}
 	if (start_error.text[0])
 		session_say(&r->session, TAPE_PROBLEM, "%s", start_error.text);
 	r->result.left = intercept_left(r->interceptor);
 	result = close_all(r, err);
-	if (result == 0)
-		result = tape_writer_finish(r->writer, err);
+	if (result < 0)
+		return broken_off(r, result, err);
+	result = tape_writer_finish(r->writer, err);
 	if (result < 0 || !options->keep || r->result.left == 0)
 		return result;
 	tape_writer_free(r->writer);

@@ -80,6 +80,8 @@ def check_full(place, size):
             seen = [int(line.split()[0]) for line in f]
     except FileNotFoundError:
         seen = []
+    if status and seen and b".new: " not in told:
+        expect(b"what was recorded before that is on the tape" in told, short(told))
     for number in seen:
         expect(wanted_output(number) in outputs, f"{size} KiB: command {number} is lost")
     expect("again 0" in lines, f"{size} KiB: no recording afterwards: {short(result.err)}")
