@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -239,13 +240,14 @@ static int on_call(struct interceptor *t, struct task *task,
 struct io_call {
 	uint64_t number;
 	enum io_kind kind;
-	unsigned buffers; /* 1: (address, length), 2: struct iovec[], 3: struct msghdr */
+	unsigned buffers;   /* 1: (address, length), 2: struct iovec[], 3: struct msghdr */
+	unsigned flags_arg; /* which argument may have MSG_PEEK; 0: none */
 };
 
 static const struct io_call io_calls[] = {
-	{SYS_read, IO_READ, 1},	   {SYS_readv, IO_READ, 2},  {SYS_recvfrom, IO_READ, 1},
-	{SYS_recvmsg, IO_READ, 3}, {SYS_write, IO_WRITE, 1}, {SYS_writev, IO_WRITE, 2},
-	{SYS_ioctl, IO_MODE, 0},
+	{SYS_read, IO_READ, 1, 0},    {SYS_readv, IO_READ, 2, 0},  {SYS_recvfrom, IO_READ, 1, 3},
+	{SYS_recvmsg, IO_READ, 3, 2}, {SYS_write, IO_WRITE, 1, 0}, {SYS_writev, IO_WRITE, 2, 0},
+	{SYS_ioctl, IO_MODE, 0, 0},
 };
 
 static const struct io_call *find_io_call(uint64_t number)
@@ -255,6 +257,12 @@ static const struct io_call *find_io_call(uint64_t number)
 	while (i < sizeof(io_calls) / sizeof(io_calls[0]) && io_calls[i].number != number)
 		i++;
 	return i < sizeof(io_calls) / sizeof(io_calls[0]) ? &io_calls[i] : NULL;
+}
+
+/* It leaves the bytes where they are. */
+static bool only_peeks(const struct io_call *call, const uint64_t *args)
+{
+	return call->flags_arg && (args[call->flags_arg] & MSG_PEEK);
 }
 
 static struct io io_of(const struct io_call *call, const uint64_t *args)
@@ -280,7 +288,7 @@ static int on_io_call(struct interceptor *t, struct task *task,
 	task->call_number = info->seccomp.nr;
 	for (int i = 0; i < 6; i++)
 		task->call_args[i] = info->seccomp.args[i];
-	if (call && task->process->role == ROLE_UNIT) {
+	if (call && task->process->role == ROLE_UNIT && !only_peeks(call, task->call_args)) {
 		io = io_of(call, task->call_args);
 		r = t->ops.io_begins(t->ctx, task->process, &io, &wanted, err);
 	}
