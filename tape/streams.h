@@ -15,7 +15,8 @@ bool stream_is_our_output(const struct stat *st);
 /* Whether it is a terminal that sandtape itself has as one of its streams. */
 bool stream_is_our_terminal(const struct stat *st);
 
-/* Whether two descriptors are one open file (a shared offset, one pipe). */
+/* Whether what is written to two descriptors comes to one place, one after the other: they are one
+ * open file (a shared offset), or two openings of one pipe, or two of one file that both append. */
 bool stream_same_file(int a, int b);
 
 /* Where the next read of a regular file, or the next write to it goes: its offset, but for writing

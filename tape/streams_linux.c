@@ -59,25 +59,38 @@ bool stream_is_our_terminal(const struct stat *st)
 	return is_own(st, 0);
 }
 
-bool stream_same_file(int a, int b)
+static bool is_open_file(int a, int b)
 {
 	pid_t self = getpid();
-	long r = syscall(SYS_kcmp, self, self, KCMP_FILE, a, b);
+
+	return syscall(SYS_kcmp, self, self, KCMP_FILE, a, b) == 0;
+}
+
+static bool appends(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags >= 0 && (flags & O_APPEND);
+}
+
+bool stream_same_file(int a, int b)
+{
 	struct stat sa;
 	struct stat sb;
 
-	if (r >= 0)
-		return r == 0;
-	/* A kernel without kcmp: two openings of one pipe are as good as one. */
-	return fstat(a, &sa) == 0 && fstat(b, &sb) == 0 && S_ISFIFO(sa.st_mode) &&
-	       sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
+	if (is_open_file(a, b))
+		return true;
+	if (fstat(a, &sa) < 0 || fstat(b, &sb) < 0 || sa.st_dev != sb.st_dev ||
+	    sa.st_ino != sb.st_ino)
+		return false;
+	return S_ISFIFO(sa.st_mode) || (S_ISREG(sa.st_mode) && appends(a) && appends(b));
 }
 
 off_t stream_position(int fd, bool is_input)
 {
 	struct stat st;
 
-	if (!is_input && (fcntl(fd, F_GETFL) & O_APPEND) && fstat(fd, &st) == 0)
+	if (!is_input && appends(fd) && fstat(fd, &st) == 0)
 		return st.st_size;
 	return lseek(fd, 0, SEEK_CUR);
 }
