@@ -42,6 +42,7 @@ struct player {
 	struct toolpath *toolpath;
 	struct played_unit *units;
 	uint64_t moved_ns;	/* when a unit that has turns last went on (session_now) */
+	uint64_t active_ns;	/* when a stub last came or asked for anything but patience */
 	uint64_t idle_ns;	/* since when the subject looks idle; before moved_ns: not yet */
 	unsigned busy_times;	/* how often in a row the subject computed for too long */
 	unsigned patient_times; /* how often in a row nothing moved, and it was not idle */

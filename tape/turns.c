@@ -12,6 +12,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* A subject that does otherwise than it did may never spawn what a unit waits for. It is given up
+ * when the subject sleeps and nothing has happened for so long, or in the end in any case. */
+#define PATIENCE_MS 200
+#define PATIENCE_NS (PATIENCE_MS * UINT64_C(1000000))
+
 /* After so long a wait for stdin, a record that did not read first may be meant. */
 #define READ_PATIENCE_MS 200
 
@@ -205,6 +210,7 @@ int turns_start(struct played_unit *u, struct process *p, bool *ret_detach, stru
 	struct player *player = u->player;
 	int r;
 
+	player->active_ns = session_now(&player->session);
 	if (u->choice)
 		return choose(u, p, false, err);
 	if (u->ordered)
@@ -275,15 +281,20 @@ static int took_stdin(struct played_unit *u, struct process *p, uint64_t address
 static int nothing_comes(struct played_unit *u, struct process *p, long *ret_result,
 			 struct error *err)
 {
+	struct player *player = u->player;
 	size_t index = CHOICE_NONE;
 	int r = 0;
 
-	if (u->choice && intercept_subject_is_idle(u->player->interceptor))
+	if (u->choice && intercept_subject_is_idle(player->interceptor))
 		r = choice_without_more(u->choice, &index, err);
-	if (r < 0 || index == CHOICE_NONE)
-		return r;
-	*ret_result = STUB_ANEW;
-	return chosen(u, p, index, err);
+	if (r == 0 && index != CHOICE_NONE) {
+		*ret_result = STUB_ANEW;
+		return chosen(u, p, index, err);
+	}
+	/* Of several that say so, none lets the loop's own patience come to its end. */
+	if (r == 0 && session_now(&player->session) - player->active_ns > PATIENCE_NS)
+		r = turns_on_timeout(player, err);
+	return r;
 }
 
 int turns_on_hypercall(void *ctx, struct process *p, const uint64_t args[6], long *ret_result,
@@ -293,6 +304,8 @@ int turns_on_hypercall(void *ctx, struct process *p, const uint64_t args[6], lon
 
 	(void)ctx;
 	*ret_result = STUB_GO_ON;
+	if (args[0] != STUB_ASK_NOTHING)
+		u->player->active_ns = session_now(&u->player->session);
 	switch (args[0]) {
 	case STUB_ASK_MORE:
 		*ret_result = STUB_ANEW;
@@ -329,9 +342,6 @@ int turns_on_idle(void *ctx, struct error *err)
 	return player->unsettled ? let_go_on(player, err) : 0;
 }
 
-/* A subject that does otherwise than it did may never spawn what a unit waits for. It is given up
- * when the subject sleeps and nothing has happened for PATIENCE_MS, or in the end in any case. */
-#define PATIENCE_MS    200
 #define PATIENCE_TIMES 25
 
 static struct played_unit *first_waiting(const struct player *player)
@@ -359,6 +369,7 @@ int turns_on_timeout(void *ctx, struct error *err)
 	struct player *player = ctx;
 	struct played_unit *u = first_waiting(player);
 
+	player->active_ns = session_now(&player->session);
 	if (!u || player->unsettled)
 		return let_go_on(player, err);
 	if (!intercept_subject_is_idle(player->interceptor) &&
