@@ -12,7 +12,14 @@
 #define CALL4(n, a, b, c, d) stub_call((n), (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
 
 /* The kernel's own numbers and structs: no header of libc is at hand. */
-enum { SIG_SETMASK_ = 2, SIGPIPE_ = 13, EAGAIN_ = 11, EINTR_ = 4, RLIMIT_CORE_ = 4 };
+enum {
+	SIG_BLOCK_ = 0,
+	SIG_SETMASK_ = 2,
+	SIGPIPE_ = 13,
+	EAGAIN_ = 11,
+	EINTR_ = 4,
+	RLIMIT_CORE_ = 4
+};
 enum { POLLIN_ = 1, POLLOUT_ = 4, SIG_DFL_ = 0, SIG_IGN_ = 1 };
 
 struct poll_fd {
@@ -36,6 +43,43 @@ static void set_signal(int signal, unsigned long handler)
 	struct kernel_sigaction action = {handler, 0, 0, 0};
 
 	CALL4(__NR_rt_sigaction, signal, &action, 0, sizeof(action.mask));
+}
+
+static void set_mask(unsigned long mask)
+{
+	CALL4(__NR_rt_sigprocmask, SIG_SETMASK_, &mask, 0, sizeof(mask));
+}
+
+static unsigned long bit(int signal)
+{
+	return 1ul << (signal - 1);
+}
+
+/* A write without a reader must not end the stub. It is blocked, not ignored: who sends it to the
+ * stub may mean to. */
+static void block_sigpipe(void)
+{
+	unsigned long set = bit(SIGPIPE_);
+
+	CALL4(__NR_rt_sigprocmask, SIG_BLOCK_, &set, 0, sizeof(set));
+}
+
+/* The one that a write has caused. */
+static void forget_sigpipe(void)
+{
+	unsigned long set = bit(SIGPIPE_);
+	long no_time[2] = {0, 0};
+
+	CALL4(__NR_rt_sigtimedwait, &set, 0, no_time, sizeof(set));
+}
+
+/* Nothing is blocked any more: a signal that is pending has its effect, if it is this one. */
+static void open_for(int signal)
+{
+	if (signal != SIGPIPE_)
+		set_signal(SIGPIPE_, SIG_IGN_);
+	set_signal(signal, SIG_DFL_);
+	set_mask(0);
 }
 
 static void wait_for(int fd, short events)
@@ -138,20 +182,11 @@ static int write_out(struct stub_room *room, const struct stub_op *op)
 			bytes += n;
 			len -= (unsigned long)n;
 		} else if (n != -EINTR_) {
+			forget_sigpipe();
 			return STUB_GO_ON;
 		}
 	}
 	return STUB_GO_ON;
-}
-
-static void set_mask(unsigned long mask)
-{
-	CALL4(__NR_rt_sigprocmask, SIG_SETMASK_, &mask, 0, sizeof(mask));
-}
-
-static unsigned long bit(int signal)
-{
-	return 1ul << (signal - 1);
 }
 
 /* It must be blocked to be waited for; it then has no effect of its own. */
@@ -169,8 +204,7 @@ _Noreturn void stub_die(int signal, int keep_core)
 
 	if (!keep_core)
 		stub_call(__NR_prlimit64, 0, RLIMIT_CORE_, (long)no_core, 0, 0, 0);
-	set_signal(signal, SIG_DFL_);
-	set_mask(0);
+	open_for(signal);
 	/* Not kill: that stops for a tracer, and ours may have let go. */
 	CALL3(__NR_tgkill, stub_call(__NR_getpid, 0, 0, 0, 0, 0, 0),
 	      stub_call(__NR_gettid, 0, 0, 0, 0, 0, 0), signal);
@@ -184,8 +218,7 @@ _Noreturn static void end(const struct stub_answer *answer)
 	case STUB_KILL:
 		stub_die(answer->end_arg, (int)answer->keep_core);
 	case STUB_KILLED:
-		set_signal(answer->end_arg, SIG_DFL_);
-		set_mask(0);
+		open_for(answer->end_arg);
 		for (;;)
 			stub_call(__NR_ppoll, 0, 0, 0, 0, 8, 0);
 	default:
@@ -198,7 +231,7 @@ _Noreturn static void end(const struct stub_answer *answer)
 static void block_awaited(const struct stub_answer *answer)
 {
 	if (answer->signal_mask)
-		set_mask(answer->signal_mask);
+		set_mask(answer->signal_mask | bit(SIGPIPE_));
 }
 
 /* Which of its streams is the terminal, the unit knew; here the first that takes the call. */
@@ -246,7 +279,7 @@ _Noreturn void stub_play(struct stub_room *room)
 	const struct stub_answer *answer = &room->answer;
 	int is_child = 0;
 
-	set_signal(SIGPIPE_, SIG_IGN_);
+	block_sigpipe();
 	block_awaited(answer);
 	for (unsigned i = 0; i < answer->op_count; i++) {
 		if (do_op(room, &answer->op[i], &is_child) == STUB_ANEW) {
