@@ -19,7 +19,7 @@ LINES = "one\ntwo\nthree\n"
 
 # Name -> what the command finds in its stdin, and itself.
 COMMANDS = {
-    "both streams": (LINES, ["sh", "-c", "for i in 1 2 3; do echo o$i; echo e$i >&2; done; exit 3"]),
+    "both streams": (LINES, ["sh", "-c", "for i in 1 2; do echo o$i; echo e$i >&2; done; exit 3"]),
     "cat": (LINES, ["cat"]),
     "a line is read": (LINES, ["sh", "-c", 'read -r l; echo "<$l>"; exit 4']),
     "a line is read, and stderr told": (LINES, ["sh", "-c", 'echo a >&2; read l; echo "<$l>" >&2']),

@@ -13,7 +13,10 @@ import harness
 
 # Each adds its cases.
 import kinds  # noqa: F401
+import lives  # noqa: F401
+import many  # noqa: F401
 import programs  # noqa: F401
+import stdin  # noqa: F401
 import cli  # noqa: F401
 import misses  # noqa: F401
 import faults  # noqa: F401

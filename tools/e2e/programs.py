@@ -3,11 +3,7 @@
 import os
 
 from harness import EXAMPLES
-from table import PRELUDE, Row, add_rows
-
-ALL = ("pipe", "file", "null", "merged")
-PLAIN = ("pipe", "file", "null")
-
+from table import ALL, PLAIN, PRELUDE, Row, add_rows
 
 def copy_of(directory):
     """The files of a directory, for Row.files."""

@@ -1,0 +1,152 @@
+"""Many commands at once, in shells, make, Python and Node."""
+
+from table import Row, add_rows
+
+# A project of directories that are made by makes below the first one, which share its jobs.
+MAKEFILES = {
+    "Makefile": """
+all: a b c
+a b c:
+	@$(MAKE) -s -C $@
+.PHONY: all a b c
+""",
+    **{f"{name}/Makefile": """
+all: 1 2 3 4
+1 2 3 4:
+	@sh -c 'read -r x <in.$@; echo $(notdir $(CURDIR)) $@ $$x'
+.PHONY: all 1 2 3 4
+""" for name in "abc"},
+    **{f"{name}/in.{i}": f"{name}{i}\n" for name in "abc" for i in range(1, 5)},
+}
+
+ASYNC = """
+import asyncio
+async def one(i):
+    p = await asyncio.create_subprocess_exec("sh", "-c", f"read -r x; echo {i} $x; exit {i % 5}",
+                                             stdin=PIPE, stdout=PIPE, stderr=PIPE)
+    out, err = await p.communicate(b"in %d\\n" % i)
+    return out, err, p.returncode
+async def main():
+    for done in await asyncio.gather(*map(one, range(40))):
+        put(*done)
+    p = await asyncio.create_subprocess_shell("echo a; echo b >&2; exit 3", stdout=PIPE,
+                                              stderr=PIPE)
+    put(*await p.communicate(), p.returncode)
+    p = await asyncio.create_subprocess_exec("cat", stdin=PIPE, stdout=PIPE)
+    for word in b"one\\n", b"two\\n":
+        p.stdin.write(word)
+        put(await p.stdout.readline())
+    p.stdin.close()
+    put(await p.wait())
+    p = await asyncio.create_subprocess_exec("sleep", "20")
+    try:
+        await asyncio.wait_for(p.wait(), 0.2)
+    except asyncio.TimeoutError:
+        p.terminate()
+        put(await p.wait())
+asyncio.run(main())
+"""
+
+NODE = """
+const {exec, execFile, execFileSync, execSync, fork, spawn, spawnSync} = require('child_process');
+const {promisify} = require('util');
+async function main() {
+    const said = await Promise.all([...Array(12).keys()].map((i) =>
+        promisify(exec)(`echo ${i}; echo err ${i} >&2`)));
+    console.log(said.map((s) => s.stdout + s.stderr).join(''));
+    console.log((await promisify(execFile)('printf', ['%s|', 'a b', 'c'])).stdout);
+    await promisify(execFile)('sh', ['-c', 'echo half; exit 3']).catch((e) =>
+        console.log(e.code, e.stdout));
+    await promisify(execFile)('sandtape-none').catch((e) => console.log(e.code));
+    await promisify(exec)('exec sleep 20', {timeout: 200}).catch((e) =>
+        console.log(e.killed, e.signal));
+    const sort = spawn('sort');
+    sort.stdout.on('data', (text) => console.log(String(text)));
+    sort.stdin.end('b\\na\\n');
+    console.log(await new Promise((done) => sort.on('close', (...end) => done(end))));
+    const killed = spawn('sleep', ['20']);
+    killed.on('spawn', () => killed.kill('SIGKILL'));
+    console.log(await new Promise((done) => killed.on('close', (...end) => done(end))));
+    spawn('sh', ['-c', 'echo inherited; exit 4'], {stdio: 'inherit'}).on('close', (code) => {
+        console.log(code);
+        const both = spawnSync('sh', ['-c', 'cat; echo err >&2; kill $$'], {input: 'text'});
+        console.log(both.status, both.signal, String(both.stdout), String(both.stderr));
+        console.log(String(execSync('uname; echo $0')), String(execFileSync('uname')));
+    });
+}
+main();
+"""
+
+MANY_ROWS = [
+    Row("1,000 spawns, 16 at a time", units=1000, py="""
+def one(i):
+    return run("sh", "-c", f"echo {i}; exit {i % 3}")
+with ThreadPoolExecutor(16) as pool:
+    put(*(f"{done.stdout} {done.returncode}" for done in pool.map(one, range(1000))))
+"""),
+    Row("communicate with 20 children that were all started first", units=20, py="""
+several = [subprocess.Popen(["sh", "-c", f"read -r x; echo {i} $x; cat >&2; exit {i}"], stdin=PIPE,
+                            stdout=PIPE, stderr=PIPE) for i in range(20)]
+for i in reversed(range(20)):
+    put(*several[i].communicate(b"to %d\\nrest\\n" % i), several[i].wait())
+"""),
+    Row("20 children are waited for as they end", by_chance=True, replays=3, py="""
+for i in range(20):
+    subprocess.Popen(["sh", "-c", f"sleep {i * 7 % 20 * 0.03}; exit {i}"])
+put(*(os.wait()[1] >> 8 for i in range(20)))
+"""),
+    Row("output of 6 children as it comes, one reader", by_chance=True, replays=3, py="""
+r, w = os.pipe()
+for i in range(6):
+    subprocess.Popen(["sh", "-c", f"sleep 0.{i}; echo a {i}; sleep 0.3; echo b {i}"], stdout=w)
+os.close(w)
+with os.fdopen(r) as f:
+    put(*f)
+"""),
+    Row("wait -n over 8 jobs that end in another order", argv=["bash", "s"], needs=("bash",),
+        by_chance=True, replays=3, files={"s": """
+        for i in 5 1 7 3 8 2 6 4; do sh -c "sleep 0.$i; exit $i" & done
+        for i in 1 2 3 4 5 6 7 8; do wait -n; echo $?; done; wait -n; echo $?"""}),
+    Row("wait for each job by its number", argv=["bash", "s"], needs=("bash",), files={"s": """
+        for i in 1 2 3 4 5 6; do sh -c "exit $i" & pids[i]=$!; done
+        for i in 6 2 4 1 3 5; do wait ${pids[i]}; echo $?; done"""}),
+    Row("make -j4 with makes below it", argv=["make", "-j4"], needs=("make",), files=MAKEFILES,
+        any_order=True, units=3),
+    Row("make -j4 with makes below it that are looked through", argv=["make", "-j4"],
+        needs=("make",), files=MAKEFILES, any_order=True, units=12, options=["--through", "make"]),
+    Row("make -j2 -k goes on after an error", argv=["make", "-j2", "-k", "--output-sync=target"],
+        needs=("make",), any_order=True, status=2, files={"Makefile": """
+all: a b c d
+a c d:
+	@sh -c 'echo $@'
+	@sh -c 'echo more $@'
+b:
+	@sh -c 'echo $@; exit 3'
+.PHONY: all a b c d
+"""}),
+    Row("xargs -P4 that is looked through", hidden=False,
+        options=["--through", "xargs"], units=20, any_order=True,
+        sh="seq 20 >/dev/null; echo 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 "
+        "| xargs -n1 -P4 sh -c 'echo \"<$0>\"'"),
+    Row("asyncio", py=ASYNC, units=43),
+    Row("node: exec, execFile, spawn and their kin", needs=("node",), argv=["node", "s.js"],
+        files={"s.js": NODE}),
+    Row("node: fork and messages", needs=("node",), argv=["node", "s.js"], units=1, known={
+        "": "messages go over a socket above descriptor 2, which is not on the tape"}, files={
+        "s.js": """
+            const child = require('child_process').fork('child.js', ['x'], {silent: true});
+            child.on('message', (m) => { console.log('from the child', m); child.send('end'); });
+            child.on('close', (code) => console.log('closed', code));""",
+        "child.js": """
+            process.on('message', (m) => { process.exitCode = 3; process.disconnect(); });
+            process.send({hello: process.argv[2]});"""}),
+    Row("pipelines at once, and ends in pipelines", argv=["bash", "s"], needs=("bash",), files={
+        "s": """
+        for i in 1 2 3 4; do (seq $((i * 1000)) | sort -r | head -n 2 | tr '\\n' ' ' >f$i) & done
+        wait; for i in 1 2 3 4; do read -r x <f$i; echo "$x"; done
+        yes | head -n 1; echo "${PIPESTATUS[*]}"; set -o pipefail; false | true; echo $?
+        seq 100000 | head -n 1 >/dev/null; echo "${PIPESTATUS[*]}"
+        (exit 3) | sh -c 'exit 4' | cat; echo "$? ${PIPESTATUS[*]}" """}),
+]
+
+add_rows(MANY_ROWS)

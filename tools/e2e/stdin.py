@@ -1,0 +1,200 @@
+"""What commands take of their stdin, what they leave, and how input and output meet."""
+
+from table import ALL, PLAIN, Row, add_rows
+
+TEXT = "".join(f"line {i}\n" for i in range(1, 6))
+
+# Reads a line from a descriptor, byte by byte, and leaves the rest.
+LINE = """
+def line(fd):
+    text = b""
+    while not text.endswith(b"\\n"):
+        part = os.read(fd, 1)
+        if not part:
+            break
+        text += part
+    return text
+"""
+
+STDIN_ROWS = [
+    Row("40 equal commands with input of their own, one after another", units=40, py="""
+for i in range(40):
+    put(run("git", "hash-object", "--stdin", input=b"input %d\\n" % i).stdout)
+"""),
+    Row("40 equal commands with input of their own, 8 at once", units=40, replays=2, py="""
+def one(i):
+    return run("git", "hash-object", "--stdin", input=b"input %d\\n" % (i * 7 % 40)).stdout
+with ThreadPoolExecutor(8) as pool:
+    put(*pool.map(one, range(40)))
+"""),
+    Row("40 equal commands whose input differs in its last byte", units=40, replays=2, py="""
+def one(i):
+    return run("sort", "-r", input=b"x" * 5000 + b"\\n" + bytes([65 + i])).stdout[-4:]
+with ThreadPoolExecutor(8) as pool:
+    put(*pool.map(one, range(40)))
+"""),
+    Row("equal commands with little, much and no input", units=12, py="""
+sizes = [0, 1, 100, 4096, 65536, 65537, 300000, 0, 1, 65536, 5, 5]
+with ThreadPoolExecutor(4) as pool:
+    put(*(done.stdout for done in pool.map(lambda n: run("wc", "-c", input=b"y" * n), sizes)))
+"""),
+    Row("1 MB each way at once", units=2, py="""
+data = bytes(i * 31 % 251 for i in range(1 << 20))
+for argv in ("cat",), ("tr", "a-z", "A-Z"):
+    out = run(*argv, input=data).stdout
+    put(len(out), out == (data if argv[0] == "cat" else data.upper()))
+"""),
+    Row("a loop over a file whose commands read nothing", units=10, files={"f": TEXT},
+        sh='while read -r l; do head -c0; echo "$l"; head -n0; done <f'),
+    Row("a loop over a file whose commands read a line", files={"f": TEXT}, modes=PLAIN,
+        sh='while read -r l; do echo "$l"; sh -c \'read -r m; echo "m $m"\'; done <f; echo $?'),
+    Row("a loop over a file, one that reads by 3 bytes", files={"f": TEXT},
+        sh='while dd bs=3 count=1 2>/dev/null; do read -r l || break; echo "[$l]"; done <f'),
+    Row("readers of one pipe, one after another", stdin=TEXT.encode(), 
+        modes=("pipe", "file", "socket"), sh="""
+        sh -c 'read -r l; echo "1 $l"'; sh -c 'read -r l; echo "2 $l"'; read -r l; echo "3 $l"
+        sh -c 'read -r l; echo "4 $l"'; cat"""),
+    Row("here-documents large and small", sh="""
+        cat <<E
+small $(uname)
+E
+        wc -c <<E
+$(seq 30000)
+E
+        while read -r l; do echo "$l" | tr a-z A-Z; done <<E
+one
+two
+E
+        sh <<'E'
+echo from sh; uname
+E
+        """),
+    Row("a file offset that siblings share", files={"f": TEXT}, py="""
+fd = os.open("f", os.O_RDONLY)
+os.lseek(fd, 7, os.SEEK_SET)
+put(subprocess.run(["dd", "bs=7", "count=1"], stdin=fd, stdout=PIPE, stderr=DEVNULL).stdout)
+put(os.lseek(fd, 0, os.SEEK_CUR))
+put(run("sh", "-c", "read -r l; echo $l", stdin=fd).stdout, os.lseek(fd, 0, os.SEEK_CUR))
+os.lseek(fd, 0, os.SEEK_SET)
+put(run("cat", stdin=fd).stdout, os.lseek(fd, 0, os.SEEK_CUR))
+put(run("cat", stdin=fd).stdout)
+"""),
+    Row("an output offset that siblings share", keeps=("f",), py="""
+with open("f", "wb", buffering=0) as f:
+    f.write(b"0123456789")
+    for i in range(3):
+        subprocess.run(["sh", "-c", f"echo out {i}; echo err {i} >&2"], stdout=f, stderr=f)
+        put(f.tell())
+    f.seek(2)
+    subprocess.run(["printf", "xx"], stdout=f)
+    put(f.tell())
+    f.seek(100)
+    subprocess.run(["printf", "far"], stdout=f)
+    put(f.tell())
+with open("f", "rb") as f:
+    put(f.read())
+"""),
+    Row("two openings of one file", keeps=("f",), sh="""
+        sh -c 'echo out; echo err >&2' >f 2>f; uname >>f; sh -c 'echo a; echo b >&2' >>f 2>>f
+        while read -r l; do echo "$l"; done <f"""),
+    Row("stdout and stderr by their names", modes=ALL, sh="""
+        for i in 1 2 3; do sh -c 'echo a; echo b >&2; echo c' 2>/dev/stdout; done
+        sh -c 'echo a; echo b >&2; echo c' >/dev/stderr | cat"""),
+    Row("one open file for both, in either order", keeps=("f", "g", "h"), modes=PLAIN, sh="""
+        c='for i in 1 2 3; do echo o$i; echo e$i >&2; done'
+        sh -c "$c" >f 2>&1; sh -c "$c" 2>g 1>&2; sh -c "$c" >>h 2>&1; sh -c "$c" 2>>h 1>&2
+        for n in f g h; do while read -r l; do echo "$n $l"; done <$n; done"""),
+    Row("input from a process that goes on writing", units=1, py=LINE + """
+r, w = os.pipe()
+p = subprocess.Popen(["sh", "-c", "read -r a; echo $a; read -r b; echo $b; exit 3"], stdin=r,
+                     stdout=PIPE)
+for word in b"one\\n", b"two\\n", b"three\\n":
+    os.write(w, word)
+    put(line(p.stdout.fileno()))
+put(p.wait(), line(r))
+"""),
+    Row("a socket in both directions, and what is left in it", units=2, py="""
+import socket
+ours, theirs = socket.socketpair()
+ours.sendall(b"one\\ntwo\\nthree\\n")
+for i in range(2):
+    p = subprocess.Popen(["sh", "-c", 'read -r l; echo "<$l>"'], stdin=theirs, stdout=theirs)
+    put(p.wait(), ours.recv(100))
+put(theirs.recv(100))
+"""),
+    Row("datagrams and packets on a socket", units=2, known={
+        "": "packets on a socket are passed on as bytes, and their boundaries are lost"}, py="""
+import socket
+for kind in socket.SOCK_SEQPACKET, socket.SOCK_DGRAM:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, kind)
+    ours.settimeout(1)
+    ours.send(b"one packet")
+    p = subprocess.Popen(["sh", "-c", "dd bs=100 count=1 2>/dev/null; echo more; echo last"],
+                         stdin=theirs, stdout=theirs)
+    put(p.wait(), *(ours.recv(100) for i in range(3)))
+"""),
+    Row("a TCP connection as stdin and stdout", units=1, py="""
+import socket
+with socket.create_server(("127.0.0.1", 0)) as server:
+    ours = socket.create_connection(server.getsockname())
+    theirs, _ = server.accept()
+p = subprocess.Popen(["sort"], stdin=theirs, stdout=theirs)
+theirs.close()
+ours.sendall(b"b\\na\\n")
+ours.shutdown(socket.SHUT_WR)
+text = b""
+while part := ours.recv(100):
+    text += part
+put(text, p.wait())
+"""),
+    Row("a FIFO by name", files={"f": ""}, units=2, py="""
+os.mkfifo("pipe")
+r, w = os.open("pipe", os.O_RDONLY | os.O_NONBLOCK), os.open("pipe", os.O_WRONLY)
+os.set_blocking(r, True)
+p = subprocess.Popen(["sh", "-c", "exec sort"], stdin=r, stdout=PIPE)
+os.close(r)
+os.write(w, b"b\\na\\n")
+os.close(w)
+put(p.communicate()[0], p.returncode)
+r, w = os.open("pipe", os.O_RDONLY | os.O_NONBLOCK), os.open("pipe", os.O_WRONLY)
+p = subprocess.Popen(["uname"], stdout=w)
+put(p.wait(), os.read(r, 100))
+os.remove("pipe")
+"""),
+    Row("stdin that does not block", units=2, py="""
+r, w = os.pipe()
+os.set_blocking(r, False)
+put(run("sh", "-c", "cat; echo $?", stdin=r).stdout)
+os.write(w, b"text")
+os.close(w)
+put(run("cat", stdin=r).stdout)
+"""),
+    Row("a command that polls before it reads", units=1, py="""
+code = "import os, select; select.select([0], [], []); print(os.read(0, 9)); print(os.read(0, 9))"
+p = subprocess.Popen([sys.executable, "-c", code], stdin=PIPE, stdout=PIPE)
+p.stdin.write(b"hello")
+p.stdin.close()
+put(p.stdout.read(), p.wait())
+"""),
+    Row("readers by readv, recv, recvmsg and recv_into", units=4, py="""
+import socket
+for code in ("b = bytearray(9); os.readv(0, [memoryview(b)[:3], memoryview(b)[3:]]); print(b)",
+             "import socket; print(socket.socket(fileno=0).recv(9))",
+             "import socket; print(socket.socket(fileno=0).recvmsg(9)[0])",
+             "import socket; b = bytearray(9); print(socket.socket(fileno=0).recv_into(b), b)"):
+    ours, theirs = socket.socketpair()
+    ours.sendall(b"0123456789abc")
+    p = subprocess.run([sys.executable, "-c", "import os; " + code], stdin=theirs, stdout=PIPE)
+    put(p.stdout, p.returncode, theirs.recv(100))
+"""),
+    Row("input that is peeked at and not taken", units=1, py="""
+import socket
+ours, theirs = socket.socketpair()
+ours.sendall(b"0123456789abc")
+code = "from socket import *; s = socket(fileno=0); print(s.recv(4, MSG_PEEK), s.recv(2))"
+p = subprocess.run([sys.executable, "-c", code], stdin=theirs, stdout=PIPE)
+put(p.stdout, theirs.recv(100))
+"""),
+]
+
+add_rows(STDIN_ROWS)
