@@ -91,8 +91,8 @@ for i in reversed(range(20)):
     put(*several[i].communicate(b"to %d\\nrest\\n" % i), several[i].wait())
 """),
     Row("20 children are waited for as they end", by_chance=True, replays=3, py="""
-for i in range(20):
-    subprocess.Popen(["sh", "-c", f"sleep {i * 7 % 20 * 0.03}; exit {i}"])
+kept = [subprocess.Popen(["sh", "-c", f"sleep {i * 7 % 20 * 0.03}; exit {i}"])
+        for i in range(20)]  # Popen reaps those that nobody keeps
 put(*(os.wait()[1] >> 8 for i in range(20)))
 """),
     Row("output of 6 children as it comes, one reader", by_chance=True, replays=3, py="""
