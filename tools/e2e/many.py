@@ -91,8 +91,10 @@ for i in reversed(range(20)):
     put(*several[i].communicate(b"to %d\\nrest\\n" % i), several[i].wait())
 """),
     Row("20 children are waited for as they end", by_chance=True, replays=3, py="""
-kept = [subprocess.Popen(["sh", "-c", f"sleep {i * 7 % 20 * 0.03}; exit {i}"])
+r, w = os.pipe()
+kept = [subprocess.Popen(["sh", "-c", f"read x; sleep {i * 7 % 20 * 0.03}; exit {i}"], stdin=r)
         for i in range(20)]  # Popen reaps those that nobody keeps
+os.close(w)  # all are there: now they begin
 put(*(os.wait()[1] >> 8 for i in range(20)))
 """),
     Row("output of 6 children as it comes, one reader", by_chance=True, replays=3, py="""

@@ -58,10 +58,10 @@ talk(["python3", "-c", "import getpass; print('pw', getpass.getpass('secret: '))
      (b"secret: ", b"hush\\n"))
 talk(["sh", "-c", "stty size; tty >/dev/null && echo tty; echo err >&2"])
 talk(["sh", "-c", "trap 'echo int; exit 3' INT; echo ready; while :; do sleep .05; done"],
-     (b"ready", b"\\x03"))
-talk(["sh", "-c", "echo ready; exec sleep 50"], (b"ready", b"\\x03"))
+     (b"ready\\r\\n", b"\\x03"))
+talk(["sh", "-c", "echo ready; exec sleep 50"], (b"ready\\r\\n", b"\\x03"))
 talk(["sh", "-c", "trap 'stty size; exit' WINCH; echo ready; while :; do sleep .05; done"],
-     (b"ready", (30, 99)))
+     (b"ready\\r\\n", (30, 99)))
 talk(["cat"], (b"", b"one\\n"), (b"one\\r\\none\\r\\n", b"two\\n"),
      (b"two\\r\\ntwo\\r\\n", b"\\x04"))
 talk(["sh", "-c", "stty -echo; echo ready; read x; stty echo; echo \\"<$x>\\""], (b"ready", b"abc\\n"))
