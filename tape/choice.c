@@ -75,6 +75,8 @@ static struct fit compare(const struct choice *c, const struct stream *s,
 {
 	struct fit fit = {.more = view->len - c->seen.len};
 
+	if (s && s->unseen) /* any may be it */
+		return (struct fit){.fits = true};
 	fit.fits = view->len >= c->seen.len &&
 		   (c->seen.len == 0 || memcmp(view->data, c->seen.data, c->seen.len) == 0) &&
 		   (!ended || view->len == c->seen.len);
