@@ -186,7 +186,7 @@ int player_take_stdin_miss(struct played_unit *u, const struct unit *command, st
 	return r < 0 ? r : answer_with_miss(u, err);
 }
 
-/* Choosing by stdin */
+/* Choosing between records of one command */
 
 #define CANDIDATES_MAX 4096
 
@@ -201,6 +201,49 @@ static int begin_choice(struct played_unit *u, struct unit *command, const size_
 	return choice_new(&from, candidates, count, &u->choice, err);
 }
 
+/* Units that ran at the same time may stand on the tape in another order than that of their starts:
+ * they overlap no more than so many others. */
+#define TIES_MAX 64
+
+/* Puts the candidates that may be due before those that cannot be yet; both keep their order. */
+static void sort_ready_first(struct score *score, size_t *candidates, size_t count)
+{
+	size_t ready = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		size_t candidate = candidates[i];
+
+		if (!score_is_ready(score, candidate))
+			continue;
+		memmove(&candidates[ready + 1], &candidates[ready],
+			(i - ready) * sizeof(*candidates));
+		candidates[ready++] = candidate;
+	}
+}
+
+/* The records that may answer: one, or several that stdin tells apart. */
+static int find_candidates(struct player *player, const struct unit *command, size_t *candidates,
+			   size_t *ret_count, struct error *err)
+{
+	bool reads_stdin = false;
+	int r = matcher_find(player->matcher, command, candidates, 1, ret_count, err);
+
+	if (r == 0 && *ret_count > 0 && !score_is_ready(player->score, candidates[0])) {
+		r = matcher_find(player->matcher, command, candidates, TIES_MAX, ret_count, err);
+		sort_ready_first(player->score, candidates, *ret_count);
+		*ret_count = 1;
+	}
+	if (r == 0 && *ret_count > 0)
+		r = matcher_reads_stdin(player->matcher, candidates[0], &reads_stdin, err);
+	/* Where stdin is read, it tells apart what is the same but for it. */
+	if (r == 0 && reads_stdin) {
+		r = matcher_find(player->matcher, command, candidates, CANDIDATES_MAX, ret_count,
+				 err);
+		sort_ready_first(player->score, candidates, *ret_count);
+	}
+	return r;
+}
+
 /* Deciding an exec */
 
 static int answer_command(struct player *player, struct process *p, struct unit *command,
@@ -208,19 +251,13 @@ static int answer_command(struct player *player, struct process *p, struct unit 
 {
 	static size_t candidates[CANDIDATES_MAX];
 	struct played_unit *u = unit_new(player);
-	bool reads_stdin = false;
 	size_t count = 0;
 	int r = u ? 0 : error_no_memory(err);
 
 	turns_wait_for_detached(player);
 
 	if (r == 0)
-		r = matcher_find(player->matcher, command, candidates, 1, &count, err);
-	if (r == 0 && count > 0)
-		r = matcher_reads_stdin(player->matcher, candidates[0], &reads_stdin, err);
-	/* Where stdin is read, it tells apart what is the same but for it. */
-	if (r == 0 && reads_stdin)
-		r = matcher_find(player->matcher, command, candidates, CANDIDATES_MAX, &count, err);
+		r = find_candidates(player, command, candidates, &count, err);
 	if (r < 0)
 		return r;
 	if (count == 0)

@@ -1,6 +1,7 @@
 #include "tape/score.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum state {
 	STATE_UNSEEN = 0, /* not spawned in this replay */
@@ -26,11 +27,13 @@ struct playing {
 struct score {
 	struct span *span; /* by index */
 	size_t *by_start;  /* indexes of the known spans */
+	size_t *by_end;	   /* the same */
 	size_t *unseen;	   /* by the rank of a cluster's first: no unit of it before this rank is
 			      unseen */
 	size_t known;
-	size_t first_unseen; /* no unit before this rank is unseen */
-	bool diverged;	     /* units did not come: from now on only those that overlap wait */
+	size_t first_unseen;  /* no unit before this rank is unseen */
+	size_t first_unended; /* nor one before this in by_end */
+	bool diverged;	      /* units did not come: from now on only those that overlap wait */
 	struct playing *playing;
 	size_t playing_count;
 	size_t playing_room;
@@ -45,6 +48,15 @@ static int compare_starts(const void *a, const void *b, void *spans)
 	if (x->start_ns != y->start_ns)
 		return x->start_ns < y->start_ns ? -1 : 1;
 	return *(const size_t *)a < *(const size_t *)b ? -1 : 1;
+}
+
+static int compare_ends(const void *a, const void *b, void *spans)
+{
+	const struct span *span = spans;
+	uint64_t x = span[*(const size_t *)a].end_ns;
+	uint64_t y = span[*(const size_t *)b].end_ns;
+
+	return (x > y) - (x < y);
 }
 
 /* In order of start: a unit is alone when all before it ended before it began, and it ended before
@@ -81,7 +93,8 @@ int score_new(const struct tape_reader *reader, struct score **ret, struct error
 	s->span = calloc(room, sizeof(*s->span));
 	s->by_start = calloc(room, sizeof(*s->by_start));
 	s->unseen = calloc(room, sizeof(*s->unseen));
-	if (!s->span || !s->by_start || !s->unseen) {
+	s->by_end = calloc(room, sizeof(*s->by_end));
+	if (!s->span || !s->by_start || !s->unseen || !s->by_end) {
 		score_free(s);
 		return error_no_memory(err);
 	}
@@ -95,6 +108,8 @@ int score_new(const struct tape_reader *reader, struct score **ret, struct error
 			s->by_start[s->known++] = i;
 	}
 	qsort_r(s->by_start, s->known, sizeof(*s->by_start), compare_starts, s->span);
+	memcpy(s->by_end, s->by_start, s->known * sizeof(*s->by_end));
+	qsort_r(s->by_end, s->known, sizeof(*s->by_end), compare_ends, s->span);
 	find_alone(s);
 	*ret = s;
 	return 0;
@@ -106,6 +121,7 @@ void score_free(struct score *s)
 		return;
 	free(s->span);
 	free(s->by_start);
+	free(s->by_end);
 	free(s->unseen);
 	free(s->playing);
 	free(s);
@@ -142,6 +158,16 @@ bool score_is_behind(struct score *s, size_t index)
 			return true;
 	}
 	return false;
+}
+
+bool score_is_ready(struct score *s, size_t index)
+{
+	const struct span *span = &s->span[index];
+	size_t *at = &s->first_unended;
+
+	while (*at < s->known && s->span[s->by_end[*at]].state != STATE_UNSEEN)
+		++*at;
+	return !span->known || *at == s->known || s->span[s->by_end[*at]].end_ns > span->start_ns;
 }
 
 int score_begin(struct score *s, size_t index, struct error *err)

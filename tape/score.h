@@ -24,6 +24,13 @@ bool score_is_alone(const struct score *s, size_t index);
  * began before it has not been spawned yet. */
 bool score_is_behind(struct score *s, size_t index);
 
+/*
+ * Whether every unit that had ended before this one began has been spawned: among records of one
+ * command, the first of these is meant. What the parent had reaped cannot be the rule, since among
+ * threads it differs from run to run.
+ */
+bool score_is_ready(struct score *s, size_t index);
+
 /* The unit `index` is being played. */
 int score_begin(struct score *s, size_t index, struct error *err);
 /* Its next event that others can see (a write, its end) came at this time of the recording. */

@@ -176,6 +176,19 @@ START_TEST(a_unit_that_is_alone_waits_for_what_was_over_before)
 }
 END_TEST
 
+START_TEST(a_unit_is_ready_when_all_that_was_over_before_it_has_come)
+{
+	enter_with("A( B( A)1 C( B)2 C)3");
+	ck_assert(score_is_ready(score, 0));
+	ck_assert(score_is_ready(score, 1));
+	ck_assert(!score_is_ready(score, 2)); /* A was over */
+	begin(1);
+	ck_assert(!score_is_ready(score, 2));
+	begin(0);
+	ck_assert(score_is_ready(score, 2));
+}
+END_TEST
+
 Suite *tape_score_suite(void)
 {
 	Suite *s = suite_create("tape/score");
@@ -183,6 +196,7 @@ Suite *tape_score_suite(void)
 
 	tcase_add_checked_fixture(t, scratch_enter, leave);
 	tcase_add_test(t, a_unit_that_is_alone_waits_for_what_was_over_before);
+	tcase_add_test(t, a_unit_is_ready_when_all_that_was_over_before_it_has_come);
 	tcase_add_test(t, units_one_after_the_other_are_alone);
 	tcase_add_test(t, only_those_that_overlap_are_not_alone);
 	tcase_add_test(t, the_one_that_ended_first_ends_first);

@@ -3,6 +3,7 @@
 import argparse
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -82,6 +83,9 @@ def run_all(cases, options, base):
 
 
 def main():
+    # A shell's background job ignores both, and so would all that is run here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     options = arguments()
     cases = [c for c in harness.CASES
              if not options.words or any(word in c.name for word in options.words)]

@@ -1,6 +1,7 @@
 """Many commands at once, in shells, make, Python and Node."""
 
-from table import Row, add_rows
+from harness import case, expect_equal, expect_status, find_program
+from table import PRELUDE, Row, add_rows
 
 # A project of directories that are made by makes below the first one, which share its jobs.
 MAKEFILES = {
@@ -152,3 +153,39 @@ b:
 ]
 
 add_rows(MANY_ROWS)
+
+
+# Two equal commands that overlap. The one that starts first in the second recording stands second
+# on its tape, which is in the order of the first.
+EQUAL = PRELUDE + """
+import time
+from threading import Thread
+last = "a" if sys.argv[1:] == ["a last"] else "b"
+def work(name):
+    if name == last:
+        time.sleep(0.4)
+    run("sh", "-c", "echo " + name)
+    with open("f", "w") as f:
+        f.write(name)
+    out[name] = run("sh", "-c", "read -r x <f; sleep 1; echo $x").stdout
+out = {}
+others = [Thread(target=work, args=name) for name in "ab"]
+for t in others:
+    t.start()
+for t in others:
+    t.join()
+put(out["a"], out["b"])
+"""
+
+
+@case("equal commands at once get the answer for which all is there", ["python3"])
+def check_equal(place):
+    argv = [find_program("python3"), "s.py"]
+    place.fresh({"s.py": EQUAL})
+    for again in ([], ["a last"]):
+        result = place.record(argv + again, "-q")
+        expect_status(result, 0, "record")
+        expect_equal("stdout", b"a\nb\n", result.out)
+    result = place.replay(argv + ["a last"], "-q")
+    expect_status(result, 0, "replay")
+    expect_equal("stdout of the replay", b"a\nb\n", result.out)
