@@ -164,6 +164,31 @@ int error_advise(struct error *err, int code, const char *advice)
 	return code;
 }
 
+static const struct {
+	int number;
+	const char *way;
+} ways_out[] = {
+	{ENOSPC, "make room there, or take another place"},
+	{EDQUOT, "make room there, or take another place"},
+	{EFBIG, "raise the limit (ulimit -f)"},
+	{EROFS, "take another place"},
+	{EACCES, "change the permissions there, or take another place"},
+	{EMFILE, "raise the limit (ulimit -n)"},
+	{ENFILE, "this host has too many files open (sysctl fs.file-max)"},
+	{ENOMEM, "this needs more memory (ulimit -v, free)"},
+	{EAGAIN, "this host or user has too many processes (ulimit -u)"},
+	{ENAMETOOLONG, "take a shorter path"},
+	{ELOOP, "take a path without symbolic links"},
+};
+
+const char *error_way_out(int sys_errno)
+{
+	for (size_t i = 0; i < sizeof(ways_out) / sizeof(ways_out[0]); i++)
+		if (ways_out[i].number == sys_errno)
+			return ways_out[i].way;
+	return NULL;
+}
+
 const char *error_errno_name(int sys_errno)
 {
 	for (size_t i = 0; i < ERRNO_NAMES; i++)

@@ -22,7 +22,8 @@ enum error_code {
 	ERR_UNSUPPORTED = -10 /* this host cannot do it; never passed over in silence */
 };
 
-#define ERROR_TEXT_SIZE 512
+/* A path of PATH_MAX bytes, and a sentence around it. */
+#define ERROR_TEXT_SIZE (4096 + 512)
 
 struct error {
 	int code;		    /* enum error_code, 0 when unused */
@@ -50,6 +51,10 @@ int error_wrap(struct error *err, int code, const char *format, ...)
 
 /* Puts the way out behind the text that is there: "<text>; <advice>". Returns `code`. */
 int error_advise(struct error *err, int code, const char *advice);
+
+/* What a user can do about ENOSPC, EMFILE and their kin, as a part of a sentence ("make room
+ * there"); NULL for an error that has no way out of its own. */
+const char *error_way_out(int sys_errno);
 
 /* "ENOENT" for 2, NULL for a number without a name; and back (0 when unknown). */
 const char *error_errno_name(int sys_errno);

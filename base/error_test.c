@@ -147,6 +147,14 @@ START_TEST(advice_stands_behind_the_text)
 }
 END_TEST
 
+START_TEST(errors_that_a_user_can_mend_have_a_way_out)
+{
+	ck_assert_str_eq(error_way_out(EMFILE), "raise the limit (ulimit -n)");
+	ck_assert_ptr_null(error_way_out(EIO));
+	ck_assert_ptr_null(error_way_out(0));
+}
+END_TEST
+
 START_TEST(text_is_one_printable_line)
 {
 	struct error err = {0};
@@ -229,6 +237,7 @@ Suite *base_error_suite(void)
 	tcase_add_loop_test(tcase, the_cut_leaves_whole_characters, 0, 3);
 	tcase_add_test(tcase, advice_stands_behind_the_text);
 	tcase_add_test(tcase, text_is_one_printable_line);
+	tcase_add_test(tcase, errors_that_a_user_can_mend_have_a_way_out);
 	tcase_add_test(tcase, errno_names_go_both_ways);
 	tcase_add_test(tcase, unknown_errnos_have_no_name);
 	tcase_add_test(tcase, no_errno_of_this_host_is_missing);

@@ -29,7 +29,9 @@ static int try_lock(int fd, const char *path, struct error *err)
 		return error_sys(err, errno, "cannot lock %s", path);
 	if (lock.l_type == F_UNLCK)
 		return 1;
-	return error_set(err, ERR_BUSY, "process %ld is recording to %s", (long)lock.l_pid, path);
+	return error_set(err, ERR_BUSY,
+			 "process %ld is recording to %s; wait for its end, or take another tape",
+			 (long)lock.l_pid, path);
 }
 
 /* The recorder before may have removed the file between our open and our lock. */

@@ -21,7 +21,9 @@ void command_help(const struct command *command)
 
 int command_fail(const struct error *err)
 {
-	fprintf(stderr, "sandtape: %s\n", err->text);
+	const char *way = error_way_out(err->code == ERR_NOMEM ? ENOMEM : err->sys);
+
+	fprintf(stderr, "sandtape: %s%s%s\n", err->text, way ? "; " : "", way ? way : "");
 	return EXIT_SANDTAPE;
 }
 

@@ -71,7 +71,7 @@ def check_full(place, size):
         told = f.read()
     if status:
         expect_equal(f"{size} KiB: status", 125, status)
-        check_sentence(f"{size} KiB", told, b"No space left on device")
+        check_sentence(f"{size} KiB", told, b"No space left on device", b"make room there")
     expect("show 0" in lines, f"{size} KiB: the tape cannot be read: {short(result.err)}")
     outputs = [unit.get("stdout") for unit in map(json.loads, lines[1:lines.index("show 0")])
                if unit["code"] == 0]
