@@ -397,11 +397,14 @@ int matcher_add_command(struct buf *out, const struct unit *u)
 		if (r == 0)
 			r = text_quote(out, u->argv[i].data, u->argv[i].len);
 	}
-	if (r == 0 && !u->cwd_any)
-		r = buf_add_str(out, "   (in ");
-	if (r == 0 && !u->cwd_any)
+	if (r < 0 || u->cwd_any)
+		return r;
+	if (u->cwd.len == 0)
+		return buf_add_str(out, "   (in a directory that is gone)");
+	r = buf_add_str(out, "   (in ");
+	if (r == 0)
 		r = buf_add(out, u->cwd.data, u->cwd.len);
-	return r < 0 || u->cwd_any ? r : buf_add_str(out, ")");
+	return r < 0 ? r : buf_add_str(out, ")");
 }
 
 static int add_nearest(const struct matcher *m, size_t index, const struct unit *command,

@@ -65,14 +65,13 @@ static int wait_for_worker(pid_t pid, int report_fd, int *ret_status, struct err
 		*ret_status = 128 + last_signal;
 		return 0;
 	}
-	if (n != sizeof(report))
+	if (n != sizeof(report) && WIFSIGNALED(wait_status))
 		return error_set(err, ERR_SYSTEM,
 				 "the recording process %d was killed (%s), and with it the "
 				 "program; what it had recorded is on the tape",
-				 (int)pid,
-				 WIFSIGNALED(wait_status) ? strsignal(WTERMSIG(wait_status))
-							  : "without a word");
-	*ret_status = report.status;
+				 (int)pid, strsignal(WTERMSIG(wait_status)));
+	/* Without a report it has said itself why it exits. */
+	*ret_status = n == sizeof(report) ? report.status : WEXITSTATUS(wait_status);
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct command *const commands[] = {&record_command, &replay_command, &tape_command};
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -39,8 +40,29 @@ static void outlive_file_size_limit(void)
 		sigaction(SIGXFSZ, &action, NULL);
 }
 
+/* A tape is read where it is mapped. What was cut off its end meanwhile cannot be; nothing that is
+ * running can go on without it. */
+static void on_lost_page(int sig)
+{
+	static const char text[] =
+		"sandtape: a file of the tape was cut off while it was read: SIGBUS; run it again "
+		"when nothing else writes there, or get the tape back from version control\n";
+
+	(void)sig;
+	(void)!write(STDERR_FILENO, text, sizeof(text) - 1);
+	_exit(EXIT_SANDTAPE);
+}
+
+static void tell_lost_pages(void)
+{
+	struct sigaction action = {.sa_handler = on_lost_page};
+
+	sigaction(SIGBUS, &action, NULL);
+}
+
 int main(int argc, char **argv)
 {
+	tell_lost_pages();
 	outlive_file_size_limit();
 	if (argc < 2) {
 		print_usage(stderr);

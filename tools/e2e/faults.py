@@ -232,6 +232,21 @@ def bad_blob(place):
         expect_text(result, name[:8])
 
 
+@case("a tape that is cut off while it is replayed")
+def cut_tape(place):
+    place.fresh({"s.sh": 'uname -s; test -z "$CUT" || : >"$CUT"; uname -m; uname -s; uname -n; '
+                           "exit 0"})
+    argv = ["/bin/sh", "s.sh"]
+    expect_status(place.record(argv, "-q"), 0, "record")
+    result = place.replay(argv, "-q", env={"CUT": os.path.join(place.tape, "tape.jsonl")})
+    expect_status(result, 125, "replay")
+    lines = result.err.splitlines()
+    expect(len(lines) == 1 and lines[0].startswith(b"sandtape: a file of the tape was cut off"),
+           result.err)
+    for left in os.listdir(place.tmp):  # a later replay removes it, when it has become old
+        shutil.rmtree(os.path.join(place.tmp, left))
+
+
 @case("timing and index can be missing or rubbish")
 def volatile_files(place):
     argv, _ = make_tape(place)

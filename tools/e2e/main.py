@@ -83,9 +83,11 @@ def run_all(cases, options, base):
 
 
 def main():
-    # A shell's background job ignores both, and so would all that is run here.
+    # A shell's background job ignores these (nohup: the last), and so would all that is run here.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)
     options = arguments()
     cases = [c for c in harness.CASES
              if not options.words or any(word in c.name for word in options.words)]
