@@ -115,7 +115,7 @@ int intercept_run(struct interceptor *t, int *ret_status, struct error *err)
 	loop_forward_signals(&t->loop, t->started.pid);
 	while (r == 0 && !interceptor_is_over(t))
 		r = t->backend->serve(t, err);
-	loop_stop_forwarding(&t->loop);
+	loop_hold_signals(); /* the tape is still to be finished */
 	*ret_status = t->root_status;
 	return r < 0 ? r : check_start(t, ret_status, err);
 }
@@ -126,6 +126,7 @@ int intercept_keep(struct interceptor *t, const struct intercept_ops *ops, struc
 
 	t->ops = *ops;
 	t->keeping = true;
+	loop_stop_forwarding(&t->loop);
 	r = t->backend->keep(t, err);
 	while (r == 0 && t->backend->is_kept(t))
 		r = t->backend->serve(t, err);

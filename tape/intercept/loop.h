@@ -24,6 +24,7 @@ struct loop {
 	struct sigaction old_sigchld;
 	struct rlimit old_nofile;
 	struct sigaction old_action[LOOP_FORWARDED];
+	bool forwards; /* old_action holds what was before */
 	unsigned watch_count;
 	struct watch *dead_watches;
 };
@@ -36,6 +37,9 @@ void loop_close(struct loop *l); /* after a failed loop_open(), too */
 
 /* Passes SIGINT and its like on to `to`, until loop_stop_forwarding(). One loop at a time. */
 void loop_forward_signals(struct loop *l, pid_t to);
+/* To nobody: what comes now does not break off what is left to do. */
+void loop_hold_signals(void);
+/* They do what they did before. loop_close() does this, too. */
 void loop_stop_forwarding(struct loop *l);
 
 /* As epoll_wait(2); a signal is no event and no error. `events` has room for LOOP_EVENTS. */

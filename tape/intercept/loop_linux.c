@@ -74,12 +74,19 @@ void loop_forward_signals(struct loop *l, pid_t to)
 	forward_to = to;
 	for (size_t i = 0; i < LOOP_FORWARDED; i++)
 		sigaction(forwarded[i], &action, &l->old_action[i]);
+	l->forwards = true;
+}
+
+void loop_hold_signals(void)
+{
+	forward_to = 0;
 }
 
 void loop_stop_forwarding(struct loop *l)
 {
-	for (size_t i = 0; i < LOOP_FORWARDED; i++)
+	for (size_t i = 0; l->forwards && i < LOOP_FORWARDED; i++)
 		sigaction(forwarded[i], &l->old_action[i], NULL);
+	l->forwards = false;
 	forward_to = 0;
 }
 
@@ -96,6 +103,7 @@ static void bury_watches(struct loop *l)
 void loop_close(struct loop *l)
 {
 	bury_watches(l);
+	loop_stop_forwarding(l);
 	if (l->signal_fd >= 0) {
 		close(l->signal_fd);
 		sigaction(SIGPIPE, &l->old_sigpipe, NULL);
