@@ -131,12 +131,19 @@ struct signal_search {
 	int result;
 };
 
+/* To one that is exiting already a signal does nothing: its parent has seen the end of its output,
+ * and a replay that waited for the signal before that end would wait for ever. */
+static bool is_hit(const struct process *p)
+{
+	return intercept_unit_of(p) && !tracer_is_exiting(p);
+}
+
 static void tell_member(void *ctx, struct task *task)
 {
 	struct signal_search *s = ctx;
 	struct process *p = task->process;
 
-	if (s->result == 0 && p && task->tid == p->pid && intercept_unit_of(p) &&
+	if (s->result == 0 && p && task->tid == p->pid && is_hit(p) &&
 	    (s->group == 0 || getpgid(p->pid) == s->group))
 		s->result = s->t->ops.signalled(s->t->ctx, p, s->signal, s->err);
 }
@@ -159,7 +166,7 @@ static int on_kill(struct interceptor *t, struct task *task, const struct arch_c
 	if (task->process->role != ROLE_SUBJECT)
 		return go_on(task, err);
 	p = target > 0 ? tasks_find_process(&t->tasks, target) : NULL;
-	if (p && intercept_unit_of(p))
+	if (p && is_hit(p))
 		s.result = t->ops.signalled(t->ctx, p, s.signal, err);
 	if (target <= 0) {
 		s.group = tracer_target_group(task, target);

@@ -39,6 +39,8 @@ pid_t tracer_target_group(const struct task *sender, pid_t target);
 /* idle_linux.c: 'S' sleeps in a system call, 'R' runs, 't' is in one of our stops, 'Z' waits to be
  * reaped, 'X' is gone. */
 char tracer_state_of(const struct task *task);
+/* It has left its program, and maybe closed its files, but is not over yet. */
+bool tracer_is_exiting(const struct process *p);
 bool tracer_subject_is_idle(struct interceptor *t);
 
 /* Lets the only task of a process go for good, and forgets both. */

@@ -96,6 +96,13 @@ d = subprocess.Popen(["setsid", "sh", "-c", "echo in a session of its own"], std
 put(d.communicate()[0], d.returncode)
 put(run("sh", "-c", "kill 0; echo not reached", start_new_session=True).returncode)
 """),
+    Row("a signal to a command that is exiting", py="""
+for i in range(20):
+    p = subprocess.Popen([sys.executable, "-S", "-E", "-c", "print(1)"], stdout=PIPE)
+    put(p.stdout.read())  # to its end: it has closed its files
+    p.terminate()
+    put(p.wait())
+"""),
     Row("ends without a wait: SIGCHLD ignored", units=3, py="""
 import signal, time
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
