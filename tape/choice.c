@@ -48,6 +48,19 @@ uint64_t choice_seen(const struct choice *c)
 	return c->seen.len;
 }
 
+/* The stdin of a record, which it may be a part of. */
+struct input {
+	struct unit record;
+	struct payload_view view;
+	bool eof;
+};
+
+static void input_clear(struct input *input)
+{
+	payload_view_clear(&input->view);
+	unit_clear(&input->record);
+}
+
 /* How a record's stdin and what has been read go together. */
 struct fit {
 	bool fits;
@@ -70,38 +83,83 @@ static bool speaks_after(const struct unit *u, uint64_t seen)
 	return false;
 }
 
-static struct fit compare(const struct choice *c, const struct stream *s,
-			  const struct payload_view *view, bool ended)
+static struct fit compare(const struct choice *c, const struct input *input, bool ended)
 {
-	struct fit fit = {.more = view->len - c->seen.len};
+	const struct payload_view *view = &input->view;
+	struct fit fit = {.more = view->len - c->seen.len,
+			  .speaks = speaks_after(&input->record, c->seen.len)};
 
 	fit.fits = view->len >= c->seen.len &&
 		   (c->seen.len == 0 || memcmp(view->data, c->seen.data, c->seen.len) == 0) &&
 		   (!ended || view->len == c->seen.len);
-	if (fit.more == 0 && s && s->eof && !ended)
+	if (fit.more == 0 && input->eof && !ended)
 		fit.more = STUB_STDIN_ALL;
 	return fit;
 }
 
-static int look_at(const struct choice *c, size_t index, bool ended, struct fit *ret,
-		   struct error *err)
+static bool same_input(const struct input *a, const struct input *b)
 {
-	struct payload_view view = {0};
-	struct unit record = {0};
-	const struct stream *s;
-	int r = tape_reader_unit(c->from.reader, index, &record, err);
+	return a->eof == b->eof && a->view.len == b->view.len &&
+	       (a->view.len == 0 || memcmp(a->view.data, b->view.data, a->view.len) == 0);
+}
 
-	if (r < 0)
+static int read_input(const struct choice *c, size_t index, struct input *ret, struct error *err)
+{
+	int r = tape_reader_unit(c->from.reader, index, &ret->record, err);
+	const struct stream *s = r == 0 ? unit_stream_const(&ret->record, 0) : NULL;
+
+	if (!s)
 		return r;
-	s = unit_stream_const(&record, 0);
-	if (s)
-		r = tape_reader_payload(c->from.reader, &s->data, c->from.roots, &view, err);
-	if (r == 0)
-		*ret = compare(c, s, &view, ended);
-	ret->speaks = r == 0 && speaks_after(&record, c->seen.len);
-	payload_view_clear(&view);
-	unit_clear(&record);
-	return r;
+	ret->eof = s->eof;
+	return tape_reader_payload(c->from.reader, &s->data, c->from.roots, &ret->view, err);
+}
+
+/* What the candidates have in common so far. */
+struct survey {
+	size_t kept;
+	size_t satisfied;   /* the first that wants no more */
+	uint64_t least;	    /* that one of the others still wants */
+	struct input first; /* of the first that fits */
+	bool alike;	    /* all that fit read the same */
+};
+
+static void note_fit(struct survey *s, size_t index, const struct fit *fit, struct input *input)
+{
+	if (fit->more == 0 && s->satisfied == CHOICE_NONE)
+		s->satisfied = index;
+	if (fit->more > 0 && (s->least == 0 || fit->more < s->least))
+		s->least = fit->more;
+	if (s->kept++ == 0) {
+		s->first = *input;
+		*input = (struct input){.eof = false}; /* taken */
+	} else if (s->alike) {
+		s->alike = same_input(&s->first, input);
+	}
+}
+
+static int survey_candidates(struct choice *c, bool ended, struct survey *s, struct error *err)
+{
+	for (size_t i = 0; i < c->count; i++) {
+		struct input input = {.eof = false};
+		struct fit fit = {.fits = false};
+		int r;
+
+		/* Another unit may have got it meanwhile. */
+		if (matcher_is_used(c->from.matcher, c->candidate[i]))
+			continue;
+		r = read_input(c, c->candidate[i], &input, err);
+		if (r == 0)
+			fit = compare(c, &input, ended);
+		if (fit.fits) {
+			c->candidate[s->kept] = c->candidate[i];
+			note_fit(s, c->candidate[i], &fit, &input);
+		}
+		input_clear(&input);
+		if (r < 0)
+			return r;
+	}
+	c->count = s->kept;
+	return 0;
 }
 
 int choice_narrow(struct choice *c, bool ended, size_t *ret_index, uint64_t *ret_until,
@@ -109,35 +167,20 @@ int choice_narrow(struct choice *c, bool ended, size_t *ret_index, uint64_t *ret
 {
 	/* One that reads nothing fits every beginning: look first. */
 	bool at_start = c->seen.len == 0 && !ended;
-	size_t satisfied = CHOICE_NONE;
-	uint64_t least = 0;
-	size_t kept = 0;
+	struct survey s = {.satisfied = CHOICE_NONE, .alike = true};
+	int r = survey_candidates(c, ended, &s, err);
 
 	*ret_index = CHOICE_NONE;
 	*ret_until = 0;
-	for (size_t i = 0; i < c->count; i++) {
-		struct fit fit = {.fits = false};
-		int r;
-
-		/* Another unit may have got it meanwhile. */
-		if (matcher_is_used(c->from.matcher, c->candidate[i]))
-			continue;
-		r = look_at(c, c->candidate[i], ended, &fit, err);
-		if (r < 0)
-			return r;
-		if (!fit.fits)
-			continue;
-		if (fit.more == 0 && satisfied == CHOICE_NONE)
-			satisfied = c->candidate[i];
-		if (fit.more > 0 && (least == 0 || fit.more < least))
-			least = fit.more;
-		c->candidate[kept++] = c->candidate[i];
-	}
-	c->count = kept;
-	if (satisfied != CHOICE_NONE && (!at_start || least == 0))
-		*ret_index = satisfied;
-	else if (kept > 0)
-		*ret_until = least == STUB_STDIN_ALL ? least : c->seen.len + least;
+	input_clear(&s.first);
+	if (r < 0 || s.kept == 0)
+		return r;
+	if (s.satisfied != CHOICE_NONE && (!at_start || s.least == 0))
+		*ret_index = s.satisfied;
+	else if (s.alike) /* reading on would tell nothing, and may wait for the first answer */
+		*ret_index = c->candidate[0];
+	else
+		*ret_until = s.least == STUB_STDIN_ALL ? s.least : c->seen.len + s.least;
 	return 0;
 }
 
@@ -147,11 +190,15 @@ int choice_without_more(struct choice *c, size_t *ret_index, struct error *err)
 
 	*ret_index = CHOICE_NONE;
 	for (size_t i = 0; r == 0 && i < c->count && *ret_index == CHOICE_NONE; i++) {
+		struct input input = {.eof = false};
 		struct fit fit = {.fits = false};
 
 		if (matcher_is_used(c->from.matcher, c->candidate[i]))
 			continue;
-		r = look_at(c, c->candidate[i], false, &fit, err);
+		r = read_input(c, c->candidate[i], &input, err);
+		if (r == 0)
+			fit = compare(c, &input, false);
+		input_clear(&input);
 		if (fit.fits && (fit.more == 0 || fit.speaks))
 			*ret_index = c->candidate[i];
 	}

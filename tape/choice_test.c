@@ -93,8 +93,31 @@ START_TEST(stdin_tells_records_apart)
 	enter_with((struct recorded[]){{"abc", true, 0}, {"abd", true, 0}, {NULL, false, 0}});
 	assert_next("", false, "read 3");
 	assert_next("ab", false, "read 3");
-	assert_next("d", false, "read all");
-	assert_next("", true, "record 1");
+	assert_next("d", false, "record 1");
+}
+END_TEST
+
+/* Their parent may wait for an answer to the first line before it writes the second. */
+START_TEST(records_that_read_the_same_need_no_look)
+{
+	enter_with((struct recorded[]){{"a\nb\n", true, 0}, {"a\nb\n", true, 0}, {NULL, false, 0}});
+	assert_next("", false, "record 0");
+}
+END_TEST
+
+START_TEST(the_last_that_fits_needs_no_further_look)
+{
+	enter_with((struct recorded[]){{"a\n", true, 0}, {"b\nc\n", true, 0}, {NULL, false, 0}});
+	assert_next("", false, "read 2");
+	assert_next("b\n", false, "record 1");
+}
+END_TEST
+
+START_TEST(the_same_bytes_with_another_end_are_told_apart)
+{
+	enter_with((struct recorded[]){{"a", true, 0}, {"a", false, 0}, {NULL, false, 0}});
+	assert_next("", false, "read 1");
+	assert_next("a", false, "record 1");
 }
 END_TEST
 
@@ -199,6 +222,9 @@ Suite *tape_choice_suite(void)
 	tcase_add_test(t, when_nothing_comes_one_that_wants_no_more_is_meant);
 	tcase_add_test(t, when_nothing_comes_one_that_asks_is_meant);
 	tcase_add_test(t, stdin_tells_records_apart);
+	tcase_add_test(t, records_that_read_the_same_need_no_look);
+	tcase_add_test(t, the_last_that_fits_needs_no_further_look);
+	tcase_add_test(t, the_same_bytes_with_another_end_are_told_apart);
 	tcase_add_test(t, the_shortest_record_is_looked_at_first);
 	tcase_add_test(t, equal_records_come_first_in_first_out);
 	tcase_add_test(t, a_used_record_is_no_candidate);

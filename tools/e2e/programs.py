@@ -419,6 +419,16 @@ for word in (b"one", b"two", b"three"):
 p.stdin.close()
 put(answers.read(), p.wait())
 """, units=1),
+    Row("the same conversation twice", py="""
+for _ in range(2):
+    p = subprocess.Popen(["sh", "-c", "while read -r l; do echo \\"<$l>\\"; done"],
+                         stdin=PIPE, stdout=PIPE, bufsize=0)
+    for word in (b"one", b"two"):
+        p.stdin.write(word + b"\\n")
+        put(p.stdout.read(6))
+    p.stdin.close()
+    put(p.wait())
+""", units=2),
     Row("conversation: no answer before its question", py="""
 import select
 p = subprocess.Popen(["sh", "-c", "echo up; while read -r l; do echo \\"<$l>\\"; done"],
