@@ -123,7 +123,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .SECONDARY:
-.PHONY: all check unit demo valgrind asan bench install includes format format-check tidy clean
+.PHONY: all check unit demo valgrind asan bench suites install includes format format-check tidy clean
 .PHONY: fuzz fuzz-corpus FORCE
 
 all: $(PROGRAM) $(STUB) $(LIB_A) $(LIB_SO) $(FIXTURES)
@@ -221,6 +221,10 @@ demo: all
 
 bench: all $(BENCHES)
 	tools/bench.sh
+
+# SUITE_FLAGS: --quick, or the name of one.
+suites: all
+	tools/suites.sh $(SUITE_FLAGS)
 
 valgrind: all $(TESTS)
 	CK_FORK=no $(VALGRIND) -q --error-exitcode=1 --leak-check=full \
