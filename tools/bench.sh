@@ -2,4 +2,6 @@
 # `make bench`: every table, in Markdown. BUILD is the build directory.
 set -eu
 cd "$(dirname "$0")/.."
-exec python3 tools/bench/spawn.py "${BUILD:-build}"
+python3 tools/bench/spawn.py "${BUILD:-build}"
+echo
+exec python3 tools/bench/build.py "${BUILD:-build}"
