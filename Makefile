@@ -22,6 +22,8 @@ PUBLIC_HEADERS := $(wildcard tape/tape.h tape/clock.h) base/error.h
 
 LIB_DIRS := base tape tape/intercept
 STUB_DIR := tape/intercept/stub
+SHIM_DIR := tape/intercept/shim
+PRELOAD_DIR := tape/intercept/preload
 
 # --- Which files -------------------------------------------------------------------------------
 # A file name's suffix chooses the platform: x_linux.c, x_x86_64.c, x_linux_x86_64_test.c.
@@ -41,6 +43,8 @@ ALL_LIB_SRCS := $(call sources_in,$(LIB_DIRS))
 TEST_SRCS    := $(filter %_test.c,$(ALL_LIB_SRCS) $(call sources_in,tools)) tools/test_main.c
 LIB_SRCS     := $(filter-out %_test.c,$(ALL_LIB_SRCS))
 STUB_SRCS    := $(filter-out %_test.c,$(call sources_in,$(STUB_DIR)))
+SHIM_SRCS    := $(filter-out %_test.c,$(call sources_in,$(SHIM_DIR)))
+PRELOAD_SRCS := $(filter-out %_test.c,$(call sources_in,$(PRELOAD_DIR)))
 BENCH_SRCS   := $(call native,$(wildcard tools/bench_*.c))
 PROGRAM_SRCS := $(filter-out tools/bench_%.c tools/test_main.c %_test.c,$(call sources_in,tools))
 FUZZ_SRCS    := $(sort $(wildcard tools/fuzz/*.c))
@@ -57,11 +61,18 @@ PROGRAM_OBJS := $(call objects,$(PROGRAM_SRCS))
 BENCH_OBJS   := $(call objects,$(BENCH_SRCS))
 STUB_OBJS    := $(call objects,$(STUB_SRCS))
 FUZZ_OBJS    := $(call objects,$(FUZZ_SRCS))
+# The shim carries out answers as the stub does; the library shares what asks the server.
+SHIM_OBJS    := $(call objects,$(SHIM_SRCS) $(filter %/engine.c,$(STUB_SRCS)) \
+		  $(filter $(STUB_DIR)/call_%.S,$(STUB_SRCS)))
+PRELOAD_OBJS := $(patsubst $(BUILD)/obj/%,$(BUILD)/pic/%, \
+		  $(call objects,$(PRELOAD_SRCS) $(filter %/wire_linux.c %/launch_linux.c,$(SHIM_SRCS))))
 
 # --- What is built -----------------------------------------------------------------------------
 
 PROGRAM    := $(if $(PROGRAM_SRCS),$(BUILD)/sandtape)
 STUB       := $(if $(STUB_SRCS),$(BUILD)/sandtape-stub)
+SHIM       := $(if $(SHIM_SRCS),$(BUILD)/sandtape-shim)
+PRELOAD    := $(if $(PRELOAD_SRCS),$(BUILD)/libsandtape-preload.so)
 LIB_A      := $(BUILD)/libsandtape.a
 LIB_SO     := $(BUILD)/libsandtape.so
 LIB_SONAME := $(LIB_SO).$(SOMAJOR)
@@ -114,6 +125,11 @@ STUB_CFLAGS := $(LANGUAGE) $(WARNINGS) -O2 -g -ffreestanding -fno-stack-protecto
 	       -fno-asynchronous-unwind-tables
 STUB_LINK   = -nostdlib -static -no-pie -Wl,--build-id=none $(STUB_LDFLAGS)
 
+# So do the shim and the library in the subject, with a C library each: its own, and the subject's.
+SHIM_CFLAGS    := $(LANGUAGE) $(WARNINGS) -O2 -g
+PRELOAD_CFLAGS := $(SHIM_CFLAGS) -fPIC -fvisibility=hidden -pthread \
+		  -fno-delete-null-pointer-checks
+
 FIXTURE_CFLAGS := $(LANGUAGE) $(WARNINGS) -O1 -g -pthread
 
 # --- Targets -----------------------------------------------------------------------------------
@@ -126,7 +142,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 .PHONY: all check unit demo valgrind asan bench suites install includes format format-check tidy clean
 .PHONY: fuzz fuzz-corpus FORCE
 
-all: $(PROGRAM) $(STUB) $(LIB_A) $(LIB_SO) $(FIXTURES)
+all: $(PROGRAM) $(STUB) $(SHIM) $(PRELOAD) $(LIB_A) $(LIB_SO) $(FIXTURES)
 
 # A stamp changes only when its text does, so that other flags or a file more or less rebuild
 # what they touch, and nothing else is rebuilt.
@@ -136,11 +152,12 @@ define write_stamp
 endef
 
 $(BUILD)/flags: export STAMP = $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(STUB_CFLAGS) $(STUB_LINK) \
-	$(FIXTURE_CFLAGS)
+	$(SHIM_CFLAGS) $(PRELOAD_CFLAGS) $(FIXTURE_CFLAGS)
 $(BUILD)/flags: FORCE
 	$(write_stamp)
 
-$(BUILD)/sources: export STAMP = $(LIB_SRCS) $(TEST_SRCS) $(PROGRAM_SRCS) $(STUB_SRCS)
+$(BUILD)/sources: export STAMP = $(LIB_SRCS) $(TEST_SRCS) $(PROGRAM_SRCS) $(STUB_SRCS) \
+	$(SHIM_SRCS) $(PRELOAD_SRCS)
 $(BUILD)/sources: FORCE
 	$(write_stamp)
 
@@ -152,6 +169,14 @@ $(call objects,$(filter %.S,$(STUB_SRCS))): $(BUILD)/obj/%.o: %.S
 	@mkdir -p $(@D)
 	$(CC) $(STUB_CFLAGS) -c -o $@ $<
 
+$(call objects,$(SHIM_SRCS)): $(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(SHIM_CFLAGS) -c -o $@ $<
+
+$(PRELOAD_OBJS): $(BUILD)/pic/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(PRELOAD_CFLAGS) -c -o $@ $<
+
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
@@ -160,8 +185,8 @@ $(BUILD)/obj/%.o: %.S
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
-$(LIB_OBJS) $(TEST_OBJS) $(PROGRAM_OBJS) $(BENCH_OBJS) $(STUB_OBJS) $(FUZZ_OBJS) $(FIXTURES): \
-	$(BUILD)/flags
+$(LIB_OBJS) $(TEST_OBJS) $(PROGRAM_OBJS) $(BENCH_OBJS) $(STUB_OBJS) $(SHIM_OBJS) \
+	$(PRELOAD_OBJS) $(FUZZ_OBJS) $(FIXTURES): $(BUILD)/flags
 $(TEST_OBJS): EXTRA_CFLAGS = $(CHECK_CFLAGS)
 
 # Made anew each time: ar would keep the members whose source is gone.
@@ -181,6 +206,12 @@ $(BUILD)/sandtape: $(PROGRAM_OBJS) $(LIB_A)
 
 $(BUILD)/sandtape-stub: $(STUB_OBJS) $(BUILD)/sources
 	$(CC) $(STUB_LINK) -o $@ $(STUB_OBJS)
+
+$(BUILD)/sandtape-shim: $(SHIM_OBJS) $(BUILD)/sources
+	$(CC) -static -o $@ $(SHIM_OBJS)
+
+$(BUILD)/libsandtape-preload.so: $(PRELOAD_OBJS) $(BUILD)/sources
+	$(CC) -shared -pthread -Wl,-z,defs -o $@ $(PRELOAD_OBJS)
 
 $(TESTS): $(TEST_OBJS) $(TESTED_OBJS) $(LIB_A)
 	$(CC) $(ALL_LDFLAGS) -o $@ $(TEST_OBJS) $(TESTED_OBJS) $(LIB_A) $(CHECK_LIBS) $(PKG_LIBS)
@@ -272,6 +303,8 @@ tidy_files = printf '%s\n' $1 | xargs -r -P "$$(nproc)" -I{} \
 tidy:
 	$(call tidy_files,$(filter-out base/error.c,$(TIDY_SRCS)),-include tools/dev/tidy.h $(TIDY_FLAGS))
 	$(call tidy_files,base/error.c,$(TIDY_FLAGS))
+	$(call tidy_files,$(SHIM_SRCS) $(PRELOAD_SRCS),\
+		$(filter-out -Werror -MMD -MP,$(PRELOAD_CFLAGS)))
 	$(if $(STUB_SRCS),$(call tidy_files,$(filter %.c,$(STUB_SRCS)),$(STUB_TIDY_FLAGS)))
 
 # --- Installing --------------------------------------------------------------------------------
@@ -289,7 +322,7 @@ $(BUILD)/sandtape.pc: tools/dev/sandtape.pc.in Makefile FORCE
 install: all $(BUILD)/sandtape.pc
 	install -d $(AT)/bin $(AT)/lib/pkgconfig $(AT)/libexec/sandtape $(AT)/include/sandtape
 	install -m 755 $(BUILD)/sandtape $(AT)/bin/
-	install -m 755 $(BUILD)/sandtape-stub $(AT)/libexec/sandtape/
+	install -m 755 $(STUB) $(SHIM) $(PRELOAD) $(AT)/libexec/sandtape/
 	install -m 644 $(LIB_A) $(AT)/lib/
 	install -m 755 $(LIB_SONAME) $(AT)/lib/
 	ln -sf $(notdir $(LIB_SONAME)) $(AT)/lib/$(notdir $(LIB_SO))
@@ -307,4 +340,4 @@ clean:
 
 -include $(LIB_OBJS:.o=.d) $(TEST_OBJS:.o=.d) $(PROGRAM_OBJS:.o=.d) $(BENCH_OBJS:.o=.d)
 -include $(FUZZ_OBJS:.o=.d)
--include $(STUB_OBJS:.o=.d) $(addsuffix .d,$(FIXTURES))
+-include $(STUB_OBJS:.o=.d) $(SHIM_OBJS:.o=.d) $(PRELOAD_OBJS:.o=.d) $(addsuffix .d,$(FIXTURES))

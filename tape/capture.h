@@ -43,6 +43,9 @@ int capture_io(struct capture *c, struct process *p, const struct io *io, struct
 /* Whether it is at a terminal other than the one that sandtape itself runs on. */
 bool capture_has_terminal(const struct capture *c);
 
+/* What the unit read of its stdin was not seen, but it was all that there was. */
+void capture_stdin_ended(struct capture *c);
+
 /* The unit's first process is gone: take what is there. *ret_delivered: its readers have it all. */
 int capture_drain(struct capture *c, bool *ret_delivered, struct error *err);
 

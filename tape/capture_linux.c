@@ -191,8 +191,13 @@ static void stop_observing(struct capture *c)
 	for (unsigned i = 0; i < c->count; i++) {
 		struct stream_capture *s = &c->stream[i];
 
-		if (s->method == METHOD_READS || s->method == METHOD_TERMINAL)
-			s->method = METHOD_NONE;
+		struct stream *stream = s->fd == 0 ? unit_stream(c->unit, 0) : NULL;
+
+		if (s->method != METHOD_READS && s->method != METHOD_TERMINAL)
+			continue;
+		s->method = METHOD_NONE;
+		if (stream)
+			stream->unseen = true;
 	}
 }
 
@@ -203,6 +208,14 @@ static struct stream_capture *stream_with(struct capture *c, int fd)
 	while (s->fd != fd)
 		s++;
 	return s;
+}
+
+void capture_stdin_ended(struct capture *c)
+{
+	struct stream *stream = unit_stream(c->unit, 0);
+
+	if (stream && stream->unseen)
+		stream->eof = true;
 }
 
 static int swapped(void *ctx, struct error *err)

@@ -53,6 +53,7 @@ struct input {
 	struct unit record;
 	struct payload_view view;
 	bool eof;
+	bool unseen;
 };
 
 static void input_clear(struct input *input)
@@ -89,6 +90,8 @@ static struct fit compare(const struct choice *c, const struct input *input, boo
 	struct fit fit = {.more = view->len - c->seen.len,
 			  .speaks = speaks_after(&input->record, c->seen.len)};
 
+	if (input->unseen) /* any may be it */
+		return (struct fit){.fits = true};
 	fit.fits = view->len >= c->seen.len &&
 		   (c->seen.len == 0 || memcmp(view->data, c->seen.data, c->seen.len) == 0) &&
 		   (!ended || view->len == c->seen.len);
@@ -111,6 +114,7 @@ static int read_input(const struct choice *c, size_t index, struct input *ret, s
 	if (!s)
 		return r;
 	ret->eof = s->eof;
+	ret->unseen = s->unseen;
 	return tape_reader_payload(c->from.reader, &s->data, c->from.roots, &ret->view, err);
 }
 

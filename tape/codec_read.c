@@ -381,6 +381,8 @@ static int read_stream(const json_t *object, int fd, struct unit *u, struct erro
 	if (rc == 0)
 		rc = read_bool(object, "eof", &s->eof, err);
 	if (rc == 0)
+		rc = read_bool(object, "unseen", &s->unseen, err);
+	if (rc == 0)
 		rc = read_size(object, "rows", &s->rows, err);
 	if (rc == 0)
 		rc = read_size(object, "columns", &s->columns, err);

@@ -186,6 +186,7 @@ static json_t *stream_object(const struct stream *s)
 	if (codec_put_take(o, "kind", json_string(stream_kind_name(s->kind))) < 0 ||
 	    (s->kind == STREAM_SAME && codec_put_take(o, "same", json_integer(s->same_as)) < 0) ||
 	    put_payload(o, &s->data) < 0 || (s->eof && codec_put_take(o, "eof", json_true()) < 0) ||
+	    (s->unseen && codec_put_take(o, "unseen", json_true()) < 0) ||
 	    (s->rows && codec_put_take(o, "rows", json_integer(s->rows)) < 0) ||
 	    (s->columns && codec_put_take(o, "columns", json_integer(s->columns)) < 0)) {
 		json_decref(o);

@@ -181,7 +181,7 @@ static bool tells_stdin(const struct unit *record)
 {
 	const struct stream *s = unit_stream_const(record, 0);
 
-	return s && (s->eof || s->data.form != PAYLOAD_EMPTY);
+	return s && !s->unseen && (s->eof || s->data.form != PAYLOAD_EMPTY);
 }
 
 int matcher_reads_stdin(struct matcher *m, size_t index, bool *ret, struct error *err)

@@ -373,15 +373,15 @@ static int run(struct player *player, const struct tape_options *options, const 
 	       struct error *err)
 {
 	struct intercept_options intercept = {
-		.argv = options->argv,
 		.stub_path = stub,
 		.path_append = toolpath_dir(player->toolpath),
 		.eager = true,
-		.want_env = player->session.env.count > 0,
 	};
 	struct error start_error = {0};
-	int r = intercept_new(&intercept, &ops, player, &player->interceptor, err);
+	int r = session_intercept(&player->session, options, &intercept, err);
 
+	if (r == 0)
+		r = intercept_new(&intercept, &ops, player, &player->interceptor, err);
 	if (r < 0)
 		return r;
 	r = intercept_run(player->interceptor, &player->result.wait_status, &start_error);

@@ -102,6 +102,8 @@ static int on_exec_failed(void *ctx, struct process *p, int sys_errno, struct er
 
 	(void)ctx;
 	(void)err;
+	capture_free(u->capture); /* its streams were set up in vain */
+	u->capture = NULL;
 	if (u->unit.end.how != END_EXEC_FAILED || u->unit.end.exec_errno != EACCES)
 		u->unit.end.exec_errno = sys_errno;
 	u->unit.end.how = END_EXEC_FAILED;
@@ -207,6 +209,8 @@ static int on_ended(void *ctx, struct process *p, int wait_status, bool *ret_hol
 	if (!p->main || u->ended)
 		return 0;
 	set_end(&u->unit.end, wait_status);
+	if (p->stdin_ended)
+		capture_stdin_ended(u->capture);
 	r = capture_drain(u->capture, &delivered, err);
 	if (r == 0 && !delivered) {
 		u->held = p;
@@ -381,7 +385,7 @@ static int fill_head(const struct tape_options *options, const struct session *s
 	int r = 0;
 
 	h->version = TAPE_FORMAT_VERSION;
-	h->backend = strdup("ptrace");
+	h->backend = strdup(options->backend ? options->backend : "ptrace");
 	if (!h->backend)
 		return ERR_NOMEM;
 	for (char *const *arg = options->argv; r == 0 && *arg; arg++) {
@@ -430,14 +434,14 @@ static int broken_off(const struct recorder *r, int rc, struct error *err)
 static int run(struct recorder *r, const struct tape_options *options, struct error *err)
 {
 	struct intercept_options intercept = {
-		.argv = options->argv,
 		.eager = true,
-		.want_env = r->session.env.count > 0,
 		.apart = options->keep != NULL,
 	};
 	struct error start_error = {0};
-	int result = intercept_new(&intercept, &ops, r, &r->interceptor, err);
+	int result = session_intercept(&r->session, options, &intercept, err);
 
+	if (result == 0)
+		result = intercept_new(&intercept, &ops, r, &r->interceptor, err);
 	if (result < 0)
 		return result;
 	r->capture_host = (struct capture_host){r->interceptor, &r->session,

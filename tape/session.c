@@ -197,6 +197,30 @@ void session_close(struct session *s)
 	*s = (struct session){0};
 }
 
+int session_intercept(const struct session *s, const struct tape_options *options,
+		      struct intercept_options *ret, struct error *err)
+{
+	int r = options->backend ? intercept_backend_find(options->backend, &ret->backend, err) : 0;
+
+	if (r < 0)
+		return r;
+	ret->argv = options->argv;
+	ret->want_env = s->env.count > 0;
+	if (ret->backend == INTERCEPT_PTRACE)
+		return 0;
+	ret->shim_path = options->shim;
+	ret->library_path = options->library;
+	if (!options->shim || !options->library)
+		return error_set(err, ERR_INVALID,
+				 "the backend %s needs the paths of the shim and of the library",
+				 options->backend);
+	session_say(s, TAPE_WARNING,
+		    "commands are caught by the backend %s, which does not see all that ptrace "
+		    "does (BACKENDS in sandtape(1))",
+		    options->backend);
+	return 0;
+}
+
 static int add_encoded_arg(const struct session *s, struct unit *u, struct bytes arg)
 {
 	cleanup_buf struct buf encoded = BUF_INIT;

@@ -28,6 +28,10 @@ int session_open(const struct tape_options *options, const struct tape_head *hea
 		 struct session *ret, struct error *err);
 void session_close(struct session *s);
 
+/* Fills what the options of the user say of the interception. ERR_INVALID: no such backend. */
+int session_intercept(const struct session *s, const struct tape_options *options,
+		      struct intercept_options *ret, struct error *err);
+
 /* Nanoseconds since session_open(). */
 uint64_t session_now(const struct session *s);
 

@@ -43,6 +43,11 @@ struct tape_options {
 	const char *const *through; /* globs (fnmatch(3)) of programs that stay subject */
 	const char *const *real;    /* globs of programs that run for real in replay, too */
 	const char *const *roots; /* further roots, "NAME=DIR" each; WORK, HOME and TMP are there */
+	/* How commands are caught: "ptrace" (and NULL), "preload" or "path". The last two need no
+	 * ptrace and see less, and need the paths of sandtape-shim and libsandtape-preload.so. */
+	const char *backend;
+	const char *shim;
+	const char *library;
 	tape_say say;
 	void *say_ctx;
 	/*

@@ -42,6 +42,7 @@ struct stream {
 	enum stream_kind kind;
 	int same_as; /* STREAM_SAME */
 	bool eof;    /* fd 0: the unit read up to the end of the stream */
+	bool unseen; /* fd 0: what else it read of it is not known */
 	int rows;    /* of a terminal, at the unit's start; 0 when not known */
 	int columns;
 	struct payload data;

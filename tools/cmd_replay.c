@@ -134,7 +134,7 @@ static int run(const struct command *command, int argc, char **argv)
 	} else if (o.help) {
 		command_help(command);
 		status = command_finish(EXIT_OK);
-	} else if (command_find_stub(&stub, &err) < 0 ||
+	} else if (command_find_helper("sandtape-stub", &stub, &err) < 0 ||
 		   tape_replay(&tape, stub, &result, &err) < 0) {
 		status = command_fail(&err);
 	} else {

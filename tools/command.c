@@ -59,9 +59,9 @@ void command_say(void *ctx, enum tape_level level, const char *text)
 		fprintf(stderr, "sandtape: %s\n", text);
 }
 
-static const char *const stub_places[] = {"sandtape-stub", "../libexec/sandtape/sandtape-stub"};
+static const char *const helper_places[] = {"", "../libexec/sandtape/"};
 
-int command_find_stub(char **ret_path, struct error *err)
+int command_find_helper(const char *name, char **ret_path, struct error *err)
 {
 	char exe[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
@@ -72,17 +72,19 @@ int command_find_stub(char **ret_path, struct error *err)
 				 "cannot find this program's own file (/proc/self/exe)");
 	exe[n] = '\0';
 	slash = strrchr(exe, '/');
-	for (size_t i = 0; i < sizeof(stub_places) / sizeof(stub_places[0]); i++) {
+	for (size_t i = 0; i < sizeof(helper_places) / sizeof(helper_places[0]); i++) {
 		char path[PATH_MAX + 64];
 
-		snprintf(path, sizeof(path), "%.*s/%s", (int)(slash - exe), exe, stub_places[i]);
+		snprintf(path, sizeof(path), "%.*s/%s%s", (int)(slash - exe), exe, helper_places[i],
+			 name);
 		*ret_path = realpath(path, NULL);
 		if (*ret_path && access(*ret_path, X_OK) == 0)
 			return 0;
 		free(*ret_path);
+		*ret_path = NULL;
 	}
 	return error_set(err, ERR_NOTFOUND,
-			 "cannot find sandtape-stub beside %s or in ../libexec/sandtape: build or "
-			 "install sandtape as a whole",
-			 exe);
+			 "cannot find %s beside %s or in ../libexec/sandtape: build or install "
+			 "sandtape as a whole",
+			 name, exe);
 }

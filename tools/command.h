@@ -42,7 +42,7 @@ int command_finish(int status);
 /* For tape_options.say: a line to stderr; ctx is a const bool, whether to leave out warnings. */
 void command_say(void *ctx, enum tape_level level, const char *text);
 
-/* The stub that belongs to this program: beside it, or in ../libexec/sandtape. malloc'ed. */
-int command_find_stub(char **ret_path, struct error *err);
+/* A file that belongs to this program: beside it, or in ../libexec/sandtape. malloc'ed. */
+int command_find_helper(const char *name, char **ret_path, struct error *err);
 
 #endif

@@ -11,6 +11,9 @@ struct session_options {
 	struct option_list through;
 	struct option_list real;
 	struct option_list roots;
+	const char *backend;
+	char *shim;    /* owned */
+	char *library; /* owned */
 	bool quiet;
 	bool help;
 	bool all_used;	     /* replay */
@@ -49,6 +52,12 @@ struct session_options {
 		 "NAME=DIR",                                                                       \
 		 offsetof(struct session_options, roots),                                          \
 		 "paths below DIR are stored as $NAME/..."},                                       \
+		{"--backend",                                                                      \
+		 0,                                                                                \
+		 OPTION_STRING,                                                                    \
+		 "ptrace|preload|path",                                                            \
+		 offsetof(struct session_options, backend),                                        \
+		 "how commands are caught: ptrace (the default) sees most"},                       \
 		{"--quiet",                                                                        \
 		 'q',                                                                              \
 		 OPTION_FLAG,                                                                      \

@@ -9,15 +9,44 @@
 #include <string.h>
 #include <unistd.h>
 
+static const struct intercept_backend *const backends[] = {
+	[INTERCEPT_PTRACE] = &intercept_ptrace,
+	[INTERCEPT_PRELOAD] = &intercept_server,
+	[INTERCEPT_PATH] = &intercept_server,
+};
+
+static const char *const backend_names[] = {
+	[INTERCEPT_PTRACE] = "ptrace",
+	[INTERCEPT_PRELOAD] = "preload",
+	[INTERCEPT_PATH] = "path",
+};
+
+const char *intercept_backend_name(enum intercept_backend_kind kind)
+{
+	return backend_names[kind];
+}
+
+int intercept_backend_find(const char *name, enum intercept_backend_kind *ret, struct error *err)
+{
+	for (size_t i = 0; i < sizeof(backend_names) / sizeof(backend_names[0]); i++) {
+		if (strcmp(backend_names[i], name) == 0) {
+			*ret = (enum intercept_backend_kind)i;
+			return 0;
+		}
+	}
+	return error_set(err, ERR_INVALID, "'%s' is no backend: ptrace, preload and path are",
+			 name);
+}
+
 int intercept_new(const struct intercept_options *options, const struct intercept_ops *ops,
 		  void *ctx, struct interceptor **ret, struct error *err)
 {
-	struct interceptor *t = calloc(1, intercept_ptrace.size);
+	struct interceptor *t = calloc(1, backends[options->backend]->size);
 	int r;
 
 	if (!t)
 		return error_no_memory(err);
-	t->backend = &intercept_ptrace;
+	t->backend = backends[options->backend];
 	t->options = *options;
 	t->ops = *ops;
 	t->ctx = ctx;
@@ -36,9 +65,9 @@ void intercept_free(struct interceptor *t)
 	if (!t)
 		return;
 	t->backend->end_all(t);
-	tasks_clear(&t->tasks);
 	if (t->backend->close)
 		t->backend->close(t);
+	tasks_clear(&t->tasks);
 	loop_close(&t->loop);
 	if (t->started.report >= 0)
 		close(t->started.report);
@@ -71,18 +100,9 @@ int interceptor_patience_ms(struct interceptor *t)
 /* As a shell finds it: 127 is for what is not there. */
 static bool is_in_path(const char *name)
 {
-	const char *path = getenv("PATH");
-	char file[PATH_MAX];
+	cleanup_free char *file = getenv("PATH") ? start_find(name) : NULL;
 
-	if (strchr(name, '/') || !path)
-		return true;
-	for (size_t len; *path; path += len + (path[len] == ':')) {
-		len = strcspn(path, ":");
-		snprintf(file, sizeof(file), "%.*s/%s", (int)len, path, name);
-		if (access(file, F_OK) == 0)
-			return true;
-	}
-	return false;
+	return strchr(name, '/') || !getenv("PATH") || file;
 }
 
 /* After the first exec, or its failure. */
@@ -117,7 +137,11 @@ int intercept_run(struct interceptor *t, int *ret_status, struct error *err)
 		r = t->backend->serve(t, err);
 	loop_hold_signals(); /* the tape is still to be finished */
 	*ret_status = t->root_status;
-	return r < 0 ? r : check_start(t, ret_status, err);
+	if (r == 0)
+		r = check_start(t, ret_status, err);
+	if (r == 0 && t->backend->check_end && !(err && err->text[0]))
+		r = t->backend->check_end(t, err);
+	return r;
 }
 
 int intercept_keep(struct interceptor *t, const struct intercept_ops *ops, struct error *err)

@@ -62,6 +62,7 @@ struct process {
 	bool in_place;	     /* an exec of this process stays subject: the root, or a launcher */
 	bool main;	     /* the first process of its unit */
 	bool ended;	     /* its end has been told to the client */
+	bool stdin_ended;    /* a unit that is not observed: its stdin was read to the end */
 	unsigned subject_id; /* which subject program this is, 0 the root */
 	bool spreads;	     /* what this launcher's children execute stays subject too */
 	struct traced_unit *unit;
@@ -137,10 +138,24 @@ struct intercept_ops {
 	int (*terminal_signalled)(void *ctx, struct process *target, int signal, struct error *err);
 };
 
+enum intercept_backend_kind {
+	INTERCEPT_PTRACE = 0,
+	INTERCEPT_PRELOAD, /* a library in the subject */
+	INTERCEPT_PATH	   /* links at the front of its PATH */
+};
+
+/* "ptrace", "preload", "path" */
+const char *intercept_backend_name(enum intercept_backend_kind kind);
+/* ERR_INVALID when there is none of the name. */
+int intercept_backend_find(const char *name, enum intercept_backend_kind *ret, struct error *err);
+
 struct intercept_options {
-	char *const *argv;	 /* the subject; looked up in PATH */
-	const char *stub_path;	 /* for EXEC_STUB, else NULL */
-	const char *path_append; /* a directory for the end of the subject's PATH, or NULL */
+	enum intercept_backend_kind backend;
+	const char *shim_path;	  /* but for INTERCEPT_PTRACE */
+	const char *library_path; /* INTERCEPT_PRELOAD */
+	char *const *argv;	  /* the subject; looked up in PATH */
+	const char *stub_path;	  /* for EXEC_STUB, else NULL */
+	const char *path_append;  /* a directory for the end of the subject's PATH, or NULL */
 	bool eager;    /* look for the next stop a while before sleeping: quicker, but busy */
 	bool want_env; /* fill exec_request.env */
 	/* Once the subject runs, this process leaves its session: what a terminal or kill(2) sends

@@ -19,6 +19,8 @@ struct intercept_backend {
 	int (*serve)(struct interceptor *t, struct error *err);
 	/* Whether a fork of the subject is left that may still execute something. */
 	bool (*any_fork)(struct interceptor *t);
+	/* After the subject has run: whether it was seen at all. May be NULL. */
+	int (*check_end)(struct interceptor *t, struct error *err);
 	void (*end_all)(struct interceptor *t); /* every process that is left */
 	void (*close)(struct interceptor *t);	/* undoes `prepare` */
 	size_t (*left)(const struct interceptor *t);
@@ -41,6 +43,7 @@ struct intercept_backend {
 };
 
 extern const struct intercept_backend intercept_ptrace;
+extern const struct intercept_backend intercept_server; /* preload, path */
 
 struct interceptor {
 	const struct intercept_backend *backend;

@@ -65,8 +65,10 @@ _Noreturn static void child(const struct start_options *o, char *const *env, int
 
 	if (read(go, &byte, 1) != 1)
 		child_fail(report, STAGE_GO);
-	if (install_filter(program) < 0)
+	if (o->is_traced && install_filter(program) < 0)
 		child_fail(report, STAGE_FILTER);
+	if (!o->is_traced && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		child_fail(report, STAGE_GO);
 	execvpe(o->argv[0], o->argv, env);
 	child_fail(report, STAGE_EXEC);
 }
@@ -79,44 +81,104 @@ static int seize(pid_t pid, long options, struct error *err)
 		return error_set(err, ERR_UNSUPPORTED,
 				 "this host does not allow tracing (ptrace: %s): sandtape may be "
 				 "running under another tracer (strace, gdb, sandtape), or a "
-				 "container profile or kernel.yama.ptrace_scope=3 forbids it",
+				 "container profile or kernel.yama.ptrace_scope=3 forbids it; "
+				 "--backend preload and --backend path do without, and see less "
+				 "(BACKENDS in sandtape(1))",
 				 strerror(errno));
 	return error_sys(err, errno, "cannot trace the subject");
 }
 
-/* The environment of the subject: ours, but for PATH. Built before the fork. */
-struct subject_env {
-	char **item; /* NULL-terminated; the strings are borrowed, but for `path` */
-	char *path;
-};
-
-static int build_env(const char *path_append, struct subject_env *ret, struct error *err)
+const char *start_path(void)
 {
-	size_t count = 0;
+	const char *path = getenv("PATH");
 
-	while (environ[count])
-		count++;
-	ret->path = NULL;
-	ret->item = calloc(count + 1, sizeof(*ret->item));
-	if (!ret->item)
-		return error_no_memory(err);
-	for (size_t i = 0; i < count; i++) {
-		ret->item[i] = environ[i];
-		if (!path_append || ret->path || strncmp(environ[i], "PATH=", 5) != 0)
-			continue;
-		if (asprintf(&ret->path, "%s:%s", environ[i], path_append) < 0) {
-			free(ret->item);
-			return error_no_memory(err);
-		}
-		ret->item[i] = ret->path;
-	}
-	return 0;
+	return path ? path : "/bin:/usr/bin";
 }
+
+char *start_find(const char *name)
+{
+	const char *path = start_path();
+	char *file;
+
+	if (strchr(name, '/'))
+		return strdup(name);
+	for (size_t len; *path; path += len + (path[len] == ':')) {
+		len = strcspn(path, ":");
+		if (asprintf(&file, "%.*s/%s", len ? (int)len : 1, len ? path : ".", name) < 0)
+			return NULL;
+		if (access(file, F_OK) == 0)
+			return file;
+		free(file);
+	}
+	return NULL;
+}
+
+/* The environment of the subject: ours, but for PATH and LD_PRELOAD. Built before the fork. */
+struct subject_env {
+	char **item; /* NULL-terminated; the strings are borrowed, but for the two */
+	char *path;
+	char *preload;
+};
 
 static void free_env(struct subject_env *env)
 {
 	free(env->item);
 	free(env->path);
+	free(env->preload);
+}
+
+static void put_env(struct subject_env *env, char *pair)
+{
+	size_t name_len = strcspn(pair, "=") + 1;
+	size_t i = 0;
+
+	while (env->item[i] && strncmp(env->item[i], pair, name_len) != 0)
+		i++;
+	env->item[i] = pair;
+}
+
+/* Without a PATH the subject keeps that of execvp(3), unless it needs one to be seen. */
+static int make_path(const struct start_options *o, struct subject_env *env)
+{
+	const char *append = o->path_append;
+
+	if (!o->path_prepend && (!append || !getenv("PATH")))
+		return 0;
+	if (asprintf(&env->path, "PATH=%s%s%s%s%s", o->path_prepend ? o->path_prepend : "",
+		     o->path_prepend ? ":" : "", start_path(), append ? ":" : "",
+		     append ? append : "") < 0)
+		return ERR_NOMEM;
+	put_env(env, env->path);
+	return 0;
+}
+
+static int make_preload(const struct start_options *o, struct subject_env *env)
+{
+	const char *own = getenv("LD_PRELOAD");
+
+	if (!o->preload)
+		return 0;
+	if (asprintf(&env->preload, "LD_PRELOAD=%s%s%s", o->preload, own ? ":" : "",
+		     own ? own : "") < 0)
+		return ERR_NOMEM;
+	put_env(env, env->preload);
+	return 0;
+}
+
+static int build_env(const struct start_options *o, struct subject_env *ret, struct error *err)
+{
+	size_t count = 0;
+
+	while (environ[count])
+		count++;
+	*ret = (struct subject_env){.item = calloc(count + 3, sizeof(*ret->item))};
+	if (!ret->item)
+		return error_no_memory(err);
+	memcpy(ret->item, environ, count * sizeof(*ret->item));
+	if (make_path(o, ret) == 0 && make_preload(o, ret) == 0)
+		return 0;
+	free_env(ret);
+	return error_no_memory(err);
 }
 
 static int spawn_subject(const struct start_options *o, char *const *env, struct started *ret,
@@ -145,7 +207,9 @@ static int spawn_subject(const struct start_options *o, char *const *env, struct
 	}
 	close(go[0]);
 	close(report[1]);
-	r = pid < 0 ? error_sys(err, errno, "cannot fork") : seize(pid, o->ptrace_options, err);
+	r = pid < 0 ? error_sys(err, errno, "cannot fork") : 0;
+	if (r == 0 && o->is_traced)
+		r = seize(pid, o->ptrace_options, err);
 	if (r == 0)
 		r = fs_write_all(go[1], "", 1, "the pipe to the subject", err);
 	close(go[1]);
@@ -164,7 +228,7 @@ static int spawn_subject(const struct start_options *o, char *const *env, struct
 int start_subject(const struct start_options *o, struct started *ret, struct error *err)
 {
 	struct subject_env env;
-	int r = build_env(o->path_append, &env, err);
+	int r = build_env(o, &env, err);
 
 	if (r < 0)
 		return r;

@@ -237,6 +237,7 @@ static int tracer_start(struct interceptor *t, struct error *err)
 	struct start_options options = {
 		.argv = t->options.argv,
 		.path_append = t->options.path_append,
+		.is_traced = true,
 		.ptrace_options = TRACE_OPTIONS,
 		.mask = &t->loop.old_mask,
 		.sigpipe = &t->loop.old_sigpipe,

@@ -84,7 +84,11 @@ class Place:
     work/   the current directory of the subject, made anew by fresh()
     home/ tmp/   $HOME and $TMPDIR: whatever is left in tmp/ fails the case
     none/   the PATH that hides all commands
+
+    backend: that of record() and replay(), None for the default.
     """
+
+    backend = None
 
     def __init__(self, root):
         self.root = root
@@ -202,12 +206,17 @@ class Place:
     def sandtape(self, *args, **how):
         return self.run([SANDTAPE, *args], **how)
 
+    def backend_option(self):
+        return ["--backend", self.backend] if self.backend else []
+
     def record(self, argv, *options, **how):
-        return self.sandtape("record", "-t", self.tape, *options, "--", *argv, **how)
+        return self.sandtape("record", "-t", self.tape, *self.backend_option(), *options, "--",
+                             *argv, **how)
 
     def replay(self, argv, *options, **how):
         how.setdefault("hidden", True)
-        return self.sandtape("replay", "-t", self.tape, *options, "--", *argv, **how)
+        return self.sandtape("replay", "-t", self.tape, *self.backend_option(), *options, "--",
+                             *argv, **how)
 
     def record_script(self, script, *options, **how):
         """Records `sh s.sh`, which must end with status 0, and returns its argv."""

@@ -26,6 +26,7 @@ import kills  # noqa: F401
 import steps  # noqa: F401
 import badtapes  # noqa: F401
 import limits  # noqa: F401
+import backends  # noqa: F401
 
 
 def arguments():

@@ -5,8 +5,8 @@ and replayed with its commands hidden, and all that can be seen of the runs must
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 
-from harness import (EXAMPLES, FIXTURES, add_case, expect, expect_same, expect_status,
-                     find_program)
+from harness import (EXAMPLES, FIXTURES, Differs, Failed, add_case, expect, expect_same,
+                     expect_status, find_program)
 
 # Python rows begin with this.
 PRELUDE = """\
@@ -67,6 +67,8 @@ def argv_of(row):
     return words
 
 
+BACKENDS = ("preload", "path")
+
 FAILING = "#!/bin/sh\necho 'it was run in a replay' >&2\nexit 99\n"
 
 
@@ -85,7 +87,8 @@ def sort_lines(text):
     return text and b"".join(sorted(text.splitlines(True)))
 
 
-def check_row(place, row, mode):
+def check_row(place, row, mode, backend=None):
+    place.backend = backend
     argv = argv_of(row)
     how = {"mode": mode, "stdin": row.stdin, "env": row.env}
 
@@ -123,3 +126,31 @@ def add_rows(*tables):
             name = row.name + ("" if len(row.modes) == 1 else f" [{mode}]")
             add_case(name, lambda place, row=row, mode=mode: check_row(place, row, mode),
                      row.needs, row.known.get(mode) or row.known.get(""))
+
+
+def check_backend_row(place, row, backend, why):
+    """A row that the backend is blind for must show it. With the library the commands are the same
+    as under ptrace, so their tape is good there, too."""
+    try:
+        check_row(place, row, row.modes[0], backend)
+    except Failed as e:
+        raise Differs(str(e)) if why else e
+    if backend != "preload":
+        return
+    place.backend = None
+    place.fresh(files_of(row, True))
+    again = place.replay(argv_of(row), "-q", *row.options, mode=row.modes[0], stdin=row.stdin,
+                         env=row.env, hidden=row.hidden)
+    expect_status(again, row.status, "replay under ptrace")
+
+
+def add_backend_rows(blind, unsure, *tables):
+    """The rows once more, in their first mode, with each of the other backends, but for those in
+    `unsure`. `blind`: row -> backend -> why it does not see what ptrace does."""
+    for row in (row for rows in tables for row in rows if row.name not in unsure):
+        for backend in BACKENDS:
+            why = blind.get(row.name, {}).get(backend)
+            add_case(f"{row.name} [{backend}]",
+                     lambda place, row=row, backend=backend, why=why:
+                     check_backend_row(place, row, backend, why),
+                     row.needs, why or row.known.get(row.modes[0]) or row.known.get(""))

@@ -1,0 +1,165 @@
+/* The connections of the server: messages come in and go out whole. */
+#include "tape/intercept/server.h"
+
+#include "base/cleanup.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+union fd_message {
+	struct cmsghdr header;
+	char room[CMSG_SPACE(WIRE_FDS * sizeof(int))];
+};
+
+int conn_reply(const struct conn *c, const struct wire_reply *reply, const int *fds, size_t count,
+	       struct error *err)
+{
+	struct iovec io = {(void *)reply, sizeof(*reply)};
+	union fd_message control = {.room = {0}};
+	struct msghdr message = {.msg_iov = &io, .msg_iovlen = 1};
+
+	if (count > 0) {
+		message.msg_control = &control;
+		message.msg_controllen = CMSG_SPACE(count * sizeof(int));
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(count * sizeof(int));
+		memcpy(CMSG_DATA(&control.header), fds, count * sizeof(int));
+	}
+	if (sendmsg(c->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno != EPIPE &&
+	    errno != ECONNRESET)
+		return error_sys(err, errno, "cannot answer process %d of the subject",
+				 (int)c->pid);
+	return 0;
+}
+
+void conn_close(struct conn *c)
+{
+	struct conn **at = &c->server->conns;
+
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+	server_unwatch(c->server, &c->watch);
+	if (c->peer)
+		c->peer->conn = NULL;
+	close(c->fd);
+	free(c);
+}
+
+static int conn_ended(struct conn *c, struct error *err)
+{
+	struct peer *peer = c->peer;
+	/* An exec that went ahead closes it as well. */
+	int r = c->waits ? 0 : request_tell(c, 0, err);
+
+	conn_close(c);
+	return r < 0 || !peer ? r : peer_left(peer, err);
+}
+
+/* One message; *ret_fds are the caller's. 0 bytes: the end; -EAGAIN: none yet. */
+static ssize_t receive(const struct conn *c, struct wire_ask *ret, int ret_fds[WIRE_FDS],
+		       size_t *ret_count)
+{
+	struct iovec io = {ret, sizeof(*ret)};
+	union fd_message control = {.room = {0}};
+	struct msghdr message = {.msg_iov = &io,
+				 .msg_iovlen = 1,
+				 .msg_control = &control,
+				 .msg_controllen = sizeof(control)};
+	const struct cmsghdr *rights;
+	ssize_t n = recvmsg(c->fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+
+	*ret_count = 0;
+	if (n < 0)
+		return errno == ECONNRESET ? 0 : -errno;
+	rights = CMSG_FIRSTHDR(&message);
+	if (rights && rights->cmsg_type == SCM_RIGHTS) {
+		*ret_count = (rights->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		memcpy(ret_fds, CMSG_DATA(rights), *ret_count * sizeof(int));
+	}
+	return n;
+}
+
+static bool is_open(const struct server *s, const struct conn *c)
+{
+	const struct conn *at = s->conns;
+
+	while (at && at != c)
+		at = at->next;
+	return at != NULL;
+}
+
+int conn_serve(struct conn *c, struct error *err)
+{
+	struct server *s = c->server;
+	int r = 0;
+
+	while (r == 0 && is_open(s, c)) {
+		int fds[WIRE_FDS];
+		struct wire_ask ask;
+		size_t count;
+		ssize_t n = receive(c, &ask, fds, &count);
+
+		if (n == -EAGAIN || n == -EINTR)
+			return 0;
+		if (n == sizeof(ask))
+			r = request_serve(c, &ask, fds, count, err);
+		else
+			r = conn_ended(c, err);
+		for (size_t i = 0; i < count; i++) {
+			if (fds[i] >= 0)
+				close(fds[i]);
+		}
+	}
+	return r;
+}
+
+static int conn_ready(void *ctx, uint32_t events, struct error *err)
+{
+	(void)events;
+	return conn_serve(ctx, err);
+}
+
+static int conn_new(struct server *s, int fd, struct error *err)
+{
+	struct ucred who = {0};
+	socklen_t len = sizeof(who);
+	struct conn *c;
+
+	/* The directory is private: this only guards against a mistake. */
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0 || who.pid <= 0 ||
+	    (geteuid() != 0 && who.uid != geteuid() && who.uid != 0)) {
+		close(fd);
+		return 0;
+	}
+	c = calloc(1, sizeof(*c));
+	if (!c) {
+		close(fd);
+		return error_no_memory(err);
+	}
+	*c = (struct conn){.server = s, .fd = fd, .pid = who.pid, .next = s->conns};
+	s->conns = c;
+	return server_watch(s, fd, conn_ready, c, &c->watch, err);
+}
+
+int server_accept(void *ctx, uint32_t events, struct error *err)
+{
+	struct server *s = ctx;
+	int r = 0;
+
+	(void)events;
+	while (r == 0) {
+		int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+
+		if (fd < 0)
+			return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED
+				       ? 0
+				       : error_sys(err, errno,
+						   "cannot take a connection of the subject");
+		r = conn_new(s, fd, err);
+	}
+	return r;
+}

@@ -1,0 +1,24 @@
+/* The inside of the shim. */
+#ifndef SANDTAPE_TAPE_INTERCEPT_SHIM_SHIM_H
+#define SANDTAPE_TAPE_INTERCEPT_SHIM_SHIM_H
+
+#include "tape/intercept/shim/wire.h"
+#include "tape/intercept/stub/engine.h"
+#include <signal.h>
+#include <stdbool.h>
+
+/* What is to be executed. */
+struct shim_call {
+	const char *dir;	      /* where the socket is */
+	struct wire_program program;  /* as a unit, or let alone: the environment is clean */
+	struct wire_program in_place; /* as subject */
+	bool in_path;		      /* the shim was found in PATH */
+	int known_errno;	      /* for WIRE_EXEC */
+	sigset_t mask;		      /* that the program is to have */
+};
+
+/* Stands above a unit's program until it has ended and its output has been delivered, then ends
+ * in the same way. All signals are blocked. */
+_Noreturn void shim_supervise(int sock, pid_t pid);
+
+#endif

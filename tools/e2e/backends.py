@@ -1,0 +1,203 @@
+"""The backends without ptrace: the subjects of the table once more, and what is theirs alone."""
+
+import json
+import os
+import shutil
+import signal
+
+from harness import (FIXTURES, SANDTAPE, case, expect, expect_equal, expect_same, expect_status, expect_text,
+                     find_program, wait_until)
+from programs import TABLES
+from table import BACKENDS, add_backend_rows
+
+STDIN = "what a command reads from a pipe is not seen, so a replay cannot take part of it"
+EARLY = "what a command reads from a pipe is not seen, so its answer does not wait for the question"
+HIGH = "descriptors above 2 are not handed to the recorder"
+TERMINAL = "calls on a terminal are not seen"
+UNBORN = "a command that is killed before its shim speaks leaves no record"
+STATIC = "a library cannot be loaded into a static program"
+NO_PATH = "a program that is called by its path is not looked for in PATH"
+NO_ERROR = "an exec that fails does not reach the shim"
+
+# What a backend cannot see: row -> backend -> why. A row that passes in spite of it fails.
+BLIND = {
+    "spawner_static": {"preload": STATIC},
+    "dd shares a pipe as stdin": {"preload": STDIN, "path": STDIN},
+    "conversation: no answer before its question": {"preload": EARLY, "path": EARLY},
+    "descriptors above 2": {"preload": HIGH, "path": HIGH},
+    "process substitution": {"preload": HIGH, "path": HIGH},
+    "conversations at a terminal": {"preload": TERMINAL, "path": TERMINAL},
+    "killed before the exec": {"preload": UNBORN, "path": NO_PATH},
+    "agent.py": {"path": NO_PATH},
+    "make -j1": {"path": NO_PATH},
+    "make -j4": {"path": NO_PATH},
+    "exit 0": {"path": NO_PATH},
+    "400 spawns of the shell": {"path": NO_PATH},
+    "fork, system, popen, posix_spawn, os.exec": {"path": NO_PATH},
+    "exec of a descriptor": {"path": NO_PATH},
+    "fork of node": {"path": NO_PATH},
+    "not executable": {"path": NO_PATH},
+    "no valid format": {"path": NO_PATH},
+    "missing program from Python, PATH searched": {"path": NO_ERROR},
+    "an exec that fails, in a child that goes on": {"path": NO_ERROR},
+}
+
+# Where chance decides what comes of it, it is not run.
+UNSURE = {
+    # the command reads, its stub does not, and may have ended when its parent writes
+    "a pipe inside a unit is not its stdin",
+    "equal commands, of which one reads and one does not",
+    "stopped and continued",  # the shim is stopped, its program is not
+}
+
+add_backend_rows(BLIND, UNSURE, *TABLES)
+
+SCRIPT = "printf 'b\\na\\n' | sort; sh -c 'echo out; echo err >&2; exit 3'; uname >f; exit 4"
+ARGV = ["/bin/sh", "-c", SCRIPT]
+
+
+def head_of(place):
+    with open(os.path.join(place.tape, "tape.jsonl")) as f:
+        return json.loads(f.readline())
+
+
+@case("the backend is named in the tape and on stderr")
+def named(place):
+    for backend in (None, "ptrace", *BACKENDS):
+        place.backend = backend
+        recorded = place.record(ARGV)
+        expect_status(recorded, 4)
+        expect_equal("backend", backend or "ptrace", head_of(place)["backend"])
+        for result in (recorded, place.replay(ARGV, hidden=False)):
+            said = f"by the backend {backend}".encode() in result.err
+            expect_equal(f"{backend} is named", backend in BACKENDS, said)
+    result = place.sandtape("record", "-t", "new.tape", "--backend", "magic", "--", *ARGV)
+    expect_status(result, 125)
+    expect_text(result, "'magic' is no backend", "usage:")
+    expect(not os.path.exists(place.path("work", "new.tape")), "there is a tape of no backend")
+
+
+@case("a tape of one backend replays under another")
+def crosswise(place):
+    native = place.run(ARGV)
+    for by in (None, *BACKENDS):
+        place.backend = by
+        expect_same(f"record with {by}", native, place.record(ARGV, "-q"))
+        for under in (None, *BACKENDS):
+            place.backend = under
+            expect_same(f"replay of {by} with {under}", native,
+                        place.replay(ARGV, "-q", "--all-used"))
+
+
+@case("preload: every function that executes something")
+def execs(place):
+    argv = [os.path.join(FIXTURES, "execs")]
+    files = {"odd": (b"\x01\x02 no format\n", 0o755)}
+    native = None
+    for backend in (None, "preload"):
+        place.backend = backend
+        place.fresh(files)
+        native = native or place.run(argv)
+        expect_status(native, 6)
+        place.fresh(files)
+        expect_same(f"record with {backend}", native, place.record(argv, "-q"))
+        units = [u["argv"] for u in place.units()]
+        wanted = wanted if backend else units
+        expect_equal("units", wanted, units)
+        place.fresh(files)
+        expect_same("replay", native, place.replay(argv, "-q", "--all-used"))
+
+
+@case("preload: the subject does not see it, nor does a command")
+def hidden(place):
+    argv = [find_program("python3"), "s.py"]
+    place.backend = "preload"
+    script = """
+import os, subprocess, sys
+print(os.environ.get("LD_PRELOAD"), flush=True)
+subprocess.run(["env"], env={"A": "1"})
+subprocess.run(["sh", "-c", "echo $LD_PRELOAD; tr '\\\\0' '\\\\n' </proc/self/environ | grep -c PRELOAD"])
+if len(sys.argv) == 1:
+    os.execv(sys.executable, [sys.executable, "s.py", "again"])
+"""
+    place.fresh({"s.py": script})
+    native = place.run(argv)
+    for run in (place.record, place.replay):
+        expect_same(run.__name__, native, run(argv, "-q"))
+    expect_equal("units", 4, len(place.units()))
+    place.fresh({"s.py": script})
+    own = place.run(argv, env={"LD_PRELOAD": "libc.so.6"})
+    expect_same("with one of its own", own, place.record(argv, "-q", env={"LD_PRELOAD": "libc.so.6"}))
+
+
+@case("path: commands do not see it")
+def path_is_clean(place):
+    place.backend = "path"
+    argv = ["/bin/sh", "-c", "sh -c 'echo $PATH; command -v sort'; exec sort /dev/null"]
+    native = place.run(argv)
+    for run in (place.record, place.replay):
+        expect_same(run.__name__, native, run(argv, "-q", hidden=False))
+    expect_equal("units", 1, len(place.units()))
+
+
+@case("preload: a static or set-user-ID program is refused before it runs")
+def refused(place):
+    place.backend = "preload"
+    argv = [os.path.join(FIXTURES, "spawner_static")]
+    place.write("s", (f"#!{argv[0]}\n", 0o755))
+    for words in (argv, ["./s"]):
+        result = place.record(words)
+        expect_status(result, 125)
+        expect_text(result, "is a static program", "--backend path")
+        expect_equal("stdout", b"", result.out)
+    place.backend = None
+    place.record(["/bin/sh", "-c", "uname; " + argv[0]], "-q")
+    place.backend = "preload"
+    result = place.replay(["/bin/sh", "-c", f"{argv[0]}; uname"], "-q", "--through",
+                          "spawner_static")
+    expect_status(result, 125)
+    expect_text(result, "is a static program")
+
+
+@case("path: what is called by its path runs for real")
+def by_path(place):
+    place.backend = "path"
+    argv = ["/bin/sh", "-c", "/bin/echo real; uname -s; exit 0"]
+    expect_status(place.record(argv, "-q"), 0)
+    expect_equal("units", [["uname", "-s"]], [u["argv"] for u in place.units()])
+
+
+@case("a command and its shim end together")
+def shim_killed(place):
+    for backend in BACKENDS:
+        place.backend = backend
+        script = ("sh -c 'echo $$ >inner; sleep 30; :' & until [ -s inner ]; do :; done; "
+                  "kill -9 $!; wait $!; echo $?; read -r p <inner; "
+                  "while kill -0 $p 2>/dev/null; do :; done; echo gone")
+        place.fresh()
+        result = place.record(["/bin/sh", "-c", script], "-q")
+        expect_equal(f"{backend}: stdout", b"137\ngone\n", result.out)
+        unit = place.units()[0]
+        expect_equal("signal", "SIGKILL", unit["signal"])
+        place.write("inner", "1")
+        expect_equal("signals", ["SIGKILL"], unit["signals"])
+
+
+@case("without ptrace: sandtape is killed, and nothing is left")
+def killed(place):
+    for backend in BACKENDS:
+        place.backend = backend
+        place.fresh()
+        process = place.start([SANDTAPE, "record", "-q", "-t", place.tape, "--backend", backend,
+                               "--daemons", "kill", "--", "/bin/sh", "-c",
+                               "sh -c 'echo >up; exec sleep 30'; uname; sh -c 'echo >after'"])
+        wait_until(lambda: os.path.exists(os.path.join(place.work, "up")), "the command runs")
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        wait_until(lambda: not place.marked(), "nothing runs")
+        expect(not os.path.exists(os.path.join(place.work, "after")), "the subject went on")
+    # What it was killed over stays until the next one; nothing of it is in anybody's way.
+    for name in os.listdir(place.tmp):
+        expect(name.startswith("sandtape-"), name)
+        shutil.rmtree(os.path.join(place.tmp, name))
+
