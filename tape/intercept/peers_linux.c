@@ -48,6 +48,17 @@ void peer_free(struct peer *peer)
 	free(peer);
 }
 
+void peer_join_unit(struct peer *peer, enum role role)
+{
+	struct process *p = peer->process;
+
+	p->role = role;
+	p->main = true;
+	p->unit = p->decision.unit;
+	p->unit->processes++;
+	peer->counted = true;
+}
+
 int peer_leave_unit(struct peer *peer, struct error *err)
 {
 	struct interceptor *t = &peer->server->common;
@@ -92,6 +103,24 @@ static int unit_was_killed(struct peer *peer, struct error *err)
 	return r;
 }
 
+/* It was killed between its question and the word that the program runs, which may have run for a
+ * moment. As with ptrace, the exec has won. */
+static int join_unit_at_end(struct peer *peer, struct error *err)
+{
+	struct interceptor *t = &peer->server->common;
+	struct process *p = peer->process;
+	bool detach = false;
+
+	if (p->role != ROLE_SUBJECT || !p->decision.unit)
+		return 0;
+	if (p->decision.action == EXEC_STUB)
+		peer_join_unit(peer, ROLE_STUB);
+	if (p->decision.action != EXEC_UNIT)
+		return 0;
+	peer_join_unit(peer, ROLE_UNIT);
+	return t->ops.started(t->ctx, p, &detach, err);
+}
+
 static int process_ended(void *ctx, uint32_t events, struct error *err)
 {
 	struct peer *peer = ctx;
@@ -106,6 +135,8 @@ static int process_ended(void *ctx, uint32_t events, struct error *err)
 	if (peer->conn)
 		r = conn_serve(peer->conn, err);
 	peer->gone = true;
+	if (r == 0)
+		r = join_unit_at_end(peer, err);
 	if (r < 0)
 		return r;
 	if (p->role == ROLE_UNIT && p->main && !p->ended) {

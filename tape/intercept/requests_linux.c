@@ -212,24 +212,13 @@ static int on_exec(struct conn *c, const struct wire_ask *ask, int *fds, size_t 
 	return r;
 }
 
-static void join_unit(struct peer *peer, enum role role)
-{
-	struct process *p = peer->process;
-
-	p->role = role;
-	p->main = true;
-	p->unit = p->decision.unit;
-	p->unit->processes++;
-	peer->counted = true;
-}
-
 static int on_started(struct conn *c, struct error *err)
 {
 	struct interceptor *t = &c->server->common;
 	bool detach = false;
 	int r;
 
-	join_unit(c->peer, ROLE_UNIT);
+	peer_join_unit(c->peer, ROLE_UNIT);
 	r = t->ops.started(t->ctx, c->peer->process, &detach, err);
 	return r < 0 ? r : request_tell(c, 0, err);
 }
@@ -312,7 +301,7 @@ static int on_ready(struct conn *c, struct error *err)
 		r = make_room(peer, &fd, err);
 	if (r < 0)
 		return r;
-	join_unit(peer, ROLE_STUB);
+	peer_join_unit(peer, ROLE_STUB);
 	r = t->ops.started(t->ctx, peer->process, &detach, err);
 	reply.number = detach;
 	reply.mask = peer->signal_mask;

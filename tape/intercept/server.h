@@ -86,6 +86,8 @@ int peer_of(struct conn *c, struct peer **ret, struct error *err);
 /* The connection of the process is gone. */
 int peer_left(struct peer *peer, struct error *err);
 void peer_free(struct peer *peer);
+/* It stands for the unit of its last exec now. */
+void peer_join_unit(struct peer *peer, enum role role);
 /* Its part in its unit ends. */
 int peer_leave_unit(struct peer *peer, struct error *err);
 void peer_close_fds(struct peer *peer);

@@ -171,7 +171,7 @@ def by_path(place):
 def shim_killed(place):
     for backend in BACKENDS:
         place.backend = backend
-        script = ("sh -c 'echo $$ >inner; sleep 30; :' & until [ -s inner ]; do :; done; "
+        script = ("sh -c 'echo $$ >inner; exec sleep 30' & until [ -s inner ]; do :; done; "
                   "kill -9 $!; wait $!; echo $?; read -r p <inner; "
                   "while kill -0 $p 2>/dev/null; do :; done; echo gone")
         place.fresh()
