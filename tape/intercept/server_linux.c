@@ -5,6 +5,7 @@
  */
 #include "tape/intercept/server.h"
 
+#include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/fs.h"
 #include <dirent.h>
@@ -79,6 +80,20 @@ static bool is_program(int dirfd, const char *name)
 	       faccessat(dirfd, name, X_OK, AT_EACCESS) == 0;
 }
 
+/* One more name of the link to the shim: on some file systems a new link takes a millisecond, and
+ * PATH has thousands of programs. Where that cannot be, a link of its own. */
+static int add_program(const struct server *s, const char *name, struct error *err)
+{
+	cleanup_free char *shim = fs_join(s->dir, WIRE_SHIM);
+	cleanup_free char *at = fs_join(s->dir, name);
+
+	if (!shim || !at)
+		return error_no_memory(err);
+	if (link(shim, at) == 0 || errno == EEXIST)
+		return 0;
+	return add_link(s, name, s->common.options.shim_path, err);
+}
+
 /* What is not a directory, or may not be read, holds nothing that a search would find. */
 static int link_programs_of(const struct server *s, const char *dir, struct error *err)
 {
@@ -92,15 +107,39 @@ static int link_programs_of(const struct server *s, const char *dir, struct erro
 		if (!is_program(dirfd(d), entry->d_name))
 			continue;
 		snprintf(name, sizeof(name), "%s/%s", WIRE_BIN, entry->d_name);
-		r = add_link(s, name, s->common.options.shim_path, err);
+		r = add_program(s, name, err);
 	}
 	if (d)
 		closedir(d);
 	return r;
 }
 
+/* A directory that PATH names again, perhaps by another name (/bin and /usr/bin), adds nothing. */
+static bool was_linked(struct buf *seen, const char *dir)
+{
+	struct stat st;
+	struct file_id {
+		dev_t dev;
+		ino_t ino;
+	} id;
+
+	if (stat(dir, &st) < 0)
+		return true;
+	id = (struct file_id){st.st_dev, st.st_ino};
+	for (size_t at = 0; at < seen->len; at += sizeof(id)) {
+		struct file_id other;
+
+		memcpy(&other, seen->data + at, sizeof(other));
+		if (other.dev == id.dev && other.ino == id.ino)
+			return true;
+	}
+	buf_add(seen, &id, sizeof(id)); /* without memory it is only looked at again */
+	return false;
+}
+
 static int link_programs(const struct server *s, struct error *err)
 {
+	cleanup_buf struct buf seen = {0};
 	cleanup_free char *bin = fs_join(s->dir, WIRE_BIN);
 	cleanup_free char *path = strdup(start_path());
 	const char *append = s->common.options.path_append;
@@ -114,7 +153,8 @@ static int link_programs(const struct server *s, struct error *err)
 	while (r == 0 && at) {
 		const char *dir = strsep(&at, ":");
 
-		r = link_programs_of(s, dir[0] ? dir : ".", err);
+		if (!was_linked(&seen, dir[0] ? dir : "."))
+			r = link_programs_of(s, dir[0] ? dir : ".", err);
 	}
 	return r < 0 || !append ? r : link_programs_of(s, append, err);
 }
