@@ -25,6 +25,7 @@ static struct played_unit *unit_new(struct player *player)
 		return NULL;
 	u->player = player;
 	u->index = NO_INDEX;
+	u->expected = NO_INDEX;
 	u->next = player->units;
 	if (u->next)
 		u->next->previous = u;
@@ -34,6 +35,8 @@ static struct played_unit *unit_new(struct player *player)
 
 static void unit_free(struct played_unit *u)
 {
+	if (u->expected != NO_INDEX)
+		score_expect_no_more(u->player->score, u->expected);
 	if (u->previous)
 		u->previous->next = u->next;
 	else
@@ -139,6 +142,20 @@ static void count_answer(struct player *player, const struct unit *record)
 	unit_id_format(record->id, player->last_id);
 }
 
+/* What a unit is that was expected to be another: the two change places. */
+static void end_expectation(struct played_unit *u, size_t index)
+{
+	struct played_unit *other = u->player->units;
+
+	while (other && other->expected != index)
+		other = other->next;
+	if (index != NO_INDEX && other)
+		other->expected = u->expected;
+	else if (u->expected != NO_INDEX)
+		score_expect_no_more(u->player->score, u->expected);
+	u->expected = NO_INDEX;
+}
+
 /* The unit gets a record of the tape. */
 int player_take_record(struct played_unit *u, size_t index, uint64_t stdin_taken, struct error *err)
 {
@@ -148,6 +165,7 @@ int player_take_record(struct played_unit *u, size_t index, uint64_t stdin_taken
 	if (r < 0)
 		return error_wrap(err, r, "%s", player->tape);
 	u->index = index;
+	end_expectation(u, index);
 	count_answer(player, &u->record);
 	if (u->record.end.how == END_EXEC_FAILED) {
 		score_end(player->score, index); /* nobody need wait for it */
@@ -164,6 +182,7 @@ static int answer_with_miss(struct played_unit *u, struct error *err)
 {
 	int r = make_miss(&u->record, err);
 
+	end_expectation(u, NO_INDEX);
 	if (u->index != NO_INDEX)
 		score_end(u->player->score, u->index);
 	u->index = NO_INDEX;
@@ -198,6 +217,10 @@ static int begin_choice(struct played_unit *u, struct unit *command, const size_
 
 	u->command = *command;
 	*command = (struct unit){0};
+	for (size_t i = 0; i < count && u->expected == NO_INDEX; i++) {
+		if (score_expect(player->score, candidates[i]))
+			u->expected = candidates[i];
+	}
 	return choice_new(&from, candidates, count, &u->choice, err);
 }
 

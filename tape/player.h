@@ -26,6 +26,7 @@ struct played_unit {
 	size_t index; /* of the record, NO_INDEX for a miss or while it is not chosen */
 	struct answer *answer;
 	struct choice *choice;	 /* while there is one between records */
+	size_t expected;	 /* during the choice: the record that it stands for, or NO_INDEX */
 	struct unit command;	 /* during the choice */
 	struct process *waiting; /* it has asked for more, and must wait for its turn */
 	bool ordered;		 /* it has turns */
@@ -41,11 +42,14 @@ struct player {
 	struct score *score;
 	struct toolpath *toolpath;
 	struct played_unit *units;
-	uint64_t moved_ns;	/* when a unit that has turns last went on (session_now) */
-	uint64_t active_ns;	/* when a stub last came or asked for anything but patience */
-	uint64_t idle_ns;	/* since when the subject looks idle; before moved_ns: not yet */
-	unsigned busy_times;	/* how often in a row the subject computed for too long */
-	unsigned patient_times; /* how often in a row nothing moved, and it was not idle */
+	uint64_t moved_ns;    /* when a unit that has turns last went on (session_now) */
+	uint64_t active_ns;   /* when a stub last came or asked for anything but patience */
+	uint64_t idle_ns;     /* since when the subject looks idle; before moved_ns: not yet */
+	unsigned busy_times;  /* how often in a row the subject computed for too long */
+	uint64_t recorded_ns; /* up to where in the recording the replay has come */
+	uint64_t busy_ns;     /* since when a unit waits for a subject that is not idle, or 0 */
+	unsigned idle_looks;  /* how often in a row nothing moved, and it was idle */
+	unsigned in_vain;     /* how often it was given up */
 	bool unsettled; /* a unit has its turn, but the subject has not digested the last one */
 	int detached[DETACHED_MAX]; /* pidfds of stubs that were let go */
 	unsigned detached_count;

@@ -5,6 +5,7 @@
 
 enum state {
 	STATE_UNSEEN = 0, /* not spawned in this replay */
+	STATE_EXPECTED,	  /* it may be one that is spawned, which is not known yet */
 	STATE_PLAYED,	  /* being played, or over */
 	STATE_SKIPPED	  /* it did not come when it was due */
 };
@@ -168,6 +169,36 @@ bool score_is_ready(struct score *s, size_t index)
 	while (*at < s->known && s->span[s->by_end[*at]].state != STATE_UNSEEN)
 		++*at;
 	return !span->known || *at == s->known || s->span[s->by_end[*at]].end_ns > span->start_ns;
+}
+
+bool score_expect(struct score *s, size_t index)
+{
+	struct span *span = &s->span[index];
+
+	if (span->state != STATE_UNSEEN)
+		return false;
+	span->state = STATE_EXPECTED;
+	return true;
+}
+
+void score_expect_no_more(struct score *s, size_t index)
+{
+	struct span *span = &s->span[index];
+	size_t end = 0;
+
+	if (span->state != STATE_EXPECTED)
+		return;
+	span->state = STATE_UNSEEN;
+	if (!span->known)
+		return;
+	while (s->by_end[end] != index)
+		end++;
+	if (s->first_unseen > span->rank)
+		s->first_unseen = span->rank;
+	if (s->first_unended > end)
+		s->first_unended = end;
+	if (s->unseen[span->cluster] > span->rank)
+		s->unseen[span->cluster] = span->rank;
 }
 
 int score_begin(struct score *s, size_t index, struct error *err)

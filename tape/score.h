@@ -31,6 +31,12 @@ bool score_is_behind(struct score *s, size_t index);
  */
 bool score_is_ready(struct score *s, size_t index);
 
+/* A unit is there that may turn out to be this one: it is not waited for. False when it has been
+ * spawned, or is expected, already. */
+bool score_expect(struct score *s, size_t index);
+/* It has turned out to be another. */
+void score_expect_no_more(struct score *s, size_t index);
+
 /* The unit `index` is being played. */
 int score_begin(struct score *s, size_t index, struct error *err);
 /* Its next event that others can see (a write, its end) came at this time of the recording. */

@@ -13,9 +13,14 @@
 #include <unistd.h>
 
 /* A subject that does otherwise than it did may never spawn what a unit waits for. It is given up
- * when the subject sleeps and nothing has happened for so long, or in the end in any case. */
-#define PATIENCE_MS 200
-#define PATIENCE_NS (PATIENCE_MS * UINT64_C(1000000))
+ * when the subject sleeps and nothing has happened for so long, and in the end in any case. How
+ * long depends on how long the subject took in the recording, within these. */
+#define PATIENCE_MS	  200
+#define PATIENCE_LEAST_MS 10
+#define PATIENCE_TIMES	  4
+#define PATIENCE_NS	  (PATIENCE_MS * MS_NS)
+#define PATIENCE_BUSY_NS  (5000 * MS_NS) /* with one that computes */
+#define MS_NS		  UINT64_C(1000000)
 
 /* After so long a wait for stdin, a record that did not read first may be meant. */
 #define READ_PATIENCE_MS 200
@@ -124,6 +129,16 @@ static struct played_unit *next_in_turn(const struct player *player)
 	return u;
 }
 
+/* An event of this time of the recording is under way. */
+static void note_moved(struct player *player, uint64_t recorded_ns)
+{
+	player->moved_ns = session_now(&player->session);
+	player->busy_ns = 0;
+	player->idle_looks = 0;
+	if (recorded_ns > player->recorded_ns)
+		player->recorded_ns = recorded_ns;
+}
+
 /* Something has moved: whoever waits for its turn and has it now goes on. */
 static int let_go_on(struct player *player, struct error *err)
 {
@@ -136,10 +151,10 @@ static int let_go_on(struct player *player, struct error *err)
 		bool alone;
 
 		u->waiting = NULL;
+		note_moved(player, answer_time(u->answer));
 		r = give(u, p, &alone, err);
 		if (r == 0)
 			r = intercept_reply(player->interceptor, p, STUB_ANEW, err);
-		player->moved_ns = session_now(&player->session);
 		u = next_in_turn(player);
 		player->unsettled = u != NULL;
 	}
@@ -215,7 +230,7 @@ int turns_start(struct played_unit *u, struct process *p, bool *ret_detach, stru
 		return choose(u, p, false, err);
 	if (u->ordered)
 		score_next(player->score, u->index, answer_time(u->answer));
-	player->moved_ns = session_now(&player->session);
+	note_moved(player, u->record.time.start_ns);
 	r = give_first(u, p, ret_detach, err);
 	/* They may come before its first instruction. */
 	if (r == 0 && answer_signals(u->answer) != 0)
@@ -342,8 +357,6 @@ int turns_on_idle(void *ctx, struct error *err)
 	return player->unsettled ? let_go_on(player, err) : 0;
 }
 
-#define PATIENCE_TIMES 25
-
 static struct played_unit *first_waiting(const struct player *player)
 {
 	struct played_unit *first = NULL;
@@ -355,14 +368,51 @@ static struct played_unit *first_waiting(const struct player *player)
 	return first;
 }
 
+/* One look at threads that wake each other may find each of them asleep in its turn. */
+#define IDLE_LOOKS   3
+#define IDLE_LOOK_MS 2
+
+/* How long the subject may take for what it took so long for in the recording. What does not come
+ * time after time is not waited for as long. */
+static int patience_with(const struct player *player, const struct played_unit *u)
+{
+	uint64_t until_ns = score_limit(player->score, u->index);
+	uint64_t gap_ns = 0;
+	uint64_t ms;
+
+	if (until_ns != UINT64_MAX && until_ns > player->recorded_ns)
+		gap_ns = until_ns - player->recorded_ns;
+	ms = (gap_ns / MS_NS) * PATIENCE_TIMES + (PATIENCE_LEAST_MS >> player->in_vain);
+	return ms < PATIENCE_MS ? (int)ms : PATIENCE_MS;
+}
+
 int turns_on_patience_ms(void *ctx)
 {
 	const struct player *player = ctx;
+	const struct played_unit *u;
 
 	if (player->unsettled)
 		return 1;
-	return first_waiting(player) ? PATIENCE_MS : -1;
+	u = first_waiting(player);
+	if (!u)
+		return -1;
+	return player->idle_looks ? IDLE_LOOK_MS : patience_with(player, u);
 }
+
+/* Whether the subject is waited for in vain: it sleeps, or has computed for very long. */
+static bool is_in_vain(struct player *player)
+{
+	uint64_t now_ns = session_now(&player->session);
+
+	if (intercept_subject_is_idle(player->interceptor))
+		return ++player->idle_looks >= IDLE_LOOKS;
+	player->idle_looks = 0;
+	if (player->busy_ns == 0)
+		player->busy_ns = now_ns;
+	return now_ns - player->busy_ns > PATIENCE_BUSY_NS;
+}
+
+#define IN_VAIN_MAX 3
 
 int turns_on_timeout(void *ctx, struct error *err)
 {
@@ -372,10 +422,12 @@ int turns_on_timeout(void *ctx, struct error *err)
 	player->active_ns = session_now(&player->session);
 	if (!u || player->unsettled)
 		return let_go_on(player, err);
-	if (!intercept_subject_is_idle(player->interceptor) &&
-	    ++player->patient_times < PATIENCE_TIMES)
+	if (!is_in_vain(player))
 		return 0;
-	player->patient_times = 0;
+	player->busy_ns = 0;
+	player->idle_looks = 0;
+	if (player->in_vain < IN_VAIN_MAX)
+		player->in_vain++;
 	score_give_up(player->score, answer_time(u->answer));
 	if (!has_turn(u))
 		u->ordered = false; /* another unit waits for the subject: go on without order */
