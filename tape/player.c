@@ -388,7 +388,7 @@ static const struct intercept_ops ops = {
 	.hypercall = turns_on_hypercall,
 	.signalled = on_signalled,
 	.idle = turns_on_idle,
-	.patience_ms = turns_on_patience_ms,
+	.patience_us = turns_on_patience_us,
 	.timeout = turns_on_timeout,
 };
 

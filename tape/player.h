@@ -42,14 +42,15 @@ struct player {
 	struct score *score;
 	struct toolpath *toolpath;
 	struct played_unit *units;
-	uint64_t moved_ns;    /* when a unit that has turns last went on (session_now) */
-	uint64_t active_ns;   /* when a stub last came or asked for anything but patience */
-	uint64_t idle_ns;     /* since when the subject looks idle; before moved_ns: not yet */
-	unsigned busy_times;  /* how often in a row the subject computed for too long */
-	uint64_t recorded_ns; /* up to where in the recording the replay has come */
-	uint64_t busy_ns;     /* since when a unit waits for a subject that is not idle, or 0 */
-	unsigned idle_looks;  /* how often in a row nothing moved, and it was idle */
-	unsigned in_vain;     /* how often it was given up */
+	uint64_t moved_ns;     /* when a unit that has turns last went on (session_now) */
+	uint64_t active_ns;    /* when a stub last came or asked for anything but patience */
+	uint64_t idle_ns;      /* since when the subject looks idle; before moved_ns: not yet */
+	unsigned busy_times;   /* how often in a row the subject computed for too long */
+	uint64_t next_look_ns; /* before that it is not looked whether the subject is idle */
+	uint64_t recorded_ns;  /* up to where in the recording the replay has come */
+	uint64_t busy_ns;      /* since when a unit waits for a subject that is not idle, or 0 */
+	unsigned idle_looks;   /* how often in a row nothing moved, and it was idle */
+	unsigned in_vain;      /* how often it was given up */
 	bool unsettled; /* a unit has its turn, but the subject has not digested the last one */
 	int detached[DETACHED_MAX]; /* pidfds of stubs that were let go */
 	unsigned detached_count;
@@ -77,7 +78,7 @@ void turns_end(struct played_unit *u);
 void turns_wait_for_detached(struct player *player);
 void turns_forget_detached(struct player *player);
 int turns_on_idle(void *ctx, struct error *err);
-int turns_on_patience_ms(void *ctx);
+int turns_on_patience_us(void *ctx);
 int turns_on_timeout(void *ctx, struct error *err);
 
 #endif

@@ -289,22 +289,22 @@ static int on_terminal_signalled(void *ctx, struct process *target, int signal, 
  * true of a unit that ended by itself, when the process that wrote was killed inside it; but mostly
  * such a unit would still be blocked in its write, so it has to wait much longer.
  */
-#define KILLED_PATIENCE_MS 5
-#define ENDED_PATIENCE_MS  1000
+#define KILLED_PATIENCE_US 5000
+#define ENDED_PATIENCE_US  1000000
 
 static int patience_with(const struct recorded_unit *u)
 {
-	return u->unit.end.how == END_SIGNALED ? KILLED_PATIENCE_MS : ENDED_PATIENCE_MS;
+	return u->unit.end.how == END_SIGNALED ? KILLED_PATIENCE_US : ENDED_PATIENCE_US;
 }
 
 static bool is_overdue(const struct recorded_unit *u)
 {
 	uint64_t waited_ns = session_now(&u->recorder->session) - u->held_ns;
 
-	return u->held && waited_ns >= (uint64_t)patience_with(u) * 1000000u;
+	return u->held && waited_ns >= (uint64_t)patience_with(u) * 1000u;
 }
 
-static int on_patience_ms(void *ctx)
+static int on_patience_us(void *ctx)
 {
 	const struct recorder *r = ctx;
 	int least = -1;
@@ -347,7 +347,7 @@ static const struct intercept_ops ops = {
 	.signalled = on_signalled,
 	.limited = on_limited,
 	.terminal_signalled = on_terminal_signalled,
-	.patience_ms = on_patience_ms,
+	.patience_us = on_patience_us,
 	.timeout = on_timeout,
 };
 

@@ -97,6 +97,20 @@ static bool has_turn(const struct played_unit *u)
 #define BUSY_AFTER     3
 /* It must be seen idle for so long: a thread that has just been woken may still look asleep. */
 #define IDLE_NS	       UINT64_C(300000)
+#define SETTLE_LOOK_US 100
+
+/* A look at all threads of the subject takes time that the subject may need itself. */
+#define LOOK_SHARE 3
+
+static bool looks_idle(struct player *player)
+{
+	uint64_t began_ns = session_now(&player->session);
+	bool idle = intercept_subject_is_idle(player->interceptor);
+	uint64_t ended_ns = session_now(&player->session);
+
+	player->next_look_ns = ended_ns + LOOK_SHARE * (ended_ns - began_ns);
+	return idle;
+}
 
 /* Between two events of a recording the subject had time to take notice of the first: a shell that
  * finds two children dead at once cannot tell which one died first. */
@@ -105,7 +119,9 @@ static bool is_settled(struct player *player)
 	uint64_t limit_ns = player->busy_times < BUSY_AFTER ? SETTLE_NS : SETTLE_BUSY_NS;
 	uint64_t now_ns = session_now(&player->session);
 
-	if (intercept_subject_is_idle(player->interceptor)) {
+	if (now_ns < player->next_look_ns)
+		return false;
+	if (looks_idle(player)) {
 		if (player->idle_ns < player->moved_ns)
 			player->idle_ns = now_ns;
 		if (now_ns - player->idle_ns < IDLE_NS)
@@ -370,11 +386,11 @@ static struct played_unit *first_waiting(const struct player *player)
 
 /* One look at threads that wake each other may find each of them asleep in its turn. */
 #define IDLE_LOOKS   3
-#define IDLE_LOOK_MS 2
+#define IDLE_LOOK_US 2000
 
 /* How long the subject may take for what it took so long for in the recording. What does not come
  * time after time is not waited for as long. */
-static int patience_with(const struct player *player, const struct played_unit *u)
+static int patience_us(const struct player *player, const struct played_unit *u)
 {
 	uint64_t until_ns = score_limit(player->score, u->index);
 	uint64_t gap_ns = 0;
@@ -383,20 +399,20 @@ static int patience_with(const struct player *player, const struct played_unit *
 	if (until_ns != UINT64_MAX && until_ns > player->recorded_ns)
 		gap_ns = until_ns - player->recorded_ns;
 	ms = (gap_ns / MS_NS) * PATIENCE_TIMES + (PATIENCE_LEAST_MS >> player->in_vain);
-	return ms < PATIENCE_MS ? (int)ms : PATIENCE_MS;
+	return (int)(ms < PATIENCE_MS ? ms : PATIENCE_MS) * 1000;
 }
 
-int turns_on_patience_ms(void *ctx)
+int turns_on_patience_us(void *ctx)
 {
 	const struct player *player = ctx;
 	const struct played_unit *u;
 
 	if (player->unsettled)
-		return 1;
+		return SETTLE_LOOK_US;
 	u = first_waiting(player);
 	if (!u)
 		return -1;
-	return player->idle_looks ? IDLE_LOOK_MS : patience_with(player, u);
+	return player->idle_looks ? IDLE_LOOK_US : patience_us(player, u);
 }
 
 /* Whether the subject is waited for in vain: it sleeps, or has computed for very long. */

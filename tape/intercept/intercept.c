@@ -84,16 +84,16 @@ bool interceptor_is_over(struct interceptor *t)
 	if (!t->root_ended || t->keeping)
 		return false;
 	if (t->linger_until_ns == 0)
-		t->linger_until_ns = loop_now_ns() + LINGER_MS * UINT64_C(1000000);
+		t->linger_until_ns = loop_now_ns() + LINGER_US * UINT64_C(1000);
 	return !t->backend->any_fork(t) || loop_now_ns() >= t->linger_until_ns;
 }
 
-int interceptor_patience_ms(struct interceptor *t)
+int interceptor_patience_us(struct interceptor *t)
 {
-	int patience = t->ops.patience_ms ? t->ops.patience_ms(t->ctx) : -1;
+	int patience = t->ops.patience_us ? t->ops.patience_us(t->ctx) : -1;
 
-	if (t->root_ended && !t->keeping && (patience < 0 || patience > LINGER_MS))
-		return LINGER_MS;
+	if (t->root_ended && !t->keeping && (patience < 0 || patience > LINGER_US))
+		return LINGER_US;
 	return patience;
 }
 

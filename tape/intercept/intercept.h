@@ -124,9 +124,9 @@ struct intercept_ops {
 	int (*io_done)(void *ctx, struct process *p, const struct io *io, struct error *err);
 	/* Nothing is to be done until the next stop. May be NULL. */
 	int (*idle)(void *ctx, struct error *err);
-	/* How many ms to wait for anything to happen before `timeout` is called; -1: for ever.
+	/* How many µs to wait for anything to happen before `timeout` is called; -1: for ever.
 	 * Both may be NULL. */
-	int (*patience_ms)(void *ctx);
+	int (*patience_us)(void *ctx);
 	int (*timeout)(void *ctx, struct error *err);
 	/* The subject sent a signal to the first process of a unit (intercept_unit_of()), or to
 	 * its group. */

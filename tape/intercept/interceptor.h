@@ -62,11 +62,11 @@ struct interceptor {
 };
 
 /* How long forks of the subject may take after its end to execute something. */
-#define LINGER_MS 200
+#define LINGER_US 200000
 
 /* Whether the subject has ended, and its forks had their moment. */
 bool interceptor_is_over(struct interceptor *t);
-/* How long the client and the linger let the loop sleep: ms, -1 for ever. */
-int interceptor_patience_ms(struct interceptor *t);
+/* How long the client and the linger let the loop sleep: µs, -1 for ever. */
+int interceptor_patience_us(struct interceptor *t);
 
 #endif

@@ -42,8 +42,9 @@ void loop_hold_signals(void);
 /* They do what they did before. loop_close() does this, too. */
 void loop_stop_forwarding(struct loop *l);
 
-/* As epoll_wait(2); a signal is no event and no error. `events` has room for LOOP_EVENTS. */
-int loop_wait(struct loop *l, int timeout_ms, struct epoll_event *events, int *ret_count,
+/* As epoll_wait(2), for microseconds (whole milliseconds before Linux 5.11), -1: for ever; a signal
+ * is no event and no error. `events` has room for LOOP_EVENTS. */
+int loop_wait(struct loop *l, int timeout_us, struct epoll_event *events, int *ret_count,
 	      struct error *err);
 /* Calls those who watch. */
 int loop_serve(struct loop *l, const struct epoll_event *events, int count, struct error *err);

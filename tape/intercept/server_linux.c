@@ -301,7 +301,7 @@ static int server_serve(struct interceptor *t, struct error *err)
 
 	if (r < 0)
 		return r;
-	patience = interceptor_patience_ms(t);
+	patience = interceptor_patience_us(t);
 	r = loop_wait(&t->loop, patience, events, &count, err);
 	if (r == 0 && count <= 0 && patience >= 0 && t->ops.timeout)
 		r = t->ops.timeout(t->ctx, err);

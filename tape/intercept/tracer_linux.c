@@ -187,11 +187,11 @@ static int sleep_until_event(struct interceptor *t, struct epoll_event *events, 
 			     struct error *err)
 {
 	const struct tracer *tracer = tracer_of(t);
-	int patience = interceptor_patience_ms(t);
+	int patience = interceptor_patience_us(t);
 	int r;
 
 	if (tracer->kill_waits) /* nothing tells that a process has fallen asleep */
-		return loop_wait(&t->loop, 1, events, ret_count, err);
+		return loop_wait(&t->loop, 1000, events, ret_count, err);
 	/* Without streams to watch, waitid alone is the quicker sleep. */
 	if (patience < 0 && t->loop.watch_count == 0 && tracer->held_count == 0)
 		return serve_events(t, true, err);
