@@ -4,11 +4,52 @@
 #include "tape/files.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define LOCK_TRIES 10
+
+/* A child of fork(2) has the list, but not the locks: hence the pid. */
+struct held_journal {
+	struct held_journal *next;
+	dev_t dev;
+	ino_t ino;
+	pid_t pid;
+};
+
+/* Opening and closing a journal are under the lock too: either may drop the lock of another thread
+ * on the same file. */
+static pthread_mutex_t held_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct held_journal *held_list;
+
+static int refuse_own(const char *path, struct error *err)
+{
+	const struct held_journal *h = held_list;
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return 0;
+	while (h && (h->dev != st.st_dev || h->ino != st.st_ino || h->pid != getpid()))
+		h = h->next;
+	return h ? error_set(err, ERR_BUSY,
+			     "process %ld, which is this one, is recording to %s already; wait "
+			     "for its end, or take another tape",
+			     (long)getpid(), path)
+		 : 0;
+}
+
+static void let_go(struct held_journal *held)
+{
+	struct held_journal **at = &held_list;
+
+	while (*at && *at != held)
+		at = &(*at)->next;
+	if (*at)
+		*at = held->next;
+	free(held);
+}
 
 static struct flock whole_file(void)
 {
@@ -65,12 +106,13 @@ static int open_locked(const char *path, int *ret_fd, struct error *err)
 	return error_set(err, ERR_BUSY, "other recorders keep taking %s", path);
 }
 
-int journal_open(const char *dir, bool sync, struct journal *ret, struct error *err)
+/* With held_lock. */
+static int open_and_hold(const char *path, bool sync, struct journal *ret, struct error *err)
 {
-	cleanup_free char *path = NULL;
+	cleanup_free struct held_journal *held = calloc(1, sizeof(*held));
 	cleanup_close int fd = -1;
 	struct stat st;
-	int rc = tape_file_path(dir, JOURNAL_FILE, &path, err);
+	int rc = held ? refuse_own(path, err) : error_no_memory(err);
 
 	if (rc == 0)
 		rc = open_locked(path, &fd, err);
@@ -78,9 +120,26 @@ int journal_open(const char *dir, bool sync, struct journal *ret, struct error *
 		return rc;
 	if (fstat(fd, &st) < 0)
 		return error_sys(err, errno, "cannot stat %s", path);
+	*held = (struct held_journal){held_list, st.st_dev, st.st_ino, getpid()};
+	held_list = held;
 	*ret = (struct journal){
-		.fd = steal_fd(&fd), .size = st.st_size, .sync = sync, .path = steal_ptr(&path)};
+		.fd = steal_fd(&fd), .size = st.st_size, .sync = sync, .held = steal_ptr(&held)};
 	return 0;
+}
+
+int journal_open(const char *dir, bool sync, struct journal *ret, struct error *err)
+{
+	cleanup_free char *path = NULL;
+	int rc = tape_file_path(dir, JOURNAL_FILE, &path, err);
+
+	if (rc < 0)
+		return rc;
+	pthread_mutex_lock(&held_lock);
+	rc = open_and_hold(path, sync, ret, err);
+	pthread_mutex_unlock(&held_lock);
+	if (rc == 0)
+		ret->path = steal_ptr(&path);
+	return rc;
 }
 
 int journal_truncate(struct journal *j, struct error *err)
@@ -120,9 +179,14 @@ int journal_remove(struct journal *j, struct error *err)
 
 void journal_close(struct journal *j)
 {
+	pthread_mutex_lock(&held_lock);
 	if (j->fd >= 0)
 		close(j->fd);
+	if (j->held)
+		let_go(j->held);
+	pthread_mutex_unlock(&held_lock);
 	j->fd = -1;
+	j->held = NULL;
 	free(j->path);
 	j->path = NULL;
 }

@@ -15,18 +15,16 @@ struct tape_writer;
 /*
  * Opens `path` (a directory, with or without a trailing slash) to record. A new tape directory
  * appears in one step with its journal and head in it. An existing tape stays as it is until
- * tape_writer_finish(). ERR_BUSY when another recorder has it (the text names its pid),
- * ERR_FORMAT when `path` is there and is no tape (nothing is touched then).
- * ERR_NOTFOUND when the directory that shall hold it does not exist.
- * ERR_VERSION when it is a tape of a newer format. A tape that is damaged is not an error:
- * recording is its remedy. When only the journal of a killed first recording is there, it becomes
- * tape.jsonl first, so that it survives a failure of this one. `head` is borrowed for the call.
- * With `sync`, every record is on the disk when its call returns, and so are the blobs that it
- * names.
+ * tape_writer_finish(). ERR_BUSY when another recorder has it, in this process too (the text names
+ * its pid), ERR_FORMAT when `path` is there and is no tape (nothing is touched then). ERR_NOTFOUND
+ * when the directory that shall hold it does not exist. ERR_VERSION when it is a tape of a newer
+ * format. A tape that is damaged is not an error: recording is its remedy. When only the journal of
+ * a killed first recording is there, it becomes tape.jsonl first, so that it survives a failure of
+ * this one. `head` is borrowed for the call. With `sync`, every record is on the disk when its call
+ * returns, and so are the blobs that it names.
  *
- * The lock is a POSIX one: it does not keep one process from itself, and falls when the process
- * closes any descriptor of the journal. Open no other writer of the same tape, and no reader of a
- * tape that has only a journal, while this is open.
+ * The lock is a POSIX one: it falls when the process closes any descriptor of the journal. Open no
+ * reader of a tape that has only a journal while this is open.
  */
 int tape_writer_open(const char *path, const struct tape_head *head, bool sync,
 		     struct tape_writer **ret, struct error *err);

@@ -419,12 +419,35 @@ START_TEST(a_synced_recording_is_a_recording)
 }
 END_TEST
 
+START_TEST(one_process_does_not_record_twice_to_a_tape)
+{
+	struct tape_writer *first = writer_at("x.tape"), *second = NULL;
+	struct tape_head head;
+	struct error err = {0};
+	char wanted[64];
+
+	make_head(&head);
+	snprintf(wanted, sizeof(wanted), "process %ld,", (long)getpid());
+	ck_assert_int_eq(tape_writer_open("./x.tape/", &head, false, &second, &err), ERR_BUSY);
+	ck_assert_msg(strstr(err.text, wanted) != NULL, "%s", err.text);
+	ck_assert_ptr_null(second);
+	play(first, "A( A)1");
+	ck_assert_int_eq(tape_writer_finish(first, NULL), 0);
+	tape_writer_free(first);
+	ck_assert_int_eq(tape_writer_open("x.tape", &head, false, &second, NULL), 0);
+	tape_writer_free(second);
+	tape_head_clear(&head);
+	assert_order("x.tape", "A1");
+}
+END_TEST
+
 Suite *tape_writer_suite(void)
 {
 	Suite *suite = suite_create("tape/writer");
 	TCase *all = tcase_create("all");
 
 	tcase_add_checked_fixture(all, scratch_enter, scratch_leave);
+	tcase_add_test(all, one_process_does_not_record_twice_to_a_tape);
 	tcase_add_test(all, a_recording_becomes_a_tape);
 	tcase_add_test(all, a_trailing_slash_is_no_part_of_the_name);
 	tcase_add_test(all, equal_commands_get_ordinals);
