@@ -161,20 +161,26 @@ void text_hex64(uint64_t value, char *ret_digits)
 		ret_digits[i] = "0123456789abcdef"[value & 15];
 }
 
+/* The value of a lower-case digit, and one more bit: branches on random digits cost more. */
+static const unsigned char hex_digits[256] = {
+	['0'] = 16, ['1'] = 17, ['2'] = 18, ['3'] = 19, ['4'] = 20, ['5'] = 21,
+	['6'] = 22, ['7'] = 23, ['8'] = 24, ['9'] = 25, ['a'] = 26, ['b'] = 27,
+	['c'] = 28, ['d'] = 29, ['e'] = 30, ['f'] = 31,
+};
+
 bool text_parse_hex64(const char *digits, uint64_t *ret_value)
 {
 	uint64_t value = 0;
+	unsigned char all = 16;
 
 	for (int i = 0; i < TEXT_HEX64_LEN; i++) {
-		char c = digits[i];
+		unsigned char digit = hex_digits[(unsigned char)digits[i]];
 
-		if (c >= '0' && c <= '9')
-			value = value << 4 | (uint64_t)(c - '0');
-		else if (c >= 'a' && c <= 'f')
-			value = value << 4 | (uint64_t)(c - 'a' + 10);
-		else
-			return false;
+		all &= digit;
+		value = value << 4 | (digit & 15u);
 	}
+	if (!all)
+		return false;
 	*ret_value = value;
 	return true;
 }

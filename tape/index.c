@@ -179,10 +179,17 @@ static int add_spawn(struct tape_index *index, struct unit_id id, uint64_t offse
 	return 0;
 }
 
-static int add_to_unit(struct tape_index *index, const struct line *line, uint64_t offset,
-		       struct error *err)
+static bool is_unit(const struct tape_index *index, size_t i, struct unit_id id)
 {
-	long i = tape_index_find(index, line->id);
+	return i < index->count && index->units[i].id.key == id.key &&
+	       index->units[i].id.ordinal == id.ordinal;
+}
+
+/* `guess`: where the unit is on a tape in its usual order, which saves a look into the table. */
+static int add_to_unit(struct tape_index *index, const struct line *line, size_t guess,
+		       uint64_t offset, struct error *err)
+{
+	long i = is_unit(index, guess, line->id) ? (long)guess : tape_index_find(index, line->id);
 	struct index_unit *u = i < 0 ? NULL : &index->units[i];
 	uint64_t *where;
 
@@ -205,7 +212,7 @@ static int add_line(struct tape_index *index, const struct line *line, uint64_t 
 	if (line->type == LINE_SPAWN)
 		return add_spawn(index, line->id, offset, err);
 	if (line->type != LINE_HEAD)
-		return add_to_unit(index, line, offset, err);
+		return add_to_unit(index, line, index->count - 1, offset, err);
 	if (line->id.key || line->id.ordinal)
 		return error_set(err, ERR_FORMAT, "the head has a key");
 	return codec_read_head(line, &index->head, err);
@@ -323,6 +330,7 @@ int tape_index_add_timing(struct tape_index *index, const char *path, struct tim
 	struct timing_damage damage = {0, 0};
 	cleanup_close int fd = -1;
 	struct line line;
+	size_t next = 0;
 	int rc = open_file(path, &fd, err);
 
 	if (rc == 0)
@@ -334,7 +342,7 @@ int tape_index_add_timing(struct tape_index *index, const char *path, struct tim
 
 		if (line_parse(s.text.data, s.text.len, &line) == LINE_OK &&
 		    line.type == LINE_TIME &&
-		    add_to_unit(index, &line, offset | INDEX_APART, NULL) == 0)
+		    add_to_unit(index, &line, next++, offset | INDEX_APART, NULL) == 0)
 			continue;
 		if (!damage.bad_lines++)
 			damage.first_bad_line = s.number;
