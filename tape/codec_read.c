@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "tape/codec.h"
 #include "tape/codec_parts.h"
+#include "tape/codec_quick.h"
 #include "tape/names.h"
 #include <inttypes.h>
 #include <jansson.h>
@@ -202,8 +203,11 @@ int codec_read_spawn(const struct line *line, struct unit *u, struct error *err)
 {
 	cleanup_json json_t *object = NULL;
 	const json_t *cwd;
-	int rc = parse_object(line, &object, err);
+	int rc;
 
+	if (codec_quick_spawn(line, u))
+		return 0;
+	rc = parse_object(line, &object, err);
 	if (rc < 0)
 		return rc;
 	u->id = line->id;
@@ -448,8 +452,11 @@ int codec_read_exit(const struct line *line, struct unit *u, struct error *err)
 {
 	cleanup_json json_t *object = NULL;
 	const json_t *input;
-	int rc = parse_object(line, &object, err);
+	int rc;
 
+	if (codec_quick_exit(line, u))
+		return 0;
+	rc = parse_object(line, &object, err);
 	if (rc == 0)
 		rc = read_end(object, &u->end, err);
 	if (rc < 0)
@@ -524,8 +531,11 @@ int codec_read_time(const struct line *line, struct unit *u, struct error *err)
 {
 	cleanup_json json_t *object = NULL;
 	uint64_t pid = 0;
-	int rc = parse_object(line, &object, err);
+	int rc;
 
+	if (codec_quick_time(line, u))
+		return 0;
+	rc = parse_object(line, &object, err);
 	if (rc < 0)
 		return rc;
 	rc = read_ns(object, "pid", &pid, err);

@@ -558,6 +558,63 @@ START_TEST(running_out_of_memory_is_an_error)
 }
 END_TEST
 
+/* What is read in the quick way, and the same with white space, which is not. */
+static const struct {
+	read_fn *read;
+	enum line_type type;
+	const char *quick;
+	const char *slow;
+} two_ways[] = {
+	{codec_read_spawn, LINE_SPAWN,
+	 ",\"parent\":\"0\",\"argv\":[\"a\",\"\",\"\\\"\\\\\\/\\b\\f\\n\\r\\t "
+	 "ü\"],\"cwd\":\"$WORK\"",
+	 ",\"parent\":\"0\", \"argv\":[\"a\",\"\",\"\\\"\\\\\\/\\b\\f\\n\\r\\t "
+	 "ü\"],\"cwd\":\"$WORK\""},
+	{codec_read_exit, LINE_EXIT,
+	 ",\"code\":3,\"stdin\":{\"kind\":\"file\",\"text\":\"x\",\"eof\":true},\"out\":{\"1\":{"
+	 "\"kind\":"
+	 "\"pipe\",\"text\":\"$$\\n\",\"roots\":true},\"2\":{\"kind\":\"same\",\"same\":1}}",
+	 ", "
+	 "\"code\":3,\"stdin\":{\"kind\":\"file\",\"text\":\"x\",\"eof\":true},\"out\":{\"1\":{"
+	 "\"kind\":"
+	 "\"pipe\",\"text\":\"$$\\n\",\"roots\":true},\"2\":{\"kind\":\"same\",\"same\":1}}"},
+	{codec_read_exit, LINE_EXIT,
+	 ",\"code\":0,\"out\":{\"1\":{\"kind\":\"pipe\",\"text\":\"\"}}}",
+	 ",\"code\":0,\"out\":{\"1\":{\"kind\":\"pipe\",\"text\":\"\"}} }"},
+	{codec_read_time, LINE_TIME,
+	 ",\"pid\":7,\"start_ns\":1,\"duration_ns\":2,\"program\":\"/bin/"
+	 "a\",\"chunks\":[[1,2,3],[2,4,5]]",
+	 ",\"pid\":7,\"start_ns\":1,\"duration_ns\":2,\"program\":\"/bin/a\",\"chunks\":[[1,2,3], "
+	 "[2,4,5]]"},
+};
+
+static int read_text(size_t row, const char *text, struct unit *ret)
+{
+	cleanup_buf struct buf b = BUF_INIT;
+	struct line line;
+	struct error err;
+
+	ck_assert_int_eq(
+		line_add(&b, two_ways[row].type, (struct unit_id){1, 0}, bytes_of_str(text), &err),
+		0);
+	ck_assert_int_eq(line_parse(b.data, b.len - 1, &line), LINE_OK);
+	memset(ret, 0, sizeof(*ret));
+	return two_ways[row].read(&line, ret, &err);
+}
+
+START_TEST(quick_and_slow_reading_agree)
+{
+	struct unit quick, slow;
+	int rc = read_text((size_t)_i, two_ways[_i].quick, &quick);
+
+	ck_assert_int_eq(rc, read_text((size_t)_i, two_ways[_i].slow, &slow));
+	if (rc == 0)
+		assert_same_unit(&quick, &slow);
+	unit_clear(&quick);
+	unit_clear(&slow);
+}
+END_TEST
+
 START_TEST(signals_have_names)
 {
 	char name[SIGNAL_NAME_SIZE];
@@ -598,6 +655,8 @@ Suite *tape_codec_suite(void)
 	tcase_add_test(all, the_head_comes_back);
 	tcase_add_loop_test(all, bad_content_is_refused_with_a_sentence, 0, BAD_RECORDS);
 	tcase_add_test(all, running_out_of_memory_is_an_error);
+	tcase_add_loop_test(all, quick_and_slow_reading_agree, 0,
+			    sizeof(two_ways) / sizeof(two_ways[0]));
 	tcase_add_test(all, signals_have_names);
 	suite_add_tcase(suite, all);
 	return suite;

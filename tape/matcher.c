@@ -2,22 +2,15 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
-#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* How many records of a key have been used. */
-struct key_state {
-	uint64_t key;
-	uint32_t next;
-};
 
 struct matcher {
 	const struct tape_reader *reader;
 	unsigned char *used; /* by index */
 	size_t used_count;
-	void *keys;	   /* tsearch(3) tree of struct key_state */
+	uint32_t *next;	   /* by the index of a key's first: the first ordinal that may be unused */
 	size_t next_index; /* behind the last record that was taken */
 	bool has_ahead;
 	size_t ahead_index;
@@ -33,8 +26,9 @@ struct matcher *matcher_new(const struct tape_reader *reader)
 		return NULL;
 	m->reader = reader;
 	m->used = calloc(count ? count : 1, 1);
-	if (!m->used) {
-		free(m);
+	m->next = calloc(count ? count : 1, sizeof(*m->next));
+	if (!m->used || !m->next) {
+		matcher_free(m);
 		return NULL;
 	}
 	return m;
@@ -46,36 +40,9 @@ void matcher_free(struct matcher *m)
 		return;
 	if (m->has_ahead)
 		unit_clear(&m->ahead);
-	tdestroy(m->keys, free);
+	free(m->next);
 	free(m->used);
 	free(m);
-}
-
-static int compare_keys(const void *a, const void *b)
-{
-	const struct key_state *ka = a;
-	const struct key_state *kb = b;
-
-	return (ka->key > kb->key) - (ka->key < kb->key);
-}
-
-static struct key_state *state_of(struct matcher *m, uint64_t key)
-{
-	struct key_state wanted = {key, 0};
-	struct key_state **found = tfind(&wanted, &m->keys, compare_keys);
-	struct key_state *made;
-
-	if (found)
-		return *found;
-	made = malloc(sizeof(*made));
-	if (!made)
-		return NULL;
-	*made = wanted;
-	if (!tsearch(made, &m->keys, compare_keys)) {
-		free(made);
-		return NULL;
-	}
-	return made;
 }
 
 void matcher_read_ahead(struct matcher *m)
@@ -113,7 +80,7 @@ static int is_same_command(struct matcher *m, size_t index, const struct unit *c
 		*ret_same = unit_same_command(&m->ahead, command);
 		return 0;
 	}
-	r = tape_reader_unit(m->reader, index, &record, err);
+	r = tape_reader_command(m->reader, index, &record, err);
 	*ret_same = r == 0 && unit_same_command(&record, command);
 	unit_clear(&record);
 	return r;
@@ -128,15 +95,16 @@ struct found {
 static int find_by_key(struct matcher *m, uint64_t key, const struct unit *command,
 		       struct found *found, struct error *err)
 {
-	struct key_state *state = state_of(m, key);
-	long index;
+	long index = tape_reader_find(m->reader, key, 0);
+	uint32_t *next;
 
-	if (!state)
-		return error_no_memory(err);
+	if (index < 0)
+		return 0;
+	next = &m->next[index];
 	/* What is used at the front stays so. */
-	while ((index = tape_reader_find(m->reader, key, state->next)) >= 0 && m->used[index])
-		state->next++;
-	for (uint32_t ordinal = state->next; found->count < found->room; ordinal++) {
+	while ((index = tape_reader_find(m->reader, key, *next)) >= 0 && m->used[index])
+		++*next;
+	for (uint32_t ordinal = *next; found->count < found->room; ordinal++) {
 		bool same = false;
 		int r;
 

@@ -239,6 +239,20 @@ int tape_reader_unit(const struct tape_reader *r, size_t index, struct unit *ret
 	return 0;
 }
 
+int tape_reader_command(const struct tape_reader *r, size_t index, struct unit *ret,
+			struct error *err)
+{
+	struct unit u = {0};
+	int rc = read_record(r, r->index->units[index].spawn, check_key, &u, err);
+
+	if (rc < 0) {
+		unit_clear(&u);
+		return rc;
+	}
+	*ret = u;
+	return 0;
+}
+
 static bool find_number(struct bytes fields, const char *key, uint64_t *ret)
 {
 	const char *at = memmem(fields.data, fields.len, key, strlen(key));

@@ -25,6 +25,10 @@ long tape_reader_find(const struct tape_reader *r, uint64_t key, uint32_t ordina
 int tape_reader_unit(const struct tape_reader *r, size_t index, struct unit *ret,
 		     struct error *err);
 
+/* The same with only what its spawn says: argv, cwd, env and parent. */
+int tape_reader_command(const struct tape_reader *r, size_t index, struct unit *ret,
+			struct error *err);
+
 /* When a unit ran, read without parsing its lines; false when the tape does not tell. */
 bool tape_reader_span(const struct tape_reader *r, size_t index, uint64_t *ret_start_ns,
 		      uint64_t *ret_duration_ns);

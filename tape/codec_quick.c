@@ -1,0 +1,251 @@
+#include "tape/codec_quick.h"
+#include "base/text.h"
+#include "tape/names.h"
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What is left to read of the fields of a line. */
+struct cursor {
+	const char *at;
+	const char *end;
+};
+
+static bool take(struct cursor *c, const char *literal)
+{
+	size_t len = strlen(literal);
+
+	if ((size_t)(c->end - c->at) < len || memcmp(c->at, literal, len) != 0)
+		return false;
+	c->at += len;
+	return true;
+}
+
+/* A non-negative number below 10^18, without leading zeros. */
+static bool take_number(struct cursor *c, uint64_t *ret)
+{
+	const char *first = c->at;
+	uint64_t value = 0;
+
+	while (c->at < c->end && *c->at >= '0' && *c->at <= '9' && c->at - first < 18)
+		value = value * 10 + (uint64_t)(*c->at++ - '0');
+	if (c->at == first || (*first == '0' && c->at - first > 1) ||
+	    (c->at < c->end && *c->at >= '0' && *c->at <= '9'))
+		return false;
+	*ret = value;
+	return true;
+}
+
+static bool take_int(struct cursor *c, int *ret)
+{
+	uint64_t value;
+
+	if (!take_number(c, &value) || value > INT_MAX)
+		return false;
+	*ret = (int)value;
+	return true;
+}
+
+/* The byte behind a backslash; 0 for \u and what is no escape. */
+static char escaped(char c)
+{
+	static const char names[] = "\"\\/bfnrt";
+	static const char bytes[] = "\"\\/\b\f\n\r\t";
+	const char *at = c ? strchr(names, c) : NULL;
+
+	return (char)(at ? bytes[at - names] : 0);
+}
+
+static bool add_unescaped(struct buf *out, const char *from, size_t len)
+{
+	char *to;
+
+	if (buf_reserve(out, len) < 0)
+		return false;
+	to = out->data + out->len;
+	for (size_t i = 0; i < len; i++) {
+		char c = from[i];
+
+		if (c == '\\')
+			c = escaped(from[++i]);
+		if (!c)
+			return false;
+		*to++ = c;
+	}
+	*to = '\0';
+	out->len = (size_t)(to - out->data);
+	return true;
+}
+
+/* A JSON string in UTF-8, without \u. */
+static bool take_string(struct cursor *c, struct buf *out)
+{
+	const char *from, *at;
+	bool escapes = false;
+
+	if (!take(c, "\""))
+		return false;
+	from = at = c->at;
+	while (at < c->end && *at != '"') {
+		if ((unsigned char)*at < 0x20)
+			return false;
+		escapes = escapes || *at == '\\';
+		at += 1 + (*at == '\\');
+	}
+	if (at >= c->end || !text_is_utf8(from, (size_t)(at - from)))
+		return false;
+	c->at = at + 1;
+	return escapes ? add_unescaped(out, from, (size_t)(at - from))
+		       : buf_add(out, from, (size_t)(at - from)) == 0;
+}
+
+static bool take_arg(struct cursor *c, struct unit *u)
+{
+	struct buf arg = BUF_INIT;
+	bool taken = take_string(c, &arg) && unit_add_arg(u, arg.data, arg.len) == 0;
+
+	buf_free(&arg);
+	return taken;
+}
+
+static bool take_argv(struct cursor *c, struct unit *u)
+{
+	if (!take(c, ",\"argv\":["))
+		return false;
+	do {
+		if (!take_arg(c, u))
+			return false;
+	} while (take(c, ","));
+	return take(c, "]");
+}
+
+bool codec_quick_spawn(const struct line *line, struct unit *u)
+{
+	struct cursor c = {line->fields.data, line->fields.data + line->fields.len};
+
+	if (take(&c, ",\"parent\":") && take_string(&c, &u->parent) && take_argv(&c, u) &&
+	    take(&c, ",\"cwd\":") && take_string(&c, &u->cwd) && c.at == c.end) {
+		u->id = line->id;
+		return true;
+	}
+	unit_clear(u);
+	return false;
+}
+
+static bool take_kind(struct cursor *c, struct stream *s)
+{
+	const char *quote;
+	char name[16];
+	size_t len;
+
+	if (!take(c, "{\"kind\":\""))
+		return false;
+	quote = memchr(c->at, '"', (size_t)(c->end - c->at));
+	len = quote ? (size_t)(quote - c->at) : sizeof(name);
+	if (len >= sizeof(name))
+		return false;
+	memcpy(name, c->at, len);
+	name[len] = '\0';
+	c->at = quote + 1;
+	if (!stream_kind_of_name(name, &s->kind))
+		return false;
+	if (s->kind != STREAM_SAME)
+		return true;
+	return take(c, ",\"same\":") && take_int(c, &s->same_as) && s->same_as != s->fd;
+}
+
+static bool take_stream(struct cursor *c, int fd, struct unit *u)
+{
+	struct stream *s = unit_add_stream(u, fd);
+
+	if (!s || !take_kind(c, s))
+		return false;
+	if (take(c, ",\"text\":")) {
+		if (!take_string(c, &s->data.bytes))
+			return false;
+		s->data.size = s->data.bytes.len;
+		s->data.form = s->data.size ? PAYLOAD_INLINE : PAYLOAD_EMPTY;
+		s->data.rooted = take(c, ",\"roots\":true");
+	}
+	s->eof = take(c, ",\"eof\":true");
+	return take(c, "}");
+}
+
+static bool take_out(struct cursor *c, struct unit *u)
+{
+	int before = 0;
+
+	do {
+		int fd;
+
+		/* Ascending, so that none is there twice. */
+		if (!take(c, "\"") || !take_int(c, &fd) || fd <= before || !take(c, "\":") ||
+		    !take_stream(c, fd, u))
+			return false;
+		before = fd;
+	} while (take(c, ","));
+	return take(c, "}");
+}
+
+/* Back to a unit that has only been spawned. */
+static void clear_exit(struct unit *u)
+{
+	for (size_t i = 0; i < u->stream_count; i++)
+		payload_clear(&u->streams[i].data);
+	free(u->streams);
+	u->streams = NULL;
+	u->stream_count = 0;
+	u->end = (struct unit_end){END_UNFINISHED, 0, 0, false, 0};
+}
+
+bool codec_quick_exit(const struct line *line, struct unit *u)
+{
+	struct cursor c = {line->fields.data, line->fields.data + line->fields.len};
+
+	if (u->stream_count)
+		return false;
+	if (take(&c, ",\"code\":") && take_int(&c, &u->end.code) &&
+	    (!take(&c, ",\"stdin\":") || take_stream(&c, 0, u)) &&
+	    (!take(&c, ",\"out\":{") || take_out(&c, u)) && c.at == c.end) {
+		u->end.how = END_EXITED;
+		return true;
+	}
+	clear_exit(u);
+	return false;
+}
+
+static bool take_chunk(struct cursor *c, struct unit *u)
+{
+	struct chunk chunk;
+
+	return take(c, "[") && take_int(c, &chunk.fd) && take(c, ",") &&
+	       take_number(c, &chunk.len) && take(c, ",") && take_number(c, &chunk.time_ns) &&
+	       take(c, "]") && unit_add_chunk_apart(u, chunk.fd, chunk.len, chunk.time_ns) == 0;
+}
+
+static bool take_chunks(struct cursor *c, struct unit *u)
+{
+	do {
+		if (!take_chunk(c, u))
+			return false;
+	} while (take(c, ","));
+	return take(c, "]");
+}
+
+bool codec_quick_time(const struct line *line, struct unit *u)
+{
+	struct cursor c = {line->fields.data, line->fields.data + line->fields.len};
+	uint64_t pid;
+
+	if (take(&c, ",\"pid\":") && take_number(&c, &pid) && take(&c, ",\"start_ns\":") &&
+	    take_number(&c, &u->time.start_ns) && take(&c, ",\"duration_ns\":") &&
+	    take_number(&c, &u->time.duration_ns) && take(&c, ",\"program\":") &&
+	    take_string(&c, &u->time.program) &&
+	    (!take(&c, ",\"chunks\":[") || take_chunks(&c, u)) && c.at == c.end) {
+		u->time.pid = (int64_t)pid;
+		u->time.known = true;
+		return true;
+	}
+	unit_time_clear(&u->time);
+	return false;
+}
