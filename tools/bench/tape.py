@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+"""What a record costs on tapes of a thousand to a million commands.
+
+    python3 tools/bench/tape.py BUILD [SVG]
+
+Each tape is written once and then read by new processes, without any index file; the figures of
+reading are medians. With SVG, the median cost of an answer against the size is drawn there.
+"""
+import math
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+
+SIZES = [1000, 10000, 100000, 1000000]
+SYNCED = 1000
+ROUNDS = 5
+
+
+def bench(build, *words):
+    program = os.path.join(build, "bench_tape")
+    done = subprocess.run([program, *map(str, words)], stdout=subprocess.PIPE, check=True,
+                          timeout=300)
+    return [int(word) for word in done.stdout.split()]
+
+
+def measure(build, scratch, size):
+    """(records a second, s of the end, s to the first answer, µs an answer, MB anonymous)"""
+    tape = os.path.join(scratch, "bench.tape")
+    written, end = bench(build, "write", tape, size)
+    rounds = [bench(build, "read", tape, size) for _ in range(ROUNDS)]
+    shutil.rmtree(tape)
+    first, answer, memory = (statistics.median(column) for column in zip(*rounds))
+    return size / written * 1e9, end / 1e9, first / 1e9, answer / 1e3, memory / 1e6
+
+
+def draw(rows):
+    """A point for each size; both axes begin at their left and lower ends, the left one at 0."""
+    top = max(10, *(math.ceil(row[3]) for _, row in rows))
+    points = [(60 + 90 * (math.log10(size) - 3), 210 - 180 * row[3] / top, row[3])
+              for size, row in rows]
+    lines = ['<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 420 260" '
+             'font-family="sans-serif" font-size="11">',
+             '<rect width="420" height="260" fill="white"/>',
+             '<path d="M60 30V210H350" fill="none" stroke="black"/>',
+             '<text x="60" y="18">an answer, median µs, by commands on the tape</text>',
+             f'<text x="52" y="34" text-anchor="end">{top}</text>',
+             '<text x="52" y="214" text-anchor="end">0</text>',
+             '<polyline fill="none" stroke="#0060a0" points="%s"/>' %
+             " ".join(f"{x:.0f},{y:.1f}" for x, y, _ in points)]
+    for (size, _), (x, y, value) in zip(rows, points):
+        lines += [f'<circle cx="{x:.0f}" cy="{y:.1f}" r="3" fill="#0060a0"/>',
+                  f'<text x="{x:.0f}" y="{y - 8:.1f}" text-anchor="middle">{value:.1f}</text>',
+                  f'<text x="{x:.0f}" y="228" text-anchor="middle">{size:,}</text>']
+    return "\n".join([*lines, "</svg>", ""])
+
+
+def main():
+    build = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build")
+    scratch = tempfile.mkdtemp(prefix="sandtape-bench-")
+    try:
+        rows = [(size, measure(build, scratch, size)) for size in SIZES]
+        synced, _ = bench(build, "sync", os.path.join(scratch, "sync.tape"), SYNCED)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    print("| commands on the tape | recorded a second | end of the recording, s | "
+          "first answer, s | an answer, µs | anonymous memory, MB |")
+    print("|---:|---:|---:|---:|---:|---:|")
+    for size, row in rows:
+        print("| %d | %.0f | %.3f | %.4f | %.1f | %.1f |" % (size, *row))
+    print("\nwith --sync, %.0f commands recorded a second" % (SYNCED / synced * 1e9))
+    if len(sys.argv) > 2:
+        os.makedirs(os.path.dirname(os.path.abspath(sys.argv[2])), exist_ok=True)
+        with open(sys.argv[2], "w", encoding="utf-8") as f:
+            f.write(draw(rows))
+
+
+if __name__ == "__main__":
+    main()
