@@ -410,6 +410,17 @@ static bool is_written(const struct stream_capture *s)
 	return s->method == METHOD_WRITES || (s->method == METHOD_TERMINAL && s->fd > 0);
 }
 
+/* Whether it read a file up to its end: another file that only begins alike is another stdin. */
+static void note_end_of_file(const struct stream_capture *s)
+{
+	struct stream *stream = unit_stream(s->owner->unit, 0);
+	struct stat st;
+	off_t end = stream_position(s->original, true);
+
+	if (stream && end > s->start && fstat(s->original, &st) == 0)
+		stream->eof = end >= st.st_size;
+}
+
 static int finish_stream(struct stream_capture *s, struct error *err)
 {
 	int r = 0;
@@ -418,6 +429,8 @@ static int finish_stream(struct stream_capture *s, struct error *err)
 		return 0;
 	if (s->method == METHOD_RANGE)
 		r = take_range(s, err);
+	if (s->method == METHOD_RANGE && s->fd == 0)
+		note_end_of_file(s);
 	if (r == 0)
 		r = keep_payload(s, false, err);
 	spool_free(s->spool);
