@@ -30,6 +30,7 @@ struct played_unit {
 	struct unit command;	 /* during the choice */
 	struct process *waiting; /* it has asked for more, and must wait for its turn */
 	bool ordered;		 /* it has turns */
+	bool ended;		 /* its first process has */
 	struct played_unit *next;
 	struct played_unit *previous;
 };

@@ -387,6 +387,7 @@ void turns_end(struct played_unit *u)
 	struct player *player = u->player;
 
 	u->waiting = NULL;
+	u->ended = true;
 	if (u->index != NO_INDEX)
 		score_end(player->score, u->index);
 	/* Another unit may end now: its parent learns of that after it has learnt of this end. */
@@ -417,6 +418,17 @@ static struct played_unit *first_waiting(const struct player *player)
 #define IDLE_LOOKS   3
 #define IDLE_LOOK_US 2000
 
+/* Not every wait is for the subject: a stub that has its turn may not get a processor to take it.
+ */
+static bool any_at_work(const struct player *player)
+{
+	const struct played_unit *u = player->units;
+
+	while (u && (!u->ordered || u->waiting || u->choice || u->ended))
+		u = u->next;
+	return u != NULL;
+}
+
 /* How long the subject may take for what it took so long for in the recording. What does not come
  * time after time is not waited for as long. */
 static int patience_us(const struct player *player, const struct played_unit *u)
@@ -425,6 +437,8 @@ static int patience_us(const struct player *player, const struct played_unit *u)
 	uint64_t gap_ns = 0;
 	uint64_t ms;
 
+	if (any_at_work(player))
+		return PATIENCE_MS * 1000;
 	if (until_ns != UINT64_MAX && until_ns > player->recorded_ns)
 		gap_ns = until_ns - player->recorded_ns;
 	ms = (gap_ns / MS_NS) * PATIENCE_TIMES + (PATIENCE_LEAST_MS >> player->in_vain);
