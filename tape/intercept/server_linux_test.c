@@ -155,7 +155,7 @@ static const struct intercept_ops ops = {
 	.unit_gone = on_unit_gone,
 	.signalled = on_signalled,
 	.hypercall = on_hypercall,
-	.patience_ms = no_patience,
+	.patience_us = no_patience,
 };
 
 static struct error err;
