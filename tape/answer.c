@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum event_kind { EVENT_WRITE, EVENT_READ, EVENT_SIGNAL, EVENT_MODE };
+enum event_kind { EVENT_WRITE, EVENT_READ, EVENT_SIGNAL, EVENT_MODE, EVENT_STOP };
 
 /* Something that the unit did, or that was done to it. */
 struct event {
 	enum event_kind kind;
-	int arg;	  /* writes: the stream; signals; modes: the request of the call */
+	int arg; /* writes: the stream; signals and stops; modes: the request of the call */
 	const char *data; /* writes, modes */
 	size_t len;	  /* what is left of it */
 	uint64_t until;	  /* reads: so much of stdin in all */
@@ -26,6 +26,7 @@ struct answer {
 	size_t head_count; /* events before the end; the rest are tails */
 	size_t next;
 	size_t signals_named;
+	size_t stops_named;
 	uint64_t end_ns;
 	uint64_t stdin_want;
 	uint64_t stdin_seen;  /* and found to be the same */
@@ -36,7 +37,7 @@ struct answer {
 /* How an event shows to others: what it reads and waits for, nobody sees. */
 static bool is_visible(const struct event *event)
 {
-	return event->kind == EVENT_WRITE || event->kind == EVENT_MODE;
+	return event->kind == EVENT_WRITE || event->kind == EVENT_MODE || event->kind == EVENT_STOP;
 }
 
 static int add_event(struct answer *a, const struct event *event)
@@ -123,6 +124,17 @@ static int add_mode(struct answer *a, uint64_t index, uint64_t time_ns)
 	return add_event(a, &event);
 }
 
+static int add_stop(struct answer *a, uint64_t index, uint64_t time_ns)
+{
+	struct event event = {.kind = EVENT_STOP, .time_ns = time_ns};
+
+	if (index >= a->record->stop_count)
+		return 0;
+	event.arg = a->record->stops[index];
+	a->stops_named = index + 1;
+	return add_event(a, &event);
+}
+
 /* The index of the stream in the record, or stream_count. */
 static size_t index_of(const struct unit *u, int fd)
 {
@@ -160,6 +172,8 @@ static int add_chunk(struct answer *a, const struct chunk *chunk)
 		return add_signal(a, time_ns);
 	case CHUNK_MODE:
 		return add_mode(a, chunk->len, time_ns);
+	case CHUNK_STOP:
+		return add_stop(a, chunk->len, time_ns);
 	default:
 		return add_part(a, chunk, time_ns);
 	}
@@ -176,6 +190,8 @@ static int add_rest(struct answer *a)
 			r = add_write(a, u->streams[i].fd, a->views[i].data + a->named[i],
 				      a->views[i].len - a->named[i], a->end_ns);
 	}
+	while (r == 0 && a->stops_named < u->stop_count)
+		r = add_stop(a, a->stops_named, a->end_ns);
 	while (r == 0 && a->signals_named < u->signal_count)
 		r = add_signal(a, a->end_ns);
 	return r;
@@ -354,6 +370,8 @@ static bool give_event(struct batch *b, struct event *event)
 		return add_op(b, STUB_WAIT_SIGNAL, event->arg, 0);
 	case EVENT_MODE:
 		return give_mode(b, event);
+	case EVENT_STOP:
+		return add_op(b, STUB_STOP, event->arg, 0);
 	default:
 		return give_bytes(b, event);
 	}

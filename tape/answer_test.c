@@ -86,6 +86,9 @@ static void add_ops(struct buf *out, size_t data_len)
 		case STUB_WAIT_SIGNAL:
 			buf_addf(out, "wait%d", op->arg);
 			break;
+		case STUB_STOP:
+			buf_addf(out, "stop%d", op->arg);
+			break;
 		case STUB_MODE:
 			ck_assert_uint_le(op->offset + op->len, data_len);
 			buf_addf(out, "mode%x/%llu", (unsigned)op->arg,
@@ -162,7 +165,7 @@ START_TEST(output_comes_in_the_recorded_order)
 END_TEST
 
 static const struct {
-	const char *order; /* -1: a signal, -2: a mode */
+	const char *order; /* -1: a signal, -2: a mode, -3: a stop */
 	const char *ops;
 } conversation_rows[] = {
 	{"1:2 -1:10 1:2", "read3 1:ab wait10 1:cd"},
@@ -172,6 +175,7 @@ static const struct {
 	{"1:2 0:1 1:1 0:2 1:1", "1:ab read1 1:c read3 1:d wait10"},
 	/* There is no third mode. */
 	{"1:2 -2:2 0:3 1:2", "1:ab read3 1:cd wait10"},
+	{"1:2 -3:0 -1:10 1:2", "read3 1:ab stop19 wait10 1:cd"},
 };
 
 /* Whether the order is in the timing or, without that, in the record itself. */
@@ -187,6 +191,8 @@ static void check_conversation(const char *order, const char *wanted, bool timed
 	add_stream(&u, 0, "xyz", 3);
 	add_stream(&u, 1, "abcd", 4);
 	unit_add_signal(&u, SIGUSR1);
+	if (strstr(order, "-3:"))
+		unit_add_stop(&u, SIGSTOP);
 	ck_assert_int_eq(unit_add_mode(&u, MODE_FLUSH, (struct bytes){termios, 36}), 0);
 	ck_assert_int_eq(unit_add_mode(&u, MODE_NOW, (struct bytes){termios, 44}), 0);
 	add_chunks(&u, order);

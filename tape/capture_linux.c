@@ -406,7 +406,8 @@ static int finish_stream(struct stream_capture *s, struct error *err)
 	return r;
 }
 
-/* A conversation at a terminal has an order that means something, unlike the times of output. */
+/* A conversation at a terminal has an order that means something, unlike the times of output; so
+ * have stops, and what comes before and after them. */
 static int keep_order(struct unit *u, struct error *err)
 {
 	for (size_t i = 0; i < u->time.chunk_count; i++) {
@@ -423,7 +424,9 @@ int capture_finish(struct capture *c, struct error *err)
 	for (unsigned i = 0; r == 0 && i < c->count; i++)
 		r = finish_stream(&c->stream[i], err);
 	c->finished = true;
-	return r < 0 || !capture_has_terminal(c) ? r : keep_order(c->unit, err);
+	if (r == 0 && (capture_has_terminal(c) || c->unit->stop_count > 0))
+		r = keep_order(c->unit, err);
+	return r;
 }
 
 void capture_unit_gone(struct capture *c)

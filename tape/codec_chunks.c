@@ -1,4 +1,5 @@
-/* Chunks: the order in which a unit read, wrote, was sent signals and set its terminal's modes. */
+/* Chunks: the order in which a unit read, wrote, was sent signals, stopped itself and set its
+ * terminal's modes. */
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "tape/codec.h"
@@ -13,6 +14,8 @@ static json_t *what_of(const struct chunk *c)
 		return codec_signal_value((int)c->len);
 	case CHUNK_MODE:
 		return json_string("mode");
+	case CHUNK_STOP:
+		return json_string("stop");
 	default:
 		return json_integer(c->fd);
 	}
@@ -89,6 +92,10 @@ static int read_what(const json_t *value, const char *key, struct chunk *c, stru
 		c->fd = CHUNK_MODE;
 		return 0;
 	}
+	if (strcmp(json_string_value(value), "stop") == 0) {
+		c->fd = CHUNK_STOP;
+		return 0;
+	}
 	rc = codec_read_signal(value, key, &signal, err);
 	c->fd = CHUNK_SIGNAL;
 	c->len = (uint64_t)signal;
@@ -155,6 +162,8 @@ int codec_read_order(const json_t *list, struct unit *u, struct error *err)
 			return rc;
 		if (c.fd == CHUNK_MODE && c.len >= u->mode_count)
 			return codec_wrong(err, "order", "about modes that are there");
+		if (c.fd == CHUNK_STOP && c.len >= u->stop_count)
+			return codec_wrong(err, "order", "about stops that are there");
 		if (unit_add_order(u, &c) < 0)
 			return error_no_memory(err);
 	}

@@ -423,22 +423,23 @@ static int read_out(const json_t *object, struct unit *u, struct error *err)
 	return 0;
 }
 
-static int read_signals(const json_t *object, struct unit *u, struct error *err)
+static int read_signals(const json_t *object, const char *key, struct unit *u,
+			int (*add)(struct unit *, int), struct error *err)
 {
-	const json_t *list = json_object_get(object, "signals");
+	const json_t *list = json_object_get(object, key);
 	const json_t *value;
 	size_t i;
 	int number;
 	int rc;
 
 	if (list && !json_is_array(list))
-		return codec_wrong(err, "signals", "an array");
+		return codec_wrong(err, key, "an array");
 	json_array_foreach(list, i, value)
 	{
-		rc = codec_read_signal(value, "signals", &number, err);
+		rc = codec_read_signal(value, key, &number, err);
 		if (rc < 0)
 			return rc;
-		if (unit_add_signal(u, number) < 0)
+		if (add(u, number) < 0)
 			return error_no_memory(err);
 	}
 	return 0;
@@ -460,7 +461,9 @@ int codec_read_exit(const struct line *line, struct unit *u, struct error *err)
 	if (rc == 0)
 		rc = read_out(object, u, err);
 	if (rc == 0)
-		rc = read_signals(object, u, err);
+		rc = read_signals(object, "signals", u, unit_add_signal, err);
+	if (rc == 0)
+		rc = read_signals(object, "stops", u, unit_add_stop, err);
 	if (rc == 0)
 		rc = codec_read_modes(json_object_get(object, "modes"), u, err);
 	if (rc == 0)

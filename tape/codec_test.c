@@ -87,6 +87,9 @@ static void assert_same_unit(const struct unit *a, const struct unit *b)
 	ck_assert_uint_eq(a->signal_count, b->signal_count);
 	for (i = 0; i < a->signal_count; i++)
 		ck_assert_int_eq(a->signals[i], b->signals[i]);
+	ck_assert_uint_eq(a->stop_count, b->stop_count);
+	for (i = 0; i < a->stop_count; i++)
+		ck_assert_int_eq(a->stops[i], b->stops[i]);
 	ck_assert_uint_eq(a->mode_count, b->mode_count);
 	for (i = 0; i < a->mode_count; i++) {
 		ck_assert_int_eq(a->modes[i].when, b->modes[i].when);
@@ -156,8 +159,8 @@ static void add_blob(struct payload *p)
 }
 
 static const struct chunk rich_order[] = {
-	{1, 4, 0}, {CHUNK_MODE, 0, 0},	       {0, 600, 0},
-	{0, 0, 0}, {CHUNK_SIGNAL, SIGTERM, 0}, {CHUNK_MODE, 1, 0},
+	{1, 4, 0},	    {CHUNK_MODE, 0, 0}, {0, 600, 0},	    {0, 0, 0},
+	{CHUNK_STOP, 1, 0}, {CHUNK_STOP, 0, 0}, {CHUNK_MODE, 1, 0}, {CHUNK_SIGNAL, SIGTERM, 0},
 };
 
 /* Something in every field. */
@@ -190,6 +193,8 @@ static void make_rich_unit(struct unit *u)
 	add_blob(&s->tail);
 	unit_add_signal(u, SIGTERM);
 	unit_add_signal(u, SIGRTMIN + 3);
+	unit_add_stop(u, SIGSTOP);
+	unit_add_stop(u, SIGTSTP);
 	unit_add_mode(u, MODE_NOW, (struct bytes){bytes, 36});
 	unit_add_mode(u, MODE_FLUSH, (struct bytes){bytes, 44});
 	for (size_t i = 0; i < sizeof(rich_order) / sizeof(rich_order[0]); i++)
@@ -461,6 +466,8 @@ static const struct bad_record {
 	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"order\":[[-1,2]]"},
 	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"order\":[[\"SIGNOT\",0]]"},
 	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"order\":[[\"mode\",0]]"},
+	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"order\":[[\"stop\",0]]"},
+	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"stops\":[\"stop\"]"},
 	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"order\":7"},
 	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"modes\":{}"},
 	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"modes\":[{\"when\":\"later\",\"termios\":\"\"}]"},

@@ -268,18 +268,18 @@ static int put_end(json_t *object, const struct unit_end *end, struct error *err
 	return rc < 0 ? error_no_memory(err) : 0;
 }
 
-static int put_signals(json_t *object, const struct unit *u)
+static int put_signals(json_t *object, const char *key, const int *signals, size_t count)
 {
 	json_t *list = json_array();
 	size_t i;
 
-	for (i = 0; list && i < u->signal_count; i++) {
-		if (codec_append_take(list, codec_signal_value(u->signals[i])) < 0) {
+	for (i = 0; list && i < count; i++) {
+		if (codec_append_take(list, codec_signal_value(signals[i])) < 0) {
 			json_decref(list);
 			list = NULL;
 		}
 	}
-	return codec_put_container_take(object, "signals", list);
+	return codec_put_container_take(object, key, list);
 }
 
 int codec_write_exit(struct buf *out, const struct unit *u, struct error *err)
@@ -292,8 +292,9 @@ int codec_write_exit(struct buf *out, const struct unit *u, struct error *err)
 	rc = put_end(o, &u->end, err);
 	if (rc < 0)
 		return rc;
-	if (put_streams(o, u) < 0 || put_signals(o, u) < 0 ||
+	if (put_streams(o, u) < 0 || put_signals(o, "signals", u->signals, u->signal_count) < 0 ||
 	    codec_put_container_take(o, "modes", codec_mode_list(u)) < 0 ||
+	    put_signals(o, "stops", u->stops, u->stop_count) < 0 ||
 	    codec_put_container_take(o, "order", codec_order_list(u)) < 0)
 		return error_no_memory(err);
 	return add_record(out, LINE_EXIT, u->id, o, err);

@@ -155,7 +155,8 @@ int player_take_record(struct played_unit *u, size_t index, uint64_t stdin_taken
 	}
 	/* What follows upon a signal comes when the subject has seen what the signal did. */
 	u->ordered = !score_is_alone(player->score, index) ||
-		     score_is_behind(player->score, index) || u->record.signal_count > 0;
+		     score_is_behind(player->score, index) || u->record.signal_count > 0 ||
+		     u->record.stop_count > 0;
 	r = score_begin(player->score, index, err);
 	return r < 0 ? r : set_answer(u, stdin_taken, err);
 }

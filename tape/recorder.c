@@ -8,6 +8,7 @@
 #include "tape/capture.h"
 #include "tape/files.h"
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -282,6 +283,32 @@ static int on_terminal_signalled(void *ctx, struct process *target, int signal, 
 	return add_signal(ctx, u, signal, err);
 }
 
+/* What it wrote before it stopped is there. One that its own unit makes go on would wait in a
+ * replay for what nobody sends: it counts as not stopped. */
+static int on_stopped(void *ctx, struct process *p, int signal, struct error *err)
+{
+	struct recorder *r = ctx;
+	struct recorded_unit *u = (struct recorded_unit *)p->unit;
+	uint64_t time_ns = session_now(&r->session) - u->unit.time.start_ns;
+	bool delivered;
+	int result;
+
+	if (!u->capture || u->ended)
+		return 0;
+	if (signal == SIGCONT) {
+		unit_drop_stop(&u->unit);
+		return 0;
+	}
+	result = capture_drain(u->capture, &delivered, err);
+	if (result < 0)
+		return result;
+	r->capture_host.last_event = NULL;
+	if (unit_add_stop(&u->unit, signal) < 0 ||
+	    unit_add_chunk_apart(&u->unit, CHUNK_STOP, u->unit.stop_count - 1, time_ns) < 0)
+		return error_no_memory(err);
+	return 0;
+}
+
 /*
  * A unit can be killed while its output waits for a reader, and the reader may wait for the end of
  * the unit before it reads. Its own pipe would have held less than ours, so nothing that it could
@@ -347,6 +374,7 @@ static const struct intercept_ops ops = {
 	.signalled = on_signalled,
 	.limited = on_limited,
 	.terminal_signalled = on_terminal_signalled,
+	.stopped = on_stopped,
 	.patience_ms = on_patience_ms,
 	.timeout = on_timeout,
 };

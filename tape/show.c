@@ -182,20 +182,20 @@ static int set_time(json_t *object, const struct unit_time *time)
 				   json_of_bytes(time->program.data, time->program.len));
 }
 
-static int set_signals(json_t *object, const struct unit *u)
+static int set_signals(json_t *object, const char *name, const int *signals, size_t count)
 {
 	json_t *array;
 
-	if (u->signal_count == 0)
+	if (count == 0)
 		return 0;
 	array = json_array();
-	for (size_t i = 0; array && i < u->signal_count; i++) {
-		if (json_array_append_new(array, json_of_signal(u->signals[i])) < 0) {
+	for (size_t i = 0; array && i < count; i++) {
+		if (json_array_append_new(array, json_of_signal(signals[i])) < 0) {
 			json_decref(array);
 			return -1;
 		}
 	}
-	return json_object_set_new(object, "signals", array);
+	return json_object_set_new(object, name, array);
 }
 
 static int fill(json_t *object, const struct shower *sh, const struct unit *u, struct error *err)
@@ -211,7 +211,9 @@ static int fill(json_t *object, const struct shower *sh, const struct unit *u, s
 	    json_object_set_new(object, "cwd",
 				u->cwd_any ? json_null() : json_of_bytes(u->cwd.data, u->cwd.len)) |
 	    json_object_set_new(object, "env", json_of_env(u)) | set_end(object, &u->end) |
-	    set_time(object, &u->time) | set_signals(object, u))
+	    set_time(object, &u->time) |
+	    set_signals(object, "signals", u->signals, u->signal_count) |
+	    set_signals(object, "stops", u->stops, u->stop_count))
 		return error_no_memory(err);
 	for (int fd = 0; rc == 0 && fd < 3; fd++)
 		rc = set_stream(object, sh, u, fd, names[fd], err);

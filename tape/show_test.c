@@ -127,7 +127,9 @@ START_TEST(streams_tails_and_signals_are_shown)
 	unit_stream(&u, 2)->same_as = 1;
 	unit_add_signal(&u, SIGTERM);
 	unit_add_signal(&u, SIGRTMIN + 3);
+	unit_add_stop(&u, SIGTSTP);
 	json = json_of(&u);
+	ck_assert_msg(strstr(json, "\"stops\":[\"SIGTSTP\"]") != NULL, "%s", json);
 	ck_assert_msg(strstr(json, "\"signals\":[\"SIGTERM\",\"SIGRTMIN+3\"]") != NULL, "%s", json);
 	ck_assert_msg(strstr(json, "\"stdin\":\"\",\"stdin_encoding\":\"text\",\"stdin_kind\":"
 				   "\"null\"") != NULL,

@@ -57,6 +57,7 @@ void unit_clear(struct unit *u)
 	for (i = 0; i < u->mode_count; i++)
 		buf_free(&u->modes[i].termios);
 	free(u->modes);
+	free(u->stops);
 	free(u->order);
 	unit_time_clear(&u->time);
 	memset(u, 0, sizeof(*u));
@@ -172,6 +173,33 @@ int unit_add_mode(struct unit *u, enum mode_when when, struct bytes termios)
 		return ERR_NOMEM;
 	modes[u->mode_count++] = mode;
 	return 0;
+}
+
+int unit_add_stop(struct unit *u, int signal)
+{
+	int *stops = grow(u->stops, u->stop_count, sizeof(*stops));
+
+	if (!stops)
+		return ERR_NOMEM;
+	u->stops = stops;
+	stops[u->stop_count++] = signal;
+	return 0;
+}
+
+void unit_drop_stop(struct unit *u)
+{
+	struct unit_time *t = &u->time;
+	size_t at = t->chunk_count;
+
+	if (u->stop_count == 0)
+		return;
+	u->stop_count--;
+	while (at > 0 && t->chunks[at - 1].fd != CHUNK_STOP)
+		at--;
+	if (at == 0)
+		return;
+	memmove(&t->chunks[at - 1], &t->chunks[at], (t->chunk_count - at) * sizeof(*t->chunks));
+	t->chunk_count--;
 }
 
 int unit_add_order(struct unit *u, const struct chunk *chunk)

@@ -52,6 +52,7 @@ struct stream {
 /* What else than bytes of a stream can be in the order of what a unit did. */
 #define CHUNK_SIGNAL (-1) /* `len`: the signal that it was sent */
 #define CHUNK_MODE   (-2) /* `len`: which of its `modes` it set */
+#define CHUNK_STOP   (-3) /* `len`: which of its `stops` stopped it */
 
 /* A run of output or input as it came, or what happened in between. */
 struct chunk {
@@ -122,7 +123,9 @@ struct unit {
 	size_t signal_count;
 	struct mode *modes; /* that the unit gave to its terminal */
 	size_t mode_count;
-	struct chunk *order; /* of a unit with a terminal: its chunks, without times */
+	int *stops; /* signals by which the unit stopped itself, in order */
+	size_t stop_count;
+	struct chunk *order; /* of a unit with a terminal, or stops: its chunks, without times */
 	size_t order_count;
 
 	struct unit_time time;
@@ -146,6 +149,9 @@ int unit_add_arg(struct unit *u, const void *bytes, size_t len);
 int unit_add_env(struct unit *u, struct bytes name, struct bytes value);
 int unit_add_signal(struct unit *u, int signal);
 int unit_add_mode(struct unit *u, enum mode_when when, struct bytes termios);
+int unit_add_stop(struct unit *u, int signal);
+/* The last of its stops, with its chunk, was none. */
+void unit_drop_stop(struct unit *u);
 /* Likewise merges what it can. */
 int unit_add_order(struct unit *u, const struct chunk *chunk);
 /* Merges neighbours of the same fd. */

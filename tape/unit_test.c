@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "tape/unit.h"
 #include "tools/tests.h"
+#include <signal.h>
 #include <string.h>
 
 static void add_args(struct unit *u, const char *const *args)
@@ -175,6 +176,25 @@ START_TEST(chunks_of_one_stream_in_a_row_are_one)
 }
 END_TEST
 
+START_TEST(a_stop_that_was_none_is_gone_with_its_chunk)
+{
+	struct unit u = {0};
+
+	unit_drop_stop(&u);
+	for (unsigned i = 0; i < 2; i++) {
+		unit_add_stop(&u, SIGSTOP);
+		unit_add_chunk_apart(&u, CHUNK_STOP, i, i);
+		unit_add_chunk(&u, 1, 5, 10 + i);
+	}
+	unit_drop_stop(&u);
+	ck_assert_uint_eq(u.stop_count, 1);
+	ck_assert_uint_eq(u.time.chunk_count, 3);
+	ck_assert_int_eq(u.time.chunks[0].fd, CHUNK_STOP);
+	ck_assert_uint_eq(u.time.chunks[2].time_ns, 11);
+	unit_clear(&u);
+}
+END_TEST
+
 START_TEST(an_id_has_a_text)
 {
 	struct unit_id id = {UINT64_C(0x8f3a2b1c9d0e4f55), UINT32_MAX};
@@ -198,6 +218,7 @@ Suite *tape_unit_suite(void)
 	tcase_add_test(all, commands_that_differ_are_told_apart);
 	tcase_add_test(all, streams_are_kept_in_the_order_of_fds);
 	tcase_add_test(all, chunks_of_one_stream_in_a_row_are_one);
+	tcase_add_test(all, a_stop_that_was_none_is_gone_with_its_chunk);
 	tcase_add_test(all, an_id_has_a_text);
 	suite_add_tcase(suite, all);
 	return suite;

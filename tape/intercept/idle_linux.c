@@ -33,6 +33,14 @@ char tracer_state_of(const struct task *task)
 	return *state ? *state : 'X';
 }
 
+bool tracer_is_over(pid_t pid)
+{
+	char stat[512];
+	const char *state = read_stat(pid, pid, stat, sizeof(stat));
+
+	return *state == '\0' || *state == 'Z' || *state == 'X';
+}
+
 /* PF_EXITING of the kernel's include/linux/sched.h, in proc(5)'s field "flags". */
 #define FLAG_EXITING 0x4u
 

@@ -73,6 +73,7 @@ struct process {
 	unsigned long planted; /* the address of the stub's path in its memory, or 0 */
 	unsigned threads;
 	bool held;		       /* its end is held back */
+	int own_stop;		       /* the signal by which its unit may be about to stop it */
 	struct exec_decision decision; /* waits for the exec to succeed */
 };
 
@@ -136,6 +137,9 @@ struct intercept_ops {
 		       struct error *err);
 	/* The kernel did, as it does for a terminal (^C, a hang-up). May be NULL. */
 	int (*terminal_signalled)(void *ctx, struct process *target, int signal, struct error *err);
+	/* The first process of a unit has been stopped by itself, or by another of its unit, with
+	 * this signal; or with SIGCONT: it has been made to go on so. May be NULL. */
+	int (*stopped)(void *ctx, struct process *p, int signal, struct error *err);
 };
 
 enum intercept_backend_kind {

@@ -3,14 +3,12 @@
 
 #include "base/cleanup.h"
 #include "tape/intercept/filter.h"
-#include "tape/intercept/memory.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -138,6 +136,23 @@ static bool is_hit(const struct process *p)
 	return intercept_unit_of(p) && !tracer_is_exiting(p);
 }
 
+static int tell_stop(struct interceptor *t, struct process *p, int signal, struct error *err)
+{
+	p->own_stop = 0;
+	return t->ops.stopped ? t->ops.stopped(t->ctx, p, signal, err) : 0;
+}
+
+/* Its parent may have seen it stop, and send SIGCONT, before the tracer has heard of it. */
+static int tell_signal(struct interceptor *t, struct process *p, int signal, struct error *err)
+{
+	const struct task *task = p->own_stop ? tasks_find(&t->tasks, p->pid) : NULL;
+	int r = 0;
+
+	if (task && tracer_state_of(task) == 't')
+		r = tell_stop(t, p, p->own_stop, err);
+	return r < 0 ? r : t->ops.signalled(t->ctx, p, signal, err);
+}
+
 static void tell_member(void *ctx, struct task *task)
 {
 	struct signal_search *s = ctx;
@@ -145,7 +160,7 @@ static void tell_member(void *ctx, struct task *task)
 
 	if (s->result == 0 && p && task->tid == p->pid && is_hit(p) &&
 	    (s->group == 0 || getpgid(p->pid) == s->group))
-		s->result = s->t->ops.signalled(s->t->ctx, p, s->signal, s->err);
+		s->result = tell_signal(s->t, p, s->signal, s->err);
 }
 
 /* A signal is sent: units that one of the subject's hits are told to the client. */
@@ -167,7 +182,7 @@ static int on_kill(struct interceptor *t, struct task *task, const struct arch_c
 		return go_on(task, err);
 	p = target > 0 ? tasks_find_process(&t->tasks, target) : NULL;
 	if (p && is_hit(p))
-		s.result = t->ops.signalled(t->ctx, p, s.signal, err);
+		s.result = tell_signal(t, p, s.signal, err);
 	if (target <= 0) {
 		s.group = tracer_target_group(task, target);
 		tasks_each(&t->tasks, tell_member, &s);
@@ -244,67 +259,6 @@ static int on_call(struct interceptor *t, struct task *task,
 	}
 }
 
-struct io_call {
-	uint64_t number;
-	enum io_kind kind;
-	unsigned buffers;   /* 1: (address, length), 2: struct iovec[], 3: struct msghdr */
-	unsigned flags_arg; /* which argument may have MSG_PEEK; 0: none */
-};
-
-static const struct io_call io_calls[] = {
-	{SYS_read, IO_READ, 1, 0},    {SYS_readv, IO_READ, 2, 0},  {SYS_recvfrom, IO_READ, 1, 3},
-	{SYS_recvmsg, IO_READ, 3, 2}, {SYS_write, IO_WRITE, 1, 0}, {SYS_writev, IO_WRITE, 2, 0},
-	{SYS_ioctl, IO_MODE, 0, 0},
-};
-
-static const struct io_call *find_io_call(uint64_t number)
-{
-	size_t i = 0;
-
-	while (i < sizeof(io_calls) / sizeof(io_calls[0]) && io_calls[i].number != number)
-		i++;
-	return i < sizeof(io_calls) / sizeof(io_calls[0]) ? &io_calls[i] : NULL;
-}
-
-/* It leaves the bytes where they are. */
-static bool only_peeks(const struct io_call *call, const uint64_t *args)
-{
-	return call->flags_arg && (args[call->flags_arg] & MSG_PEEK);
-}
-
-static struct io io_of(const struct io_call *call, const uint64_t *args)
-{
-	struct io io = {.kind = call->kind, .fd = (int)args[0]};
-
-	if (call->kind == IO_MODE) {
-		io.request = args[1];
-		io.address = args[2];
-	}
-	return io;
-}
-
-/* A unit begins to move bytes: what it moved is seen at the exit of the call. */
-static int on_io_call(struct interceptor *t, struct task *task,
-		      const struct __ptrace_syscall_info *info, struct error *err)
-{
-	const struct io_call *call = find_io_call(info->seccomp.nr);
-	bool wanted = false;
-	struct io io;
-	int r = 0;
-
-	task->call_number = info->seccomp.nr;
-	for (int i = 0; i < 6; i++)
-		task->call_args[i] = info->seccomp.args[i];
-	if (call && task->process->role == ROLE_UNIT && !only_peeks(call, task->call_args)) {
-		io = io_of(call, task->call_args);
-		r = t->ops.io_begins(t->ctx, task->process, &io, &wanted, err);
-	}
-	if (r < 0 || !wanted)
-		return r < 0 ? r : go_on(task, err);
-	task->watch = WATCH_IO;
-	return tracer_resume(task, PTRACE_SYSCALL, 0, err);
-}
-
 static int on_untraced_clone(struct interceptor *t, const struct task *task, struct error *err)
 {
 	int r = tracer_tell_limit(t, task->tid, LIMIT_TRACES, err);
@@ -326,82 +280,9 @@ int tracer_on_seccomp(struct interceptor *t, struct task *task, struct error *er
 	if (info.seccomp.ret_data == COOKIE_UNTRACED)
 		return on_untraced_clone(t, task, err);
 	if (info.seccomp.ret_data == COOKIE_IO)
-		return on_io_call(t, task, &info, err);
+		return tracer_on_io_call(t, task, &info, err);
 	/* A filter of the program itself asked for a tracer: as without one. */
 	return go_on(task, err);
-}
-
-struct remote_vec {
-	uint64_t base;
-	uint64_t len;
-};
-
-#define VECS_MAX 1024 /* UIO_MAXIOV */
-
-/* The buffers of the watched call, in the tracee's memory; -errno. */
-static int read_vecs(const struct task *task, unsigned buffers, struct remote_vec *vec,
-		     size_t *ret_count)
-{
-	uint64_t header[7]; /* struct msghdr: msg_iov is [2], msg_iovlen is [3] */
-	uint64_t array = task->call_args[1];
-	uint64_t count = task->call_args[2];
-	int r = 0;
-
-	if (buffers == 1) {
-		*ret_count = 1;
-		vec[0] = (struct remote_vec){task->call_args[1], task->call_args[2]};
-		return 0;
-	}
-	if (buffers == 3) {
-		r = memory_read(task->tid, task->call_args[1], header, sizeof(header));
-		array = header[2];
-		count = header[3];
-	}
-	if (r == 0 && count > VECS_MAX)
-		r = -EINVAL;
-	if (r == 0)
-		r = memory_read(task->tid, array, vec, count * sizeof(*vec));
-	*ret_count = count;
-	return r;
-}
-
-static int read_moved(const struct task *task, unsigned buffers, char *data, uint64_t len)
-{
-	struct remote_vec vec[VECS_MAX];
-	size_t count = 0;
-	uint64_t done = 0;
-	int r = read_vecs(task, buffers, vec, &count);
-
-	for (size_t i = 0; r == 0 && i < count && done < len; i++) {
-		uint64_t part = vec[i].len < len - done ? vec[i].len : len - done;
-
-		r = memory_read(task->tid, vec[i].base, data + done, part);
-		done += part;
-	}
-	return r;
-}
-
-static int tell_io(struct interceptor *t, struct task *task, uint64_t result, struct error *err)
-{
-	const struct io_call *call = find_io_call(task->call_number);
-	struct io io = io_of(call, task->call_args);
-	cleanup_free char *data = NULL;
-	int r = 0;
-
-	/* To ask for nothing is not to meet the end. */
-	if (call->kind != IO_MODE && result == 0 && (call->buffers == 1 && !task->call_args[2]))
-		return 0;
-	if (call->kind != IO_MODE) {
-		data = malloc(result ? result : 1);
-		if (!data)
-			return error_no_memory(err);
-		r = read_moved(task, call->buffers, data, result);
-		io.data = data;
-		io.len = result;
-	}
-	if (r < 0)
-		return tracer_ptrace_error(r, "read the buffers of", err);
-	return t->ops.io_done(t->ctx, task->process, &io, err);
 }
 
 static int on_call_exit(struct interceptor *t, struct task *task, struct error *err)
@@ -418,7 +299,7 @@ static int on_call_exit(struct interceptor *t, struct task *task, struct error *
 	if (watch == WATCH_EXEC && result < 0)
 		r = tracer_on_exec_failed(t, task, (int)-result, err);
 	else if (watch == WATCH_IO && result >= 0)
-		r = tell_io(t, task, (uint64_t)result, err);
+		r = tracer_on_io_done(t, task, (uint64_t)result, err);
 	return r < 0 ? r : go_on(task, err);
 }
 
@@ -440,12 +321,47 @@ static bool is_of_terminal(const struct task *task, int signal)
 	}
 }
 
+static bool is_stop(int signal)
+{
+	return signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
+}
+
+/* By kill(2) and its kin. Who is over is taken for one of them: kill(1) ends at once. */
+static bool is_of_own_unit(struct interceptor *t, const struct task *task)
+{
+	const struct process *sender;
+	siginfo_t info;
+
+	if (ptrace(PTRACE_GETSIGINFO, task->tid, 0, &info) < 0 || info.si_code > 0)
+		return false;
+	sender = tasks_find_process(&t->tasks, info.si_pid);
+	return sender ? sender->unit == task->process->unit : tracer_is_over(info.si_pid);
+}
+
+/* What stops the first process of a unit, or makes it go on, and does not come from the subject.
+ * That it stops is seen when it does: the signal may be handled. */
+static int on_job_signal(struct interceptor *t, const struct task *task, int signal,
+			 struct error *err)
+{
+	struct process *p = task->process;
+
+	if (signal == SIGCONT)
+		return is_of_own_unit(t, task) ? tell_stop(t, p, signal, err) : 0;
+	if (is_stop(signal))
+		p->own_stop = is_of_own_unit(t, task) ? signal : 0;
+	return 0;
+}
+
 /* A signal is about to be delivered. */
 static int on_signal(struct interceptor *t, struct task *task, int signal, struct error *err)
 {
 	struct process *p = task->process;
 	int r = 0;
 
+	if (p->role == ROLE_UNIT && p->main)
+		r = on_job_signal(t, task, signal, err);
+	if (r < 0)
+		return r;
 	if (p->role == ROLE_UNIT && p->main && t->ops.terminal_signalled &&
 	    is_of_terminal(task, signal))
 		r = t->ops.terminal_signalled(t->ctx, p, signal, err);
@@ -453,11 +369,16 @@ static int on_signal(struct interceptor *t, struct task *task, int signal, struc
 }
 
 /* A group stop (SIGSTOP, SIGTSTP, …) stays a stop; a newborn goes on. */
-static int on_event_stop(const struct task *task, int signal, struct error *err)
+static int on_event_stop(struct interceptor *t, const struct task *task, int signal,
+			 struct error *err)
 {
-	if (signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU)
-		return tracer_resume(task, PTRACE_LISTEN, 0, err);
-	return go_on(task, err);
+	int r = 0;
+
+	if (!is_stop(signal))
+		return go_on(task, err);
+	if (signal == task->process->own_stop)
+		r = tell_stop(t, task->process, signal, err);
+	return r < 0 ? r : tracer_resume(task, PTRACE_LISTEN, 0, err);
 }
 
 int tracer_on_stop(struct interceptor *t, pid_t tid, int status, struct error *err)
@@ -485,7 +406,7 @@ int tracer_on_stop(struct interceptor *t, pid_t tid, int status, struct error *e
 	case PTRACE_EVENT_SECCOMP:
 		return tracer_on_seccomp(t, task, err);
 	case PTRACE_EVENT_STOP:
-		return on_event_stop(task, signal, err);
+		return on_event_stop(t, task, signal, err);
 	default:
 		if (signal == (SIGTRAP | 0x80))
 			return on_call_exit(t, task, err);

@@ -3,6 +3,7 @@
 #define SANDTAPE_TAPE_INTERCEPT_TRACER_H
 
 #include "tape/intercept/interceptor.h"
+#include <sys/ptrace.h>
 
 struct tracer {
 	struct interceptor common;
@@ -29,6 +30,11 @@ int tracer_on_end(struct interceptor *t, pid_t tid, int wait_status, struct erro
 /* Serves a stop at a call of the filter; again, when what the call had to wait for has come. */
 int tracer_on_seccomp(struct interceptor *t, struct task *task, struct error *err);
 
+/* io_linux.c: a unit is about to move bytes, or has done so: `result` is that of its call */
+int tracer_on_io_call(struct interceptor *t, struct task *task,
+		      const struct __ptrace_syscall_info *info, struct error *err);
+int tracer_on_io_done(struct interceptor *t, struct task *task, uint64_t result, struct error *err);
+
 /* kill_linux.c: a signal to what is about to execute something */
 /* Whether the sender has to wait in its stop; `target` is a pid as for kill(2). */
 bool tracer_hold_kill(struct interceptor *t, struct task *sender, pid_t target);
@@ -41,6 +47,8 @@ pid_t tracer_target_group(const struct task *sender, pid_t target);
 char tracer_state_of(const struct task *task);
 /* It has left its program, and maybe closed its files, but is not over yet. */
 bool tracer_is_exiting(const struct process *p);
+/* No process of this number runs, whoever it was. */
+bool tracer_is_over(pid_t pid);
 bool tracer_subject_is_idle(struct interceptor *t);
 
 /* Lets the only task of a process go for good, and forgets both. */

@@ -67,16 +67,49 @@ p.kill()
 put(os.waitpid(p.pid, 0)[1])
 p.returncode = 0
 """),
-    Row("a command that stops itself", units=1, known={
-        "": "a command that stopped itself does not stop in a replay"}, py="""
+    Row("a command that stops itself", units=5, replays=2, py="""
 import signal
-signal.alarm(5)
-p = subprocess.Popen(["sh", "-c", "kill -STOP $$; echo on; exit 3"], stdout=PIPE)
-status = os.waitpid(p.pid, os.WUNTRACED)[1]
-put(os.WIFSTOPPED(status), os.WSTOPSIG(status))
-os.kill(p.pid, signal.SIGCONT)
+signal.alarm(20)
+def stopped(p):
+    status = os.waitpid(p.pid, os.WUNTRACED)[1]
+    put(os.WIFSTOPPED(status) and os.WSTOPSIG(status))
+for code in ("kill -STOP $$", "/bin/kill -STOP $$", "kill -TSTP $$", "kill -TTIN $$; kill -TTOU $$"):
+    p = subprocess.Popen(["sh", "-c", "echo up; " + code + "; echo on; exit 3"], stdout=PIPE,
+                         bufsize=0, process_group=0)
+    for i in range(code.count("$$")):
+        stopped(p)
+        if i == 0:
+            put(p.stdout.read(3))
+        os.kill(p.pid, signal.SIGCONT)
+    put(p.stdout.read(), p.wait())
+p = subprocess.Popen(["sh", "-c", "kill -STOP $$; echo not reached"], stdout=PIPE)
+stopped(p)
+p.terminate()
+p.send_signal(signal.SIGCONT)
 put(p.stdout.read(), p.wait())
 """),
+    Row("a command that stops itself and is killed", units=1, py="""
+p = subprocess.Popen(["sh", "-c", "kill -STOP $$; echo not reached"], stdout=PIPE)
+put(os.WSTOPSIG(os.waitpid(p.pid, os.WUNTRACED)[1]))
+p.kill()
+put(p.stdout.read(), p.wait())
+"""),
+    Row("a command that its own child makes go on", units=1, py="""
+put(run("sh", "-c", "(sleep 0.2; kill -CONT $$) & kill -STOP $$; echo on; wait; exit 3").stdout)
+"""),
+    Row("a command that handles what would stop it", units=1, py="""
+import signal
+p = subprocess.Popen(["sh", "-c", "trap 'echo kept' TSTP; kill -TSTP $$; echo up; read -r x; "
+                      "echo $x"], stdin=PIPE, stdout=PIPE, bufsize=0)
+put(p.stdout.read(8))
+p.send_signal(signal.SIGCONT)
+put(p.communicate(b"end\\n")[0], p.returncode)
+"""),
+    Row("jobs that stop themselves", argv=["bash", "s"], needs=("bash",), replays=2, files={"s": """
+        set -m
+        sh -c 'echo up; kill -STOP $$; echo on; exit 3' & wait $!; echo $?
+        jobs; fg; echo $?
+        sh -c 'kill -TSTP $$; echo on; exit 4'; echo $?; jobs -s; bg; wait %1; echo $?"""}),
     Row("process groups and sessions", units=5, py="""
 import signal, time
 def spawn(code, **how):

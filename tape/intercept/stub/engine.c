@@ -14,6 +14,7 @@
 /* The kernel's own numbers and structs: no header of libc is at hand. */
 enum {
 	SIG_BLOCK_ = 0,
+	SIG_UNBLOCK_ = 1,
 	SIG_SETMASK_ = 2,
 	SIGPIPE_ = 13,
 	EAGAIN_ = 11,
@@ -198,6 +199,23 @@ static void wait_signal(int signal)
 		;
 }
 
+/* Not by kill: that stops for a tracer, and ours may have let go. */
+static void send_myself(int signal)
+{
+	CALL3(__NR_tgkill, stub_call(__NR_getpid, 0, 0, 0, 0, 0, 0),
+	      stub_call(__NR_gettid, 0, 0, 0, 0, 0, 0), signal);
+}
+
+/* Until somebody sends SIGCONT. */
+static void stop(int signal)
+{
+	unsigned long set = bit(signal);
+
+	set_signal(signal, SIG_DFL_);
+	CALL4(__NR_rt_sigprocmask, SIG_UNBLOCK_, &set, 0, sizeof(set));
+	send_myself(signal);
+}
+
 _Noreturn void stub_die(int signal, int keep_core)
 {
 	unsigned long no_core[2] = {0, 0};
@@ -205,9 +223,7 @@ _Noreturn void stub_die(int signal, int keep_core)
 	if (!keep_core)
 		stub_call(__NR_prlimit64, 0, RLIMIT_CORE_, (long)no_core, 0, 0, 0);
 	open_for(signal);
-	/* Not kill: that stops for a tracer, and ours may have let go. */
-	CALL3(__NR_tgkill, stub_call(__NR_getpid, 0, 0, 0, 0, 0, 0),
-	      stub_call(__NR_gettid, 0, 0, 0, 0, 0, 0), signal);
+	send_myself(signal);
 	for (;;)
 		CALL1(__NR_exit_group, 128 + signal);
 }
@@ -258,6 +274,9 @@ static int do_op(struct stub_room *room, const struct stub_op *op, int *is_child
 		return STUB_GO_ON;
 	case STUB_MODE:
 		set_mode(answer, op);
+		return STUB_GO_ON;
+	case STUB_STOP:
+		stop(op->arg);
 		return STUB_GO_ON;
 	case STUB_LEAVE:
 		if (stub_call(__NR_fork, 0, 0, 0, 0, 0, 0) != 0)
