@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "tape/player.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,17 +74,21 @@ static int report_miss(struct player *player, const struct unit *command, struct
 	return 0;
 }
 
-/* There are records of the command, but for another stdin. */
-static int report_stdin(struct player *player, const struct unit *command, struct error *err)
+/* There are records of the command, but for another input. */
+static int report_input(struct player *player, const struct unit *command, int fd,
+			struct error *err)
 {
 	cleanup_buf struct buf text = BUF_INIT;
+	char of_fd[48] = "the stdin of this command";
 
+	if (fd > 0)
+		snprintf(of_fd, sizeof(of_fd), "what this command gets on descriptor %d", fd);
 	if (matcher_add_command(&text, command) < 0)
 		return error_no_memory(err);
 	player->result.misses++;
 	session_say(&player->session, TAPE_PROBLEM,
-		    "%s: the stdin of this command is not what the recorded one read:\n    %s",
-		    player->tape, text.data);
+		    "%s: %s is not what the recorded one read:\n    %s", player->tape, of_fd,
+		    text.data);
 	return 0;
 }
 
@@ -180,9 +185,10 @@ static int take_miss(struct played_unit *u, const struct unit *command, struct e
 	return r < 0 ? r : answer_with_miss(u, err);
 }
 
-int player_take_stdin_miss(struct played_unit *u, const struct unit *command, struct error *err)
+int player_take_input_miss(struct played_unit *u, const struct unit *command, int fd,
+			   struct error *err)
 {
-	int r = report_stdin(u->player, command, err);
+	int r = report_input(u->player, command, fd, err);
 
 	return r < 0 ? r : answer_with_miss(u, err);
 }

@@ -59,8 +59,10 @@ struct player {
 /* A record of the tape; `stdin_taken`: so much was read to find it. */
 int player_take_record(struct played_unit *u, size_t index, uint64_t stdin_taken,
 		       struct error *err);
-/* There are records of the command, but for another stdin: that is told, and it ends as a miss. */
-int player_take_stdin_miss(struct played_unit *u, const struct unit *command, struct error *err);
+/* There are records of the command, but for another stdin, or another input on the descriptor fd:
+ * that is told, and it ends as a miss. */
+int player_take_input_miss(struct played_unit *u, const struct unit *command, int fd,
+			   struct error *err);
 
 /* turns.c: callbacks of the interceptor, and what follows from an end. */
 int turns_start(struct played_unit *u, struct process *p, bool *ret_detach, struct error *err);

@@ -155,7 +155,7 @@ static int chosen(struct played_unit *u, struct process *p, size_t index, struct
 	choice_free(u->choice);
 	u->choice = NULL;
 	if (index == CHOICE_NONE)
-		r = player_take_stdin_miss(u, &u->command, err);
+		r = player_take_input_miss(u, &u->command, 0, err);
 	else
 		r = player_take_record(u, index, seen, err);
 	if (r == 0 && u->ordered)
@@ -250,9 +250,10 @@ static int blocked(struct played_unit *u, struct error *err)
 	return let_go_on(u->player, err);
 }
 
-/* The stub has taken some of its stdin: it chooses between records, or confirms the one. */
-static int took_stdin(struct played_unit *u, struct process *p, uint64_t address, size_t len,
-		      long *ret_result, struct error *err)
+/* The stub has taken some of its stdin, or of another input: it chooses between records, or
+ * confirms the one. */
+static int took_input(struct played_unit *u, struct process *p, int fd, uint64_t address,
+		      size_t len, long *ret_result, struct error *err)
 {
 	cleanup_free char *data = malloc(len ? len : 1);
 	bool alone;
@@ -268,10 +269,10 @@ static int took_stdin(struct played_unit *u, struct process *p, uint64_t address
 			return error_no_memory(err);
 		return choose(u, p, len == 0, err);
 	}
-	if (u->index == NO_INDEX || answer_check_stdin(u->answer, data, len))
+	if (u->index == NO_INDEX || answer_check_input(u->answer, fd, data, len))
 		return 0;
 	*ret_result = STUB_ANEW;
-	r = player_take_stdin_miss(u, &u->record, err);
+	r = player_take_input_miss(u, &u->record, fd, err);
 	if (r == 0)
 		r = give(u, p, &alone, err);
 	return r < 0 ? r : let_go_on(u->player, err);
@@ -311,7 +312,10 @@ int turns_on_hypercall(void *ctx, struct process *p, const uint64_t args[6], lon
 		*ret_result = STUB_ANEW;
 		return more(u, p, ret_later, err);
 	case STUB_ASK_STDIN:
-		return took_stdin(u, p, args[1], args[2], ret_result, err);
+		return took_input(u, p, 0, args[1], args[2], ret_result, err);
+	case STUB_ASK_INPUT:
+		return took_input(u, p, STUB_INPUT_FD(args[2]), args[1], STUB_INPUT_LEN(args[2]),
+				  ret_result, err);
 	case STUB_ASK_BLOCKED:
 		return blocked(u, err);
 	case STUB_ASK_NOTHING:
