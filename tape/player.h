@@ -16,6 +16,7 @@
 #define NO_INDEX CHOICE_NONE
 
 #define DETACHED_MAX 4
+#define PUT_OFF_MAX  64
 
 struct player;
 
@@ -31,6 +32,12 @@ struct played_unit {
 	bool ordered;		 /* it has turns */
 	struct played_unit *next;
 	struct played_unit *previous;
+};
+
+/* A process that is about to execute a command, and must wait in its call. */
+struct put_off {
+	struct process *p;
+	uint64_t since_ns;
 };
 
 struct player {
@@ -49,6 +56,10 @@ struct player {
 	bool unsettled; /* a unit has its turn, but the subject has not digested the last one */
 	int detached[DETACHED_MAX]; /* pidfds of stubs that were let go */
 	unsigned detached_count;
+	struct put_off put_off[PUT_OFF_MAX];
+	unsigned put_off_count;
+	unsigned waits_in_vain;
+	bool any_end; /* since the processes that were put off were looked at */
 	struct tape_replay_result result;
 	char last_id[UNIT_ID_SIZE]; /* of the last record that answered */
 	const char *tape;
@@ -68,6 +79,11 @@ int player_take_input_miss(struct played_unit *u, const struct unit *command, in
 int turns_start(struct played_unit *u, struct process *p, bool *ret_detach, struct error *err);
 int turns_on_hypercall(void *ctx, struct process *p, const uint64_t args[6], long *ret_result,
 		       bool *ret_later, struct error *err);
+/* Whether an exec of the process must wait, since a unit that had ended before the record `index`
+ * began has not ended yet. */
+bool turns_put_off(struct player *player, struct process *p, size_t index);
+/* The process is gone. */
+void turns_forget_put_off(struct player *player, const struct process *p);
 /* The unit's process has ended. */
 void turns_end(struct played_unit *u);
 /* Stubs that were let go have ended, since the units that they stand for ended before the next one

@@ -31,6 +31,11 @@ bool score_is_behind(struct score *s, size_t index);
  */
 bool score_is_ready(struct score *s, size_t index);
 
+/* Whether a unit is being played that had ended before this one began: its end comes first. */
+bool score_is_early(const struct score *s, size_t index);
+/* It did not come: those units are not waited for in this way any more. */
+void score_do_without(struct score *s, size_t index);
+
 /* The unit `index` is being played. */
 int score_begin(struct score *s, size_t index, struct error *err);
 /* Its next event that others can see (a write, its end) came at this time of the recording. */

@@ -189,6 +189,31 @@ START_TEST(a_unit_is_ready_when_all_that_was_over_before_it_has_come)
 }
 END_TEST
 
+START_TEST(a_unit_is_early_while_one_plays_that_was_over_before_it)
+{
+	enter_with("A( B( A)1 C( B)2 C)3");
+	begin(0);
+	begin(1);
+	ck_assert(!score_is_early(score, 1)); /* they overlapped */
+	ck_assert(score_is_early(score, 2));
+	score_end(score, 0);
+	ck_assert(!score_is_early(score, 2));
+}
+END_TEST
+
+START_TEST(a_unit_does_without_an_end_that_does_not_come)
+{
+	enter_with("A( A)1 B( B)2 C( C)3");
+	begin(0);
+	begin(1);
+	score_do_without(score, 1);
+	ck_assert(!score_is_early(score, 1));
+	ck_assert(score_is_early(score, 2)); /* B is still to end */
+	score_do_without(score, 2);
+	ck_assert(!score_is_early(score, 2));
+}
+END_TEST
+
 Suite *tape_score_suite(void)
 {
 	Suite *s = suite_create("tape/score");
@@ -206,6 +231,8 @@ Suite *tape_score_suite(void)
 	tcase_add_test(t, a_unit_that_does_not_come_is_given_up);
 	tcase_add_test(t, a_unit_that_was_never_played_can_be_over);
 	tcase_add_test(t, an_earlier_event_of_another_limits);
+	tcase_add_test(t, a_unit_is_early_while_one_plays_that_was_over_before_it);
+	tcase_add_test(t, a_unit_does_without_an_end_that_does_not_come);
 	suite_add_tcase(s, t);
 	return s;
 }

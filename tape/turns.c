@@ -174,6 +174,65 @@ static int choose(struct played_unit *u, struct process *p, bool ended, struct e
 	return r < 0 || !decided ? r : chosen(u, p, index, err);
 }
 
+/* Who asks which of its children have ended finds those that had: a unit that had ended before
+ * another began does so before that one is spawned, however little time the subject leaves. */
+
+/* After so many waits in vain the subject does otherwise than it did. */
+#define WAITS_IN_VAIN 3
+
+static struct put_off *find_put_off(struct player *player, const struct process *p)
+{
+	for (unsigned i = 0; i < player->put_off_count; i++) {
+		if (player->put_off[i].p == p)
+			return &player->put_off[i];
+	}
+	return NULL;
+}
+
+void turns_forget_put_off(struct player *player, const struct process *p)
+{
+	struct put_off *found = find_put_off(player, p);
+
+	if (found)
+		*found = player->put_off[--player->put_off_count];
+}
+
+bool turns_put_off(struct player *player, struct process *p, size_t index)
+{
+	const struct put_off *found = find_put_off(player, p);
+	uint64_t now_ns = session_now(&player->session);
+
+	if (player->waits_in_vain < WAITS_IN_VAIN && score_is_early(player->score, index)) {
+		if (found && now_ns - found->since_ns > PATIENCE_NS) {
+			score_do_without(player->score, index);
+			player->waits_in_vain++;
+		} else if (found) {
+			return true;
+		} else if (player->put_off_count < PUT_OFF_MAX) {
+			player->put_off[player->put_off_count++] = (struct put_off){p, now_ns};
+			/* The ends that it waits for may have their turn at once. */
+			player->unsettled = next_in_turn(player) != NULL;
+			return true;
+		}
+	}
+	turns_forget_put_off(player, p);
+	return false;
+}
+
+/* Some of them may go on. One that is asked may go, and its place be taken by another. */
+static int ask_put_off_again(struct player *player, struct error *err)
+{
+	struct put_off list[PUT_OFF_MAX];
+	unsigned count = player->put_off_count;
+	int r = 0;
+
+	player->any_end = false;
+	memcpy(list, player->put_off, count * sizeof(*list));
+	for (unsigned i = 0; r == 0 && i < count; i++)
+		r = intercept_ask_again(player->interceptor, list[i].p, err);
+	return r;
+}
+
 #define DETACHED_PATIENCE_MS 1000
 
 void turns_forget_detached(struct player *player)
@@ -237,6 +296,11 @@ static int more(struct played_unit *u, struct process *p, bool *ret_later, struc
 	if (!u->ordered)
 		return give(u, p, &alone, err);
 	score_next(u->player->score, u->index, answer_time(u->answer));
+	if (answer_is_hidden(u->answer)) {
+		int r = give_until(u, p, 0, &alone, err);
+
+		return r < 0 ? r : let_go_on(u->player, err);
+	}
 	u->waiting = p;
 	*ret_later = true;
 	return let_go_on(u->player, err);
@@ -336,14 +400,19 @@ void turns_end(struct played_unit *u)
 	/* Another unit may end now: its parent learns of that after it has learnt of this end. */
 	player->moved_ns = session_now(&player->session);
 	player->unsettled = next_in_turn(player) != NULL;
+	player->any_end = true;
 }
 
 int turns_on_idle(void *ctx, struct error *err)
 {
 	struct player *player = ctx;
+	int r = 0;
 
+	/* By now the end is known to the parent. */
+	if (player->any_end && player->put_off_count > 0)
+		r = ask_put_off_again(player, err);
 	matcher_read_ahead(player->matcher);
-	return player->unsettled ? let_go_on(player, err) : 0;
+	return r == 0 && player->unsettled ? let_go_on(player, err) : r;
 }
 
 #define PATIENCE_TIMES 25
@@ -365,18 +434,23 @@ int turns_on_patience_ms(void *ctx)
 
 	if (player->unsettled)
 		return 1;
-	return first_waiting(player) ? PATIENCE_MS : -1;
+	return first_waiting(player) || player->put_off_count > 0 ? PATIENCE_MS : -1;
 }
 
 int turns_on_timeout(void *ctx, struct error *err)
 {
 	struct player *player = ctx;
-	struct played_unit *u = first_waiting(player);
+	struct played_unit *u;
+	int r = player->unsettled ? 0 : ask_put_off_again(player, err);
 
+	if (r < 0)
+		return r;
+	u = first_waiting(player);
 	player->active_ns = session_now(&player->session);
 	if (!u || player->unsettled)
 		return let_go_on(player, err);
-	if (!intercept_subject_is_idle(player->interceptor) &&
+	if ((!intercept_subject_is_idle(player->interceptor) ||
+	     intercept_subject_sleeps(player->interceptor)) &&
 	    ++player->patient_times < PATIENCE_TIMES)
 		return 0;
 	player->patient_times = 0;
