@@ -257,7 +257,9 @@ static int load(struct answer *a, const struct tape_reader *reader, const struct
 static void set_stdin_want(struct answer *a)
 {
 	const struct stream *stream = unit_stream_const(a->record, 0);
-	if (stream && stream->eof)
+
+	/* A file may have grown since: there the end says which record is meant, and no more. */
+	if (stream && stream->eof && stream->kind != STREAM_FILE)
 		a->stdin_want = STUB_STDIN_ALL;
 	else if (stream)
 		a->stdin_want = a->views[index_of(a->record, 0)].len;

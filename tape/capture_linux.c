@@ -389,6 +389,17 @@ static int keep_payload(struct stream_capture *s, bool is_tail, struct error *er
 			    is_tail ? &stream->tail : &stream->data, err);
 }
 
+/* Whether it read a file up to its end: another file that only begins alike is another stdin. */
+static void note_end_of_file(const struct stream_capture *s)
+{
+	struct stream *stream = unit_stream(s->owner->unit, 0);
+	struct stat st;
+	off_t end = stream_position(s->original, true);
+
+	if (stream && end > s->start && fstat(s->original, &st) == 0)
+		stream->eof = end >= st.st_size;
+}
+
 static int finish_stream(struct stream_capture *s, struct error *err)
 {
 	int r = 0;
@@ -397,6 +408,8 @@ static int finish_stream(struct stream_capture *s, struct error *err)
 		return 0;
 	if (s->method == METHOD_RANGE)
 		r = take_range(s, err);
+	if (s->method == METHOD_RANGE && s->fd == 0)
+		note_end_of_file(s);
 	if (r == 0)
 		r = keep_payload(s, false, err);
 	spool_free(s->spool);

@@ -1,8 +1,11 @@
 #include "tape/choice.h"
 
 #include "tape/intercept/stub/answer.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 struct choice {
 	struct choice_from from;
@@ -116,6 +119,63 @@ static int read_input(const struct choice *c, size_t index, struct input *ret, s
 	ret->eof = s->eof;
 	ret->unseen = s->unseen;
 	return tape_reader_payload(c->from.reader, &s->data, c->from.roots, &ret->view, err);
+}
+
+/* Whether the file has the bytes there. */
+static bool file_has(int file, off_t at, const char *data, size_t len)
+{
+	char bytes[4096];
+	ssize_t n = 1;
+
+	while (len > 0 && n > 0) {
+		n = pread(file, bytes, len < sizeof(bytes) ? len : sizeof(bytes), at);
+		if (n > 0 && memcmp(bytes, data, (size_t)n) != 0)
+			return false;
+		if (n > 0) {
+			data += n;
+			at += n;
+			len -= (size_t)n;
+		}
+	}
+	return len == 0;
+}
+
+/* Whether a command that reads what the file holds there may have read this. */
+static bool fits_file(const struct input *input, int file, const struct stat *st, off_t start)
+{
+	off_t end = start + (off_t)input->view.len;
+
+	if (input->unseen || (input->eof && end != st->st_size))
+		return false;
+	return file_has(file, start, input->view.data, input->view.len);
+}
+
+int choice_by_file(struct choice *c, int file, off_t start, size_t *ret_index, struct error *err)
+{
+	size_t no_reader = CHOICE_NONE; /* the first that read nothing */
+	struct stat st;
+	int r = 0;
+
+	*ret_index = CHOICE_NONE;
+	if (fstat(file, &st) < 0)
+		return error_sys(err, errno, "cannot see the file that a command has as its stdin");
+	for (size_t i = 0; r == 0 && i < c->count && *ret_index == CHOICE_NONE; i++) {
+		struct input input = {.eof = false};
+
+		if (matcher_is_used(c->from.matcher, c->candidate[i]))
+			continue;
+		r = read_input(c, c->candidate[i], &input, err);
+		if (r == 0 && fits_file(&input, file, &st, start)) {
+			if (input.view.len > 0)
+				*ret_index = c->candidate[i];
+			else if (no_reader == CHOICE_NONE)
+				no_reader = c->candidate[i];
+		}
+		input_clear(&input);
+	}
+	if (*ret_index == CHOICE_NONE)
+		*ret_index = no_reader;
+	return r;
 }
 
 /* What the candidates have in common so far. */

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "tape/matcher.h"
 #include "tape/reader.h"
+#include <sys/types.h>
 
 struct choice;
 
@@ -36,6 +37,12 @@ uint64_t choice_seen(const struct choice *c);
  */
 int choice_narrow(struct choice *c, bool ended, size_t *ret_index, uint64_t *ret_until,
 		  struct error *err);
+
+/*
+ * By what there is to read in a regular file from `start` on, with nothing taken: *ret_index is the
+ * first record that read that, to its end or not, else the first that read nothing, or CHOICE_NONE.
+ */
+int choice_by_file(struct choice *c, int file, off_t start, size_t *ret_index, struct error *err);
 
 /*
  * Nothing more comes for now, and the subject does not go on: *ret_index is the first record that

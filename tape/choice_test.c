@@ -2,8 +2,10 @@
 #include "tape/intercept/stub/answer.h"
 #include "tape/scratch_test.h"
 #include "tools/tests.h"
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define TAPE "t.tape"
 
@@ -213,6 +215,39 @@ START_TEST(more_than_was_read_fits_none)
 }
 END_TEST
 
+static void assert_by_file(const char *content, off_t start, size_t wanted)
+{
+	int file = open("stdin", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	size_t index;
+
+	ck_assert_int_ge(file, 0);
+	ck_assert_int_eq(write(file, content, strlen(content)), strlen(content));
+	ck_assert_int_eq(choice_by_file(choice, file, start, &index, NULL), 0);
+	ck_assert_uint_eq(index, wanted);
+	close(file);
+}
+
+START_TEST(a_file_tells_all_at_once)
+{
+	enter_with((struct recorded[]){
+		{"ab", true, 0}, {"abc", true, 0}, {"abcd", false, 0}, {NULL, false, 0}});
+	assert_by_file("abc", 0, 1);
+	assert_by_file("xab", 1, 0);
+	assert_by_file("abcde", 0, 2);
+	assert_by_file("a", 0, CHOICE_NONE);
+}
+END_TEST
+
+START_TEST(of_a_file_the_first_may_have_read_a_part)
+{
+	enter_with((struct recorded[]){
+		{"abc", false, 0}, {"", false, 0}, {"a", false, 0}, {NULL, false, 0}});
+	assert_by_file("abcd", 0, 0);
+	assert_by_file("ab", 0, 2);
+	assert_by_file("", 0, 1);
+}
+END_TEST
+
 Suite *tape_choice_suite(void)
 {
 	Suite *s = suite_create("tape/choice");
@@ -221,6 +256,8 @@ Suite *tape_choice_suite(void)
 	tcase_add_checked_fixture(t, scratch_enter, leave);
 	tcase_add_test(t, when_nothing_comes_one_that_wants_no_more_is_meant);
 	tcase_add_test(t, when_nothing_comes_one_that_asks_is_meant);
+	tcase_add_test(t, a_file_tells_all_at_once);
+	tcase_add_test(t, of_a_file_the_first_may_have_read_a_part);
 	tcase_add_test(t, stdin_tells_records_apart);
 	tcase_add_test(t, records_that_read_the_same_need_no_look);
 	tcase_add_test(t, the_last_that_fits_needs_no_further_look);

@@ -5,10 +5,12 @@
 #include "tape/player.h"
 
 #include "base/cleanup.h"
+#include "tape/streams.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -174,6 +176,29 @@ static int choose(struct played_unit *u, struct process *p, bool ended, struct e
 	return r < 0 || !decided ? r : chosen(u, p, index, err);
 }
 
+/* What a file holds can be seen before it is read. */
+static int choose_by_file(struct played_unit *u, struct process *p, size_t *ret_index,
+			  struct error *err)
+{
+	cleanup_close int file = intercept_unit_fd(u->player->interceptor, p, 0);
+	struct stat st;
+
+	*ret_index = CHOICE_NONE;
+	if (file < 0 || fstat(file, &st) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+	return choice_by_file(u->choice, file, stream_position(file, true), ret_index, err);
+}
+
+static int choose_first(struct played_unit *u, struct process *p, struct error *err)
+{
+	size_t index;
+	int r = choose_by_file(u, p, &index, err);
+
+	if (r < 0)
+		return r;
+	return index == CHOICE_NONE ? choose(u, p, false, err) : chosen(u, p, index, err);
+}
+
 #define DETACHED_PATIENCE_MS 1000
 
 void turns_forget_detached(struct player *player)
@@ -212,7 +237,7 @@ int turns_start(struct played_unit *u, struct process *p, bool *ret_detach, stru
 
 	player->active_ns = session_now(&player->session);
 	if (u->choice)
-		return choose(u, p, false, err);
+		return choose_first(u, p, err);
 	if (u->ordered)
 		score_next(player->score, u->index, answer_time(u->answer));
 	player->moved_ns = session_now(&player->session);

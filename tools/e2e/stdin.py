@@ -50,6 +50,12 @@ for argv in ("cat",), ("tr", "a-z", "A-Z"):
         sh='while read -r l; do echo "$l"; sh -c \'read -r m; echo "m $m"\'; done <f; echo $?'),
     Row("a loop over a file, one that reads by 3 bytes", files={"f": TEXT},
         sh='while dd bs=3 count=1 2>/dev/null; do read -r l || break; echo "[$l]"; done <f'),
+    Row("equal commands with files that begin alike", units=6,
+        files={"f": "b\na\nc\n", "g": "b\na\n", "h": "b\n"}, modes=PLAIN,
+        sh="for f in f g h h g f; do sort <$f; done; exit"),
+    Row("equal commands that read more or less of one file", units=4, files={"f": TEXT},
+        modes=PLAIN, sh="""
+        for n in 9 4 15 2; do N=$n sh -c 'dd bs=$N count=1 2>/dev/null; echo' <f; done; exit"""),
     Row("readers of one pipe, one after another", stdin=TEXT.encode(), 
         modes=("pipe", "file", "socket"), sh="""
         sh -c 'read -r l; echo "1 $l"'; sh -c 'read -r l; echo "2 $l"'; read -r l; echo "3 $l"
