@@ -193,6 +193,8 @@ static void stop_observing(struct capture *c)
 
 		struct stream *stream = s->fd == 0 ? unit_stream(c->unit, 0) : NULL;
 
+		spool_free(s->writes);
+		s->writes = NULL;
 		if (s->method != METHOD_READS && s->method != METHOD_TERMINAL)
 			continue;
 		s->method = METHOD_NONE;
@@ -275,6 +277,8 @@ static void leave_in_place(struct capture *c, const struct error *reason)
 	for (unsigned i = 0; i < c->count; i++) {
 		struct stream_capture *s = &c->stream[i];
 
+		spool_free(s->writes);
+		s->writes = NULL;
 		if (s->method == METHOD_RANGE)
 			continue;
 		s->method = METHOD_NONE;
@@ -389,6 +393,25 @@ static int keep_payload(struct stream_capture *s, bool is_tail, struct error *er
 			    is_tail ? &stream->tail : &stream->data, err);
 }
 
+/* When the range has more than the unit was seen to write, others wrote there as well. When it has
+ * less, the unit went back and wrote over its own. */
+static void take_writes(struct stream_capture *s)
+{
+	uint64_t range = spool_size(s->spool);
+	uint64_t seen = spool_size(s->writes);
+
+	if (seen > range)
+		unit_forget_chunks(s->owner->unit, s->fd);
+	if (seen < range) {
+		struct spool *others = s->spool;
+
+		s->spool = s->writes;
+		s->writes = others;
+	}
+	spool_free(s->writes);
+	s->writes = NULL;
+}
+
 /* Whether it read a file up to its end: another file that only begins alike is another stdin. */
 static void note_end_of_file(const struct stream_capture *s)
 {
@@ -408,6 +431,8 @@ static int finish_stream(struct stream_capture *s, struct error *err)
 		return 0;
 	if (s->method == METHOD_RANGE)
 		r = take_range(s, err);
+	if (r == 0 && s->writes)
+		take_writes(s);
 	if (s->method == METHOD_RANGE && s->fd == 0)
 		note_end_of_file(s);
 	if (r == 0)
@@ -489,6 +514,7 @@ void capture_free(struct capture *c)
 
 		close_source(s);
 		spool_free(s->spool);
+		spool_free(s->writes);
 		buf_free(&s->pending);
 	}
 	free(c);

@@ -26,8 +26,9 @@ struct stream_capture {
 	int source;   /* our end of the replacement; owned; -1 when the stream has ended */
 	dev_t device; /* which pipe or socket it is, */
 	ino_t inode;
-	dev_t terminal; /* or which terminal */
-	off_t start;	/* METHOD_RANGE */
+	dev_t terminal;	      /* or which terminal */
+	off_t start;	      /* METHOD_RANGE */
+	struct spool *writes; /* METHOD_RANGE: what the unit itself wrote, where others may, too */
 	struct spool *spool;
 	struct buf pending; /* taken, and not yet passed on */
 	size_t pending_at;

@@ -59,15 +59,27 @@ static bool find_same(struct capture *c, struct stream_capture *s, unsigned befo
 	return false;
 }
 
+/* A range holds what everybody writes to the file meanwhile, the subject not least. */
+static int begin_range(struct stream_capture *s, struct error *err)
+{
+	s->start = stream_position(s->original, s->fd == 0);
+	if (s->fd == 0 || !stream_is_its_parents(s->original, s->owner->process->pid))
+		return 0;
+	s->writes = spool_new(s->owner->host->tape_dir);
+	return s->writes ? 0 : error_no_memory(err);
+}
+
 static int begin(struct stream_capture *s, const struct stat *st, enum method method,
 		 struct error *err)
 {
+	int r = 0;
+
 	s->method = method;
-	if (method == METHOD_RANGE)
-		s->start = stream_position(s->original, s->fd == 0);
 	s->device = st->st_dev;
 	s->inode = st->st_ino;
-	return method == METHOD_NONE ? 0 : capture_new_spool(s, err);
+	if (method == METHOD_RANGE)
+		r = begin_range(s, err);
+	return r < 0 || method == METHOD_NONE ? r : capture_new_spool(s, err);
 }
 
 static int look_at(struct capture *c, int fd, struct error *err)

@@ -23,8 +23,8 @@ unsigned capture_observed(const struct capture *c)
 
 	if (capture_has_terminal(c))
 		return what | FILTER_TERMINAL;
-	if (c->own_terminal)
-		what |= FILTER_TERMINAL_OUTPUT;
+	if (c->own_terminal || c->stream[1].writes || c->stream[2].writes)
+		what |= FILTER_OUTPUT;
 	return what;
 }
 
@@ -35,6 +35,18 @@ static bool is_terminal(const struct stream_capture *s, const struct stat *st)
 	       (st->st_rdev == s->terminal || st->st_rdev == makedev(5, 0));
 }
 
+/* The file that is written to by a call on descriptor 1 or 2, when writes to it are looked at. */
+static struct stream_capture *file_of(struct capture *c, const struct io *io, const struct stat *st)
+{
+	for (int i = 0; i < 2 && io->fd >= 1 && io->fd <= 2; i++) {
+		struct stream_capture *s = &c->stream[i == 0 ? io->fd : 3 - io->fd];
+
+		if (s->writes && s->device == st->st_dev && s->inode == st->st_ino)
+			return s;
+	}
+	return NULL;
+}
+
 /* The unit's stream that the call is about, or NULL. */
 static struct stream_capture *stream_of(struct capture *c, const struct io *io,
 					const struct stat *st)
@@ -42,6 +54,8 @@ static struct stream_capture *stream_of(struct capture *c, const struct io *io,
 	struct stream_capture *in = &c->stream[0];
 	struct stream_capture *out = &c->stream[io->fd == 2 ? 2 : 1];
 
+	if (io->kind == IO_WRITE && S_ISREG(st->st_mode))
+		return file_of(c, io, st);
 	if (io->kind == IO_READ && in->method == METHOD_READS)
 		return io->fd == 0 && st->st_dev == in->device && st->st_ino == in->inode ? in
 											  : NULL;
@@ -90,6 +104,19 @@ static int add_input(struct stream_capture *s, const struct io *io, struct error
 	return capture_add_chunk(s->owner, 0, 0, err);
 }
 
+/* What is written there after the end of the unit is not kept, as with other files. */
+static int add_output(struct stream_capture *s, const struct io *io, struct error *err)
+{
+	int r;
+
+	if (io->len == 0 || (s->writes && s->owner->finished))
+		return 0;
+	if (!s->writes)
+		return capture_note(s, io->data, io->len, err);
+	r = spool_add(s->writes, io->data, io->len, err);
+	return r < 0 ? r : capture_add_chunk(s->owner, s->fd, io->len, err);
+}
+
 static int add_mode(struct capture *c, struct process *p, const struct io *io, struct error *err)
 {
 	char termios[64];
@@ -118,7 +145,7 @@ int capture_io(struct capture *c, struct process *p, const struct io *io, struct
 	case IO_READ:
 		return add_input(s, io, err);
 	case IO_WRITE:
-		return io->len > 0 ? capture_note(s, io->data, io->len, err) : 0;
+		return add_output(s, io, err);
 	default:
 		return add_mode(c, p, io, err);
 	}

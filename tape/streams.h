@@ -19,6 +19,10 @@ bool stream_is_our_terminal(const struct stat *st);
  * open file (a shared offset), or two openings of one pipe, or two of one file that both append. */
 bool stream_same_file(int a, int b);
 
+/* Whether it is the same open file as the stdout or stderr of the process's parent, which may write
+ * there as well. */
+bool stream_is_its_parents(int fd, pid_t pid);
+
 /* Where the next read of a regular file, or the next write to it goes: its offset, but for writing
  * with O_APPEND its end. */
 off_t stream_position(int fd, bool is_input);

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <linux/kcmp.h>
 #include <poll.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -59,11 +60,36 @@ bool stream_is_our_terminal(const struct stat *st)
 	return is_own(st, 0);
 }
 
-static bool is_open_file(int a, int b)
+/* Of two processes. Without the right to look, no. */
+static bool is_open_file(pid_t pid_a, int a, pid_t pid_b, int b)
+{
+	return syscall(SYS_kcmp, pid_a, pid_b, KCMP_FILE, a, b) == 0;
+}
+
+/* 0: it is gone. */
+static pid_t parent_of(pid_t pid)
+{
+	char path[32];
+	char line[64];
+	int parent = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	f = fopen(path, "re");
+	while (f && parent == 0 && fgets(line, sizeof(line), f))
+		sscanf(line, "PPid: %d", &parent);
+	if (f)
+		fclose(f);
+	return parent;
+}
+
+bool stream_is_its_parents(int fd, pid_t pid)
 {
 	pid_t self = getpid();
+	pid_t parent = parent_of(pid);
 
-	return syscall(SYS_kcmp, self, self, KCMP_FILE, a, b) == 0;
+	return parent > 0 &&
+	       (is_open_file(self, fd, parent, 1) || is_open_file(self, fd, parent, 2));
 }
 
 static bool appends(int fd)
@@ -78,7 +104,7 @@ bool stream_same_file(int a, int b)
 	struct stat sa;
 	struct stat sb;
 
-	if (is_open_file(a, b))
+	if (is_open_file(getpid(), a, getpid(), b))
 		return true;
 	if (fstat(a, &sa) < 0 || fstat(b, &sb) < 0 || sa.st_dev != sb.st_dev ||
 	    sa.st_ino != sb.st_ino)

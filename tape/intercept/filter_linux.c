@@ -118,6 +118,7 @@ static const struct io_call io_calls[] = {
 	{SYS_splice, 2, SECCOMP_RET_ERRNO | EINVAL, NEVER, 2, 2},
 	{SYS_sendfile, 1, SECCOMP_RET_ERRNO | EINVAL, 0, NEVER, 0},
 	{SYS_sendfile, 0, SECCOMP_RET_ERRNO | EINVAL, NEVER, 2, 2},
+	{SYS_copy_file_range, 2, SECCOMP_RET_ERRNO | EINVAL, NEVER, 2, 2},
 	{SYS_preadv2, 0, SECCOMP_RET_ERRNO | ENOSYS, 0, NEVER, 0},
 	{SYS_pwritev2, 0, SECCOMP_RET_ERRNO | ENOSYS, NEVER, 2, 2},
 	{SYS_recvmmsg, 0, SECCOMP_RET_ERRNO | ENOSYS, 0, NEVER, NEVER},
@@ -129,7 +130,7 @@ static int max_fd(const struct io_call *call, unsigned what)
 
 	if ((what & FILTER_STDIN) && call->stdin_max > max)
 		max = call->stdin_max;
-	if ((what & FILTER_TERMINAL_OUTPUT) && call->output_max > max)
+	if ((what & FILTER_OUTPUT) && call->output_max > max)
 		max = call->output_max;
 	if ((what & FILTER_TERMINAL) && call->terminal_max > max)
 		max = call->terminal_max;
@@ -176,7 +177,7 @@ unsigned filter_build_io(struct sock_filter out[FILTER_MAX], unsigned what)
 		if (max != NEVER)
 			emit_io_call(&p, &io_calls[i], max);
 	}
-	if (what & (FILTER_TERMINAL | FILTER_TERMINAL_OUTPUT))
+	if (what & (FILTER_TERMINAL | FILTER_OUTPUT))
 		emit_mode_calls(&p);
 	emit_return(&p, SECCOMP_RET_ALLOW);
 	return p.len;

@@ -273,7 +273,7 @@ START_TEST(a_unit_stops_where_it_reads_its_stdin)
 END_TEST
 
 #define TERMINAL FILTER_TERMINAL
-#define OUTPUT	 FILTER_TERMINAL_OUTPUT
+#define OUTPUT	 FILTER_OUTPUT
 #define TCSETSW_ 0x5403
 #define TCSETS2_ 0x402c542b
 #define TCGETS_	 0x5401
