@@ -11,6 +11,7 @@ import difflib
 import glob
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -29,7 +30,8 @@ TEST_SECONDS = 60
 JOB_SECONDS = 300
 FILE_SECONDS = 40
 
-# name; needs: [(what must be there, how to get it)]; jobs(place): the jobs; modes; quick: in `.ci/run`.
+# name; needs: [(what must be there, how to get it)]; jobs(place): the jobs; modes; quick: whether it
+# is part of `.ci/run`.
 Suite = collections.namedtuple("Suite", "name needs jobs modes quick")
 # argv is the subject, options are those of sandtape, results(status, out) gives {test: (outcome,
 # detail)} of one run.
@@ -89,7 +91,8 @@ def python_tests():
 
 
 def python_suite(name, *names, modes=MODES, quick=False):
-    needs = [(python_tests() or "Python's own tests", "apt-get install libpython3.11-testsuite (or of another version, that of python3)")]
+    needs = [(python_tests() or "Python's own tests",
+              "apt-get install libpython3.11-testsuite (or that of python3's version)")]
     return Suite(name, needs, python_job(*names), modes, quick)
 
 
@@ -129,10 +132,14 @@ def node_jobs(place):
                       by_status(name), FILE_SECONDS)
 
 
+def options(through, real):
+    return [word for option, globs in (("--through", through), ("--real", real))
+            for glob_ in globs.split() for word in (option, glob_)]
+
+
 # Its tests look at the files that these make.
-BASH_OPTIONS = ["--through", "bash"] + [
-    word for program in ("rm", "mkdir", "rmdir", "touch", "chmod", "mktemp", "mkfifo", "ln", "cp")
-    for word in ("--real", program)]
+MAKES_FILES = "rm mkdir rmdir touch chmod mktemp mkfifo ln cp mv"
+BASH_OPTIONS = options("bash", MAKES_FILES)
 
 
 def bash_jobs(place):
@@ -141,18 +148,117 @@ def bash_jobs(place):
     for name in sorted(os.listdir(tests)):
         stem, suffix = os.path.splitext(name)
         right = os.path.join(tests, stem + ".right")
-        if suffix == ".tests" and os.path.exists(right):
+        # It wants a terminal, and waits for one.
+        if stem != "jobs" and suffix == ".tests" and os.path.exists(right):
             with open(right, "rb") as f:
                 yield Job(["/bin/bash", "./" + name], BASH_OPTIONS, tests, env,
                           by_output(stem, f.read()), FILE_SECONDS)
 
 
+TAP_LINE = re.compile(r"(ok|not ok) (\d+)( - .*?)?( # (SKIP|skip|TODO).*)?$")
+TAP_OUTCOMES = {"ok": "pass", "not ok": "fail", "skip": "skip", "todo": "todo"}
+
+
+def by_tap(script):
+    """Each line of a test is a test, and how the script ended is one as well."""
+
+    def results(status, out):
+        found = {script: Outcome("pass" if status == 0 else "fail", f"status {status}")}
+        for line in out.decode("utf-8", "replace").split("\n"):
+            match = TAP_LINE.match(line)
+            if match:
+                word = (match[5] or match[1]).lower()
+                found[f"{script}.{match[2]}"] = Outcome(TAP_OUTCOMES[word], line[:200])
+        return found
+
+    return results
+
+
+GIT_TESTS = source("git", "t")
+# The repository is real, so that its files are there; all else that the scripts run is not.
+GIT_OPTIONS = options("sh *.sh xargs", "git env " + MAKES_FILES)
+
+
+# Basics, and a sample of each of its groups, without the one that takes minutes.
+GIT_SCRIPTS = "t00?? t1004 t1090 t1402 t1600 t2014 t2204 t3104 t3306 t3904 t4010 t4046 t4112 " \
+              "t5321 t5407 t6040 t6134 t6412 t7107 t7507"
+GIT_LEFT_OUT = ("t0027",)
+
+
+def git_jobs(place):
+    env = {"GIT_TEST_INSTALLED": "/usr/bin", "TEST_OUTPUT_DIRECTORY": place.work}
+    for pattern in GIT_SCRIPTS.split():
+        for path in sorted(glob.glob(os.path.join(GIT_TESTS, pattern + "-*.sh"))):
+            name = os.path.basename(path)
+            stem = name.split("-")[0]
+            if stem not in GIT_LEFT_OUT:
+                yield Job(["/bin/sh", "./" + name], GIT_OPTIONS, GIT_TESTS, env, by_tap(stem))
+
+
+MKSH_SOURCE = source("mksh")
+# The name of its scratch directory has the process number and the time.
+MKSH_DRIVER = ("BEGIN { *CORE::GLOBAL::time = sub { 1 } } $$ = 1; $0 = shift; do $0; die $@ if $@")
+MKSH_LINE = re.compile(r"(pass|FAIL) \S*check\.t:(\S+)")
+
+
+def by_mksh(_status, out):
+    lines = out.decode("utf-8", "replace").split("\n")
+    return {m[2]: Outcome(m[1].lower(), "") for m in map(MKSH_LINE.match, lines) if m}
+
+
+def mksh_jobs(through=""):
+    def jobs(place):
+        argv = ["perl", "-e", MKSH_DRIVER, os.path.join(MKSH_SOURCE, "check.pl"), "-s",
+                os.path.join(MKSH_SOURCE, "check.t"), "-p", "/bin/mksh", "-T",
+                os.path.join(place.work, "tmp")]
+        real = MAKES_FILES if through else ""
+        return [Job(argv, options(through, real), place.work, {}, by_mksh)]
+
+    return jobs
+
+
+ZSH_TESTS = source("zsh", "Test")
+# Arguments of diff have the name of a scratch directory, which has the process number.
+ZSH_OPTIONS = options("zsh", "diff " + MAKES_FILES)
+ZSH_OUTCOMES = [("Test successful", "pass"), ("Test failed, as expected", "todo"),
+                ("Test case skipped", "skip"), ("Test ", "fail")]
+
+
+def by_zsh(stem):
+    """Several tests may have one name: they are numbered."""
+
+    def results(status, out):
+        found = {stem: Outcome("pass" if status == 0 else "fail", f"status {status}")}
+        number = 0
+        for line in out.decode("utf-8", "replace").split("\n"):
+            if line.startswith("Running test: "):
+                number += 1
+            elif line.startswith("Test ") and number > 0:
+                outcome = next(o for start, o in ZSH_OUTCOMES if line.startswith(start))
+                found[f"{stem}.{number}"] = Outcome(outcome, line[:200])
+        return found
+
+    return results
+
+
+# The language and modules. The other tests, and V08, need zsh's own build.
+ZSH_LEFT_OUT = ("V08",)
+
+
+def zsh_jobs(place):
+    for path in sorted(glob.glob(os.path.join(ZSH_TESTS, "[A-EV]*.ztst"))):
+        stem = os.path.basename(path)[:3]
+        env = {"ZTST_verbose": "1", "ZTST_continue": "1", "ZTST_exe": "/bin/zsh"}
+        argv = ["/bin/zsh", "+Z", "-f", os.path.join(ZSH_TESTS, "ztst.zsh"), path]
+        if stem not in ZSH_LEFT_OUT:
+            yield Job(argv, ZSH_OPTIONS, place.work, env, by_zsh(stem), FILE_SECONDS)
+
+
 def from_source(package, path):
-    return (source(package, path),
-            f"apt-get source {package} (with deb-src in the sources), unpacked as "
-            f"{source(package)}")
+    return source(package, path), f"the source of {package} (CONTRIBUTING.md tells how to get it)"
 
 
+MKSH_NEEDS = [from_source("mksh", "check.t"), ("/bin/mksh", "apt-get install mksh")]
 SUITES = [
     python_suite("python_subprocess", "test.test_subprocess"),
     python_suite("python_subprocess_quick", "test.test_subprocess.POSIXProcessTestCase",
@@ -169,14 +275,14 @@ SUITES = [
                  "test.test_multiprocessing_forkserver.WithProcessesTestProcess",
                  "test.test_multiprocessing_spawn.WithProcessesTestPool",
                  modes=("native", "record")),
-    Suite("node", [from_source("nodejs", "test/parallel"), ("/usr/bin/node",
-                                                            "apt-get install nodejs")],
-          node_jobs, MODES, False),
-    Suite("bash", [from_source("bash", "tests/run-all"),
-                   (source("bash", "tests", "recho"),
-                    "make -C %s/tests -f /dev/null CC=cc recho zecho xcase "
-                    "VPATH=../support" % source("bash"))],
-          bash_jobs, MODES, False),
+    Suite("node", [from_source("nodejs", "test/parallel"),
+                   ("/usr/bin/node", "apt-get install nodejs")], node_jobs, MODES, False),
+    Suite("bash", [from_source("bash", "tests/recho")], bash_jobs, MODES, False),
+    Suite("mksh", MKSH_NEEDS, mksh_jobs(), MODES, False),
+    Suite("mksh_through", MKSH_NEEDS, mksh_jobs("mksh"), MODES, False),
+    Suite("zsh", [from_source("zsh", "Test/ztst.zsh"), ("/bin/zsh", "apt-get install zsh")],
+          zsh_jobs, MODES, False),
+    Suite("git", [from_source("git", "t/helper/test-tool")], git_jobs, MODES, False),
 ]
 
 
@@ -187,6 +293,14 @@ def command(mode, job, tape):
     if mode == "native":
         return job.argv
     return [SANDTAPE, mode, "-q", "-t", tape, *job.options, "--", *job.argv]
+
+
+def end_group(pid):
+    """What a test has left behind would be there in the next one, and after the last."""
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
 
 
 def run_job(place, mode, job, tape):
@@ -200,9 +314,10 @@ def run_job(place, mode, job, tape):
     try:
         out, _ = process.communicate(timeout=job.seconds)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
+        end_group(process.pid)
         process.communicate()
         return None
+    end_group(process.pid)
     return job.results(process.returncode, out)
 
 
