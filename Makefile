@@ -40,7 +40,8 @@ native     = $(foreach f,$1,$(if $(call is_foreign,$f),,$f))
 sources_in = $(call native,$(sort $(wildcard $(addsuffix /*.c,$1) $(addsuffix /*.S,$1))))
 
 ALL_LIB_SRCS := $(call sources_in,$(LIB_DIRS))
-TEST_SRCS    := $(filter %_test.c,$(ALL_LIB_SRCS) $(call sources_in,tools)) tools/test_main.c
+TEST_SRCS    := $(filter %_test.c,$(ALL_LIB_SRCS) $(call sources_in,$(SHIM_DIR) $(PRELOAD_DIR) tools)) \
+		tools/test_main.c
 LIB_SRCS     := $(filter-out %_test.c,$(ALL_LIB_SRCS))
 STUB_SRCS    := $(filter-out %_test.c,$(call sources_in,$(STUB_DIR)))
 SHIM_SRCS    := $(filter-out %_test.c,$(call sources_in,$(SHIM_DIR)))
@@ -55,8 +56,9 @@ objects = $(addprefix $(BUILD)/obj/,$(addsuffix .o,$(basename $1)))
 
 LIB_OBJS     := $(call objects,$(LIB_SRCS))
 TEST_OBJS    := $(call objects,$(TEST_SRCS))
-# What the tests need of the program.
-TESTED_OBJS  := $(call objects,tools/options.c)
+# What the tests need of the program, of the shim and of the library in the subject.
+TESTED_OBJS  := $(call objects,tools/options.c $(SHIM_DIR)/wire_linux.c $(SHIM_DIR)/launch_linux.c \
+		  $(PRELOAD_DIR)/environment.c)
 PROGRAM_OBJS := $(call objects,$(PROGRAM_SRCS))
 BENCH_OBJS   := $(call objects,$(BENCH_SRCS))
 STUB_OBJS    := $(call objects,$(STUB_SRCS))
@@ -186,7 +188,7 @@ $(BUILD)/obj/%.o: %.S
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 $(LIB_OBJS) $(TEST_OBJS) $(PROGRAM_OBJS) $(BENCH_OBJS) $(STUB_OBJS) $(SHIM_OBJS) \
-	$(PRELOAD_OBJS) $(FUZZ_OBJS) $(FIXTURES): $(BUILD)/flags
+	$(PRELOAD_OBJS) $(TESTED_OBJS) $(FUZZ_OBJS) $(FIXTURES): $(BUILD)/flags
 $(TEST_OBJS): EXTRA_CFLAGS = $(CHECK_CFLAGS)
 
 # Made anew each time: ar would keep the members whose source is gone.
@@ -339,5 +341,5 @@ clean:
 	rm -rf $(BUILD) build-asan build-clang build-fuzz
 
 -include $(LIB_OBJS:.o=.d) $(TEST_OBJS:.o=.d) $(PROGRAM_OBJS:.o=.d) $(BENCH_OBJS:.o=.d)
--include $(FUZZ_OBJS:.o=.d)
+-include $(FUZZ_OBJS:.o=.d) $(TESTED_OBJS:.o=.d)
 -include $(STUB_OBJS:.o=.d) $(SHIM_OBJS:.o=.d) $(PRELOAD_OBJS:.o=.d) $(addsuffix .d,$(FIXTURES))

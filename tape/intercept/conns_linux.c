@@ -8,6 +8,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* So many messages and connections are served before others get their turn. */
+#define AT_ONCE 64
+
 union fd_message {
 	struct cmsghdr header;
 	char room[CMSG_SPACE(WIRE_FDS * sizeof(int))];
@@ -46,6 +49,7 @@ void conn_close(struct conn *c)
 	if (c->peer)
 		c->peer->conn = NULL;
 	close(c->fd);
+	buf_free(&c->text);
 	free(c);
 }
 
@@ -59,8 +63,14 @@ static int conn_ended(struct conn *c, struct error *err)
 	return r < 0 || !peer ? r : peer_left(peer, err);
 }
 
-/* One message; *ret_fds are the caller's. 0 bytes: the end; -EAGAIN: none yet. */
-static ssize_t receive(const struct conn *c, struct wire_ask *ret, int ret_fds[WIRE_FDS],
+struct message {
+	struct wire_ask ask;
+	char text[WIRE_PIECE];
+};
+
+/* One message; *ret_fds are the caller's. 0 bytes: the end, or nothing of ours; -EAGAIN: none yet;
+ * -EMFILE: it has come without its descriptors, which we may not have. */
+static ssize_t receive(const struct conn *c, struct message *ret, int ret_fds[WIRE_FDS],
 		       size_t *ret_count)
 {
 	struct iovec io = {ret, sizeof(*ret)};
@@ -76,11 +86,13 @@ static ssize_t receive(const struct conn *c, struct wire_ask *ret, int ret_fds[W
 	if (n < 0)
 		return errno == ECONNRESET ? 0 : -errno;
 	rights = CMSG_FIRSTHDR(&message);
-	if (rights && rights->cmsg_type == SCM_RIGHTS) {
+	if (rights && rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS) {
 		*ret_count = (rights->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 		memcpy(ret_fds, CMSG_DATA(rights), *ret_count * sizeof(int));
 	}
-	return n;
+	if (message.msg_flags & MSG_CTRUNC)
+		return -EMFILE;
+	return n < (ssize_t)sizeof(ret->ask) || message.msg_flags & MSG_TRUNC ? 0 : n;
 }
 
 static bool is_open(const struct server *s, const struct conn *c)
@@ -92,35 +104,47 @@ static bool is_open(const struct server *s, const struct conn *c)
 	return at != NULL;
 }
 
-int conn_serve(struct conn *c, struct error *err)
+static int serve_one(struct conn *c, bool *ret_more, struct error *err)
+{
+	struct message message;
+	int fds[WIRE_FDS];
+	size_t count;
+	ssize_t n = receive(c, &message, fds, &count);
+	int r;
+
+	*ret_more = n != -EAGAIN && n != -EINTR;
+	if (!*ret_more)
+		return 0;
+	if (n == -EMFILE)
+		r = error_sys(err, EMFILE, "cannot take the streams of a command");
+	else if (n <= 0)
+		r = conn_ended(c, err);
+	else
+		r = request_serve(c, &message.ask, fds, count,
+				  (struct bytes){message.text, (size_t)n - sizeof(message.ask)},
+				  err);
+	for (size_t i = 0; i < count; i++) {
+		if (fds[i] >= 0)
+			close(fds[i]);
+	}
+	return r;
+}
+
+int conn_serve(struct conn *c, unsigned limit, struct error *err)
 {
 	struct server *s = c->server;
+	bool more = true;
 	int r = 0;
 
-	while (r == 0 && is_open(s, c)) {
-		int fds[WIRE_FDS];
-		struct wire_ask ask;
-		size_t count;
-		ssize_t n = receive(c, &ask, fds, &count);
-
-		if (n == -EAGAIN || n == -EINTR)
-			return 0;
-		if (n == sizeof(ask))
-			r = request_serve(c, &ask, fds, count, err);
-		else
-			r = conn_ended(c, err);
-		for (size_t i = 0; i < count; i++) {
-			if (fds[i] >= 0)
-				close(fds[i]);
-		}
-	}
+	for (unsigned i = 0; r == 0 && more && i < limit && is_open(s, c); i++)
+		r = serve_one(c, &more, err);
 	return r;
 }
 
 static int conn_ready(void *ctx, uint32_t events, struct error *err)
 {
 	(void)events;
-	return conn_serve(ctx, err);
+	return conn_serve(ctx, AT_ONCE, err);
 }
 
 static int conn_new(struct server *s, int fd, struct error *err)
@@ -151,7 +175,7 @@ int server_accept(void *ctx, uint32_t events, struct error *err)
 	int r = 0;
 
 	(void)events;
-	while (r == 0) {
+	for (unsigned i = 0; r == 0 && i < AT_ONCE; i++) {
 		int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 
 		if (fd < 0)

@@ -13,7 +13,7 @@ struct peer *peer_find(const struct server *s, pid_t pid)
 {
 	struct peer *peer = s->peers;
 
-	while (peer && peer->process->pid != pid)
+	while (peer && (peer->gone || peer->process->pid != pid))
 		peer = peer->next;
 	return peer;
 }
@@ -133,7 +133,7 @@ static int process_ended(void *ctx, uint32_t events, struct error *err)
 	server_unwatch(peer->server, &peer->watch);
 	/* What it said before comes first. */
 	if (peer->conn)
-		r = conn_serve(peer->conn, err);
+		r = conn_serve(peer->conn, CONN_ALL, err);
 	peer->gone = true;
 	if (r == 0)
 		r = join_unit_at_end(peer, err);
@@ -206,7 +206,13 @@ int peer_of(struct conn *c, struct peer **ret, struct error *err)
 			(*ret)->process->spreads = above->spreads;
 		}
 	}
-	/* A new conversation of the same process takes the place of the one before. */
+	/* A new conversation of the same process takes the place of the one before, of which all
+	 * comes first. */
+	if ((*ret)->conn && (*ret)->conn != c) {
+		r = conn_serve((*ret)->conn, CONN_ALL, err);
+		if (r < 0)
+			return r;
+	}
 	if ((*ret)->conn && (*ret)->conn != c)
 		(*ret)->conn->peer = NULL;
 	(*ret)->conn = c;

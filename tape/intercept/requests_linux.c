@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static int do_reply(const struct conn *c, enum wire_reply_kind kind, int64_t number,
@@ -61,21 +60,34 @@ static bool split(struct bytes *item, size_t count, char *text, size_t len)
 
 #define TEXT_MAX (16u << 20) /* bytes; the kernel's own limit for argv and env is 6 MiB */
 
-static int read_exec(int fd, const struct wire_ask *ask, struct exec_text *ret, struct error *err)
+static int out_of_place(const struct conn *c, const struct wire_ask *ask, struct error *err)
+{
+	return error_set(err, ERR_SYSTEM,
+			 "process %d of the subject sent a message (%u) out of place", (int)c->pid,
+			 ask->kind);
+}
+
+static int add_text(struct conn *c, struct bytes text, struct error *err)
+{
+	c->too_long |= c->text.len + text.len > TEXT_MAX;
+	return !c->too_long && buf_add(&c->text, text.data, text.len) < 0 ? error_no_memory(err)
+									  : 0;
+}
+
+static int read_exec(struct conn *c, const struct wire_ask *ask, struct exec_text *ret,
+		     struct error *err)
 {
 	size_t count = 2 + (size_t)ask->argc + ask->envc;
-	struct stat st;
-	bool whole;
+	size_t len = c->text.len;
 
-	if (fd < 0 || fstat(fd, &st) < 0 || st.st_size > TEXT_MAX || count > TEXT_MAX)
+	ret->text = buf_steal(&c->text);
+	/* Each has a NUL at least. */
+	if (count > len)
 		return error_set(err, ERR_SYSTEM, "a process of the subject sent no whole exec");
-	ret->text = malloc((size_t)st.st_size + 1);
 	ret->item = calloc(count, sizeof(*ret->item));
-	if (!ret->text || !ret->item)
+	if (!ret->item)
 		return error_no_memory(err);
-	whole = pread(fd, ret->text, (size_t)st.st_size, 0) == st.st_size &&
-		split(ret->item, count, ret->text, (size_t)st.st_size);
-	if (!whole)
+	if (!split(ret->item, count, ret->text, len))
 		return error_set(err, ERR_SYSTEM, "a process of the subject sent no whole exec");
 	ret->request = (struct exec_request){
 		.path = ret->item[0],
@@ -90,7 +102,7 @@ static int read_exec(int fd, const struct wire_ask *ask, struct exec_text *ret, 
 
 static void take_unit_fds(struct peer *peer, const struct wire_ask *ask, int *fds, size_t count)
 {
-	size_t next = 1;
+	size_t next = 0;
 
 	peer_close_fds(peer);
 	for (int fd = 0; fd <= 2 && next < count; fd++) {
@@ -105,7 +117,7 @@ static int fail_unit(struct peer *peer, int sys_errno, struct error *err)
 	struct process *p = peer->process;
 
 	peer_close_fds(peer);
-	p->decision.unit = NULL;
+	p->decision = (struct exec_decision){.action = EXEC_REAL};
 	return t->ops.exec_failed(t->ctx, p, sys_errno, err);
 }
 
@@ -187,28 +199,45 @@ static int carry_out(struct conn *c, const struct exec_request *request, int kno
 	return r < 0 ? r : do_reply(c, WIRE_DO_FAIL, known_errno, err);
 }
 
+static int decide(struct conn *c, const struct wire_ask *ask, struct error *err)
+{
+	struct interceptor *t = &c->server->common;
+	struct process *p = c->peer->process;
+	struct exec_text exec = {0};
+	int r = read_exec(c, ask, &exec, err);
+
+	p->decision = (struct exec_decision){.action = EXEC_REAL};
+	if (r == 0 && !t->keeping)
+		r = t->ops.exec(t->ctx, p, &exec.request, &p->decision, err);
+	if (r == 0)
+		r = carry_out(c, &exec.request, (int)ask->number, err);
+	exec_text_clear(&exec);
+	return r;
+}
+
 static int on_exec(struct conn *c, const struct wire_ask *ask, int *fds, size_t count,
 		   struct error *err)
 {
-	struct interceptor *t = &c->server->common;
-	struct exec_text exec = {0};
 	struct peer *peer = NULL;
 	int r = peer_of(c, &peer, err);
 
-	if (r < 0 || !peer) /* it has been killed */
+	if (r == 0 && !peer) /* it has been killed, and nobody reads what we would say */
+		conn_close(c);
+	if (r < 0 || !peer)
 		return r;
+	if (peer->process->role != ROLE_SUBJECT)
+		return out_of_place(c, ask, err);
 	c->token = ask->token;
-	peer->process->decision = (struct exec_decision){.action = EXEC_REAL};
-	r = read_exec(count > 0 ? fds[0] : -1, ask, &exec, err);
+	if (c->too_long) { /* the kernel would refuse the same */
+		buf_free(&c->text);
+		c->too_long = false;
+		r = request_tell(c, E2BIG, err);
+		return r < 0 ? r : do_reply(c, WIRE_DO_FAIL, E2BIG, err);
+	}
 	take_unit_fds(peer, ask, fds, count);
-	if (r == 0 && !t->keeping)
-		r = t->ops.exec(t->ctx, peer->process, &exec.request, &peer->process->decision,
-				err);
-	if (r == 0)
-		r = carry_out(c, &exec.request, (int)ask->number, err);
+	r = decide(c, ask, err);
 	if (peer->process->decision.action != EXEC_UNIT)
 		peer_close_fds(peer);
-	exec_text_clear(&exec);
 	return r;
 }
 
@@ -338,15 +367,19 @@ static bool is_in_place(const struct conn *c, const struct wire_ask *ask)
 
 	switch (ask->kind) {
 	case WIRE_HELLO:
-	case WIRE_EXEC:
-	case WIRE_WAIT:
+	case WIRE_BROKEN:
 		return true;
+	case WIRE_TEXT:
+	case WIRE_EXEC:
+		return !c->waits && !(p && p->main);
+	case WIRE_WAIT:
+		return !c->waits && !p;
 	case WIRE_STARTED:
-		return p && p->role == ROLE_SUBJECT && p->decision.unit;
+		return p && p->role == ROLE_SUBJECT && p->decision.action == EXEC_UNIT;
 	case WIRE_READY:
 		return p && p->role == ROLE_SUBJECT && p->decision.action == EXEC_STUB;
 	case WIRE_FAILED:
-		return p != NULL;
+		return p && !p->main;
 	case WIRE_SIGNAL:
 	case WIRE_ENDED:
 		return p && p->role == ROLE_UNIT && p->main && !p->ended;
@@ -358,22 +391,27 @@ static bool is_in_place(const struct conn *c, const struct wire_ask *ask)
 }
 
 int request_serve(struct conn *c, const struct wire_ask *ask, int *fds, size_t fd_count,
-		  struct error *err)
+		  struct bytes text, struct error *err)
 {
+	int r;
+
 	if (!is_in_place(c, ask))
-		return error_set(err, ERR_SYSTEM,
-				 "process %d of the subject sent a message (%u) out of place",
-				 (int)c->pid, ask->kind);
+		return out_of_place(c, ask, err);
 	switch (ask->kind) {
 	case WIRE_HELLO:
 		c->server->said_hello = true;
 		return 0;
+	case WIRE_TEXT:
+		return add_text(c, text, err);
 	case WIRE_EXEC:
-		return on_exec(c, ask, fds, fd_count, err);
+		r = add_text(c, text, err);
+		return r < 0 ? r : on_exec(c, ask, fds, fd_count, err);
 	case WIRE_STARTED:
 		return on_started(c, err);
 	case WIRE_FAILED:
 		return on_failed(c, (int)ask->number, err);
+	case WIRE_BROKEN:
+		return error_sys(err, (int)ask->number, "cannot start a command of the subject");
 	case WIRE_SIGNAL:
 		return on_signal(c, ask, err);
 	case WIRE_ENDED:

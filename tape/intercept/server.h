@@ -9,6 +9,7 @@
 #include "tape/intercept/interceptor.h"
 #include "tape/intercept/shim/wire.h"
 #include "tape/intercept/stub/answer.h"
+#include <limits.h>
 
 struct peer;
 struct server;
@@ -22,6 +23,8 @@ struct conn {
 	struct peer *peer; /* whose process speaks here, once it has asked for something */
 	uint64_t token;	   /* WIRE_WAIT: its own. WIRE_EXEC: of who waits, until that is told */
 	bool waits;	   /* WIRE_WAIT */
+	struct buf text;   /* WIRE_TEXT: what has come of an exec */
+	bool too_long;	   /* and more than any exec can have */
 	struct conn *next;
 };
 
@@ -70,14 +73,16 @@ void server_unwatch(struct server *s, void **watch);
 
 /* conns_linux.c */
 int server_accept(void *ctx, uint32_t events, struct error *err);
-/* Serves all that has come. The connection may be gone after it. */
-int conn_serve(struct conn *c, struct error *err);
+/* Serves what has come, but no more than so many messages. The connection may be gone after it. */
+int conn_serve(struct conn *c, unsigned limit, struct error *err);
+#define CONN_ALL UINT_MAX
 /* A client that has gone is no error. */
 int conn_reply(const struct conn *c, const struct wire_reply *reply, const int *fds, size_t count,
 	       struct error *err);
 void conn_close(struct conn *c);
 
 /* peers_linux.c */
+/* A process that is gone is not found any more: another one may have its number. */
 struct peer *peer_find(const struct server *s, pid_t pid);
 /* pidfd -1: the subject. */
 int peer_new(struct server *s, pid_t pid, int pidfd, struct peer **ret, struct error *err);
@@ -95,7 +100,7 @@ void peer_close_fds(struct peer *peer);
 /* requests_linux.c: what a message means; fds are the caller's to close, but for those taken
  * (-1 then). */
 int request_serve(struct conn *c, const struct wire_ask *ask, int *fds, size_t fd_count,
-		  struct error *err);
+		  struct bytes text, struct error *err);
 /* Whoever waits for the exec of this connection learns how it went. */
 int request_tell(struct conn *c, int sys_errno, struct error *err);
 

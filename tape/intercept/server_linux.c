@@ -209,10 +209,11 @@ static int server_prepare(struct interceptor *t, struct error *err)
 		r = listen_in_dir(s, err);
 	if (r < 0)
 		return r;
-	if (access("/proc/self/task", X_OK) < 0)
-		return error_set(err, ERR_UNSUPPORTED,
-				 "/proc is not mounted: without it this backend cannot tell the "
-				 "processes of the subject");
+	if (access("/proc/thread-self/children", R_OK) < 0)
+		return error_set(
+			err, ERR_UNSUPPORTED,
+			"/proc is not mounted, or tells no children (CONFIG_PROC_CHILDREN): "
+			"without it this backend cannot tell the processes of the subject");
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		return error_sys(err, errno, "cannot become the reaper of orphans");
 	s->is_reaper = true;
@@ -276,18 +277,21 @@ static int reap(struct interceptor *t, struct error *err)
 	return r;
 }
 
-/* What was said before the subject ended has to be heard. */
+/* What was said before the subject ended has to be heard: what is ready now, and what that makes
+ * ready. What is left behind may go on for ever. */
+#define DRAIN_ROUNDS 256
+
 static int drain(struct interceptor *t, struct error *err)
 {
 	struct epoll_event events[LOOP_EVENTS];
-	int count = 0;
-	int r;
+	int count = 1;
+	int r = 0;
 
-	do {
+	for (unsigned i = 0; r == 0 && count > 0 && i < DRAIN_ROUNDS; i++) {
 		r = loop_wait(&t->loop, 0, events, &count, err);
 		if (r == 0 && count > 0)
 			r = loop_serve(&t->loop, events, count, err);
-	} while (r == 0 && count > 0);
+	}
 	return r;
 }
 
@@ -344,7 +348,11 @@ static void server_close(struct interceptor *t)
 
 static struct peer *peer_with(const struct interceptor *t, const struct process *p)
 {
-	return peer_find(server_of(t), p->pid);
+	struct peer *peer = server_of(t)->peers;
+
+	while (peer->process != p)
+		peer = peer->next;
+	return peer;
 }
 
 static int server_release(struct interceptor *t, struct process *p, struct error *err)
@@ -466,12 +474,12 @@ static int server_keep(struct interceptor *t, struct error *err)
 	return r;
 }
 
-/* Shims that wait for us in the end, and streams that pass through us. */
+/* Shims that wait for us in the end, streams that pass through us, and what may yet ask. */
 static bool server_is_kept(const struct interceptor *t)
 {
 	const struct server *s = server_of(t);
 
-	return s->conns || t->loop.watch_count > s->own_watches;
+	return s->conns || t->loop.watch_count > s->own_watches || server_left(t) > 0;
 }
 
 const struct intercept_backend intercept_server = {

@@ -201,3 +201,100 @@ def killed(place):
         expect(name.startswith("sandtape-"), name)
         shutil.rmtree(os.path.join(place.tmp, name))
 
+
+
+LIMITED = """
+import resource, signal, subprocess, sys
+FSIZE, NOFILE = resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE
+hard = resource.getrlimit(NOFILE)[1]
+fds = []
+if sys.argv[1:] == ["full"]:  # all descriptors that this process may have
+    resource.setrlimit(NOFILE, (300, hard))
+    import os
+    try:
+        while True:
+            fds.append(os.open("/dev/null", os.O_RDONLY))
+    except OSError:
+        os.closerange(fds[-6], fds[-1] + 1)  # two pipes, and one to report errors
+def limit(what, *values):
+    return lambda: resource.setrlimit(what, values)
+def run(argv, **how):
+    try:
+        p = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                           close_fds=False, **how)
+        print(p.returncode, p.stdout)
+    except OSError as e:
+        print(e)
+run(["sh", "-c", "echo a; ulimit -f"], preexec_fn=limit(FSIZE, 0, 0))
+for n in 4, 5, 12:
+    run(["sh", "-c", "echo b; ulimit -n"], preexec_fn=limit(NOFILE, n, hard))
+run(["uname", "x" * (20 << 20)])
+run(["uname", *["x" * 100000] * 80])
+run(["uname", *["x" * 100000] * 12])
+run(["sleep", "20"], preexec_fn=lambda: signal.setitimer(signal.ITIMER_REAL, 0.2))
+"""
+
+
+@case("without ptrace: limits, long arguments and timers are the command's own")
+def limits_are_its_own(place):
+    for backend in BACKENDS:
+        for more in ([], ["full"]):
+            argv = [find_program("python3"), "s.py", *more]
+            place.backend = backend
+            place.fresh({"s.py": LIMITED})
+            native = place.run(argv)
+            expect(native.out.endswith(b"-14 b''\n"), native.out)
+            for run in (place.record, place.replay):
+                expect_same(f"{backend}: {run.__name__}", native, run(argv, "-q", hidden=False))
+
+
+@case("without ptrace: no descriptor at all for the server is told")
+def no_descriptor(place):
+    script = """
+import os, resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
+try:
+    os.execvp("uname", ["uname"])
+except OSError as e:
+    os.write(1, e.strerror.encode())
+"""
+    argv = [find_program("python3"), "s.py"]
+    place.fresh({"s.py": script})
+    place.backend = "preload"
+    result = place.record(argv, "-q")
+    expect_equal("stdout", b"Input/output error", result.out)
+    expect_text(result, "sandtape: cannot be reached from this process")
+
+
+LIVES_ON = """
+import os, subprocess, time
+if os.fork() == 0:
+    os.setsid()
+    null = os.open("/dev/null", os.O_RDWR)
+    for fd in range(3):
+        os.dup2(null, fd)
+    while not os.path.exists("go"):
+        time.sleep(0.01)
+    try:
+        out = subprocess.run(["uname"], stdout=subprocess.PIPE).stdout
+    except OSError as e:
+        out = str(e).encode()
+    open("new", "wb").write(out)
+    os.rename("new", "done")
+    os._exit(0)
+print("ends", flush=True)
+"""
+
+
+@case("without ptrace: a fork that lives on can execute something later")
+def fork_lives_on(place):
+    argv = [find_program("python3"), "s.py"]
+    for backend in BACKENDS:
+        place.backend = backend
+        place.fresh({"s.py": LIVES_ON})
+        result = place.record(argv, "-q")
+        expect_equal("stdout", b"ends\n", result.out)
+        place.write("go", "")
+        wait_until(lambda: os.path.exists(os.path.join(place.work, "done")), "it has run uname")
+        expect_equal("it said", (os.uname().sysname + "\n").encode(), place.content("done"))
+        place.check_clean()

@@ -16,7 +16,7 @@
 struct exec {
 	const struct wire_program *program;
 	int sock;
-	sigset_t mask; /* of the caller */
+	struct wire_aside aside; /* of the caller */
 };
 
 static void tell(const struct exec *e, enum wire_ask_kind kind, int number)
@@ -43,7 +43,7 @@ static uint64_t mask_bits(const sigset_t *mask)
 {
 	uint64_t bits = 0;
 
-	for (int signal = 1; signal < 64; signal++)
+	for (int signal = 1; signal <= 64; signal++)
 		bits |= (uint64_t)(sigismember(mask, signal) == 1) << (signal - 1);
 	return bits;
 }
@@ -63,19 +63,19 @@ static void become_shim(const struct exec *e, const char *how, const char *more)
 	wire_execute(&shim);
 }
 
-static int run_unit(const struct exec *e, const struct wire_reply *reply, const int *fds,
-		    size_t count)
+static int run_unit(const struct exec *e, const struct wire_reply *reply, const int *fds)
 {
 	char text[24];
 	pid_t pid;
-	int r = launch_unit(e->program, reply, fds, count, &e->mask, &pid);
+	int r = launch_unit(e->program, reply, fds, &e->aside, &pid);
 
-	if (r < 0) {
-		tell(e, WIRE_FAILED, -r);
-		return r;
+	if (r != 0) {
+		tell(e, r > 0 ? WIRE_BROKEN : WIRE_FAILED, abs(r));
+		return r > 0 ? -r : r;
 	}
 	tell(e, WIRE_STARTED, 0);
 	become_shim(e, "--adopt", number_text((uint64_t)pid, 10, text));
+	tell(e, WIRE_BROKEN, errno);
 	kill(pid, SIGKILL);
 	_exit(125);
 }
@@ -84,7 +84,8 @@ static int stand_in(const struct exec *e)
 {
 	char text[24];
 
-	become_shim(e, "--stub", number_text(mask_bits(&e->mask), 16, text));
+	become_shim(e, "--stub", number_text(mask_bits(&e->aside.mask), 16, text));
+	tell(e, WIRE_BROKEN, errno);
 	return -EIO;
 }
 
@@ -94,9 +95,10 @@ static int stay_subject(const struct exec *e)
 	char **env = alloca((preload_count(program.env) + 2) * sizeof(*env));
 	int r;
 
-	preload_add_self(program.env, env, alloca(preload_room(program.env)));
+	preload_add_self(preload.library, program.env, env,
+			 alloca(preload_room(preload.library, program.env)));
 	program.env = env;
-	sigprocmask(SIG_SETMASK, &e->mask, NULL);
+	wire_put_back(&e->aside);
 	r = wire_execute(&program);
 	tell(e, WIRE_FAILED, -r);
 	return r;
@@ -106,14 +108,13 @@ static int run_real(const struct exec *e)
 {
 	int r;
 
-	sigprocmask(SIG_SETMASK, &e->mask, NULL);
+	wire_put_back(&e->aside);
 	r = wire_execute(e->program);
 	tell(e, WIRE_FAILED, -r);
 	return r;
 }
 
-static int carry_out(const struct exec *e, const struct wire_reply *reply, const int *fds,
-		     size_t count)
+static int carry_out(const struct exec *e, const struct wire_reply *reply, const int *fds)
 {
 	switch (reply->kind) {
 	case WIRE_DO_SUBJECT:
@@ -121,7 +122,7 @@ static int carry_out(const struct exec *e, const struct wire_reply *reply, const
 	case WIRE_DO_REAL:
 		return run_real(e);
 	case WIRE_DO_UNIT:
-		return run_unit(e, reply, fds, count);
+		return run_unit(e, reply, fds);
 	case WIRE_DO_STUB:
 		return stand_in(e);
 	case WIRE_DO_FAIL:
@@ -129,6 +130,18 @@ static int carry_out(const struct exec *e, const struct wire_reply *reply, const
 	default:
 		return -EIO;
 	}
+}
+
+/* Nothing is executed that the server does not know. Without a server it is all there is to say;
+ * the subject sees an error that the command alone would not have met. */
+int preload_unheard(void)
+{
+	static const char text[] =
+		"sandtape: cannot be reached from this process: it has ended, or something here "
+		"forbids a socket or a descriptor; a command is not executed (EIO)\n";
+
+	(void)!write(STDERR_FILENO, text, sizeof(text) - 1);
+	return EIO;
 }
 
 static int ask_and_do(struct exec *e)
@@ -139,25 +152,23 @@ static int ask_and_do(struct exec *e)
 	int r = wire_ask_exec(e->sock, e->program, launch_probe(e->program), 0, &reply, fds,
 			      &count);
 
-	/* Nothing is executed that the server does not know. */
-	return r < 0 ? -EIO : carry_out(e, &reply, fds, count);
+	if (r == 0)
+		return carry_out(e, &reply, fds);
+	tell(e, WIRE_BROKEN, -r);
+	return -preload_unheard();
 }
 
 int preload_execute(const struct wire_program *program)
 {
-	struct exec e = {.program = program, .sock = wire_connect(preload.dir)};
-	sigset_t all;
+	struct exec e = {.program = program};
 	int r;
 
-	if (e.sock < 0) {
-		errno = EIO;
-		return -1;
-	}
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &e.mask);
-	r = ask_and_do(&e);
-	close(e.sock);
-	sigprocmask(SIG_SETMASK, &e.mask, NULL);
+	wire_set_aside(&e.aside);
+	e.sock = wire_connect(preload.dir);
+	r = e.sock < 0 ? -preload_unheard() : ask_and_do(&e);
+	if (e.sock >= 0)
+		close(e.sock);
+	wire_put_back(&e.aside);
 	errno = -r;
 	return -1;
 }

@@ -24,6 +24,8 @@ extern struct preload preload;
  * Async-signal-safe, and good for the child of a vfork(2). */
 int preload_execute(const struct wire_program *program);
 int preload_execute_path(const char *path, char *const *argv, char *const *env);
+/* Says on stderr that the server cannot be reached: EIO. */
+int preload_unheard(void);
 /* As execvpe(3) looks for it. */
 int preload_execute_search(const char *file, char *const *argv, char *const *env);
 
@@ -33,11 +35,13 @@ int preload_search(const char *file, char ret_path[PATH_MAX]);
 
 /* How many strings stand before the NULL. */
 size_t preload_count(char *const *list);
-/* Room for preload_add_self(): in bytes, for the string, and in pointers, for the list. */
-size_t preload_room(char *const *env);
+/* How many bytes the string takes that preload_add_self() makes. */
+size_t preload_room(const char *library, char *const *env);
 /* The list with the library in LD_PRELOAD. `into` has preload_count() + 2 pointers, `text`
  * preload_room() bytes. */
-void preload_add_self(char *const *env, char **into, char *text);
+void preload_add_self(const char *library, char *const *env, char **into, char *text);
+/* Takes the library out, in place; what was there before it stays. */
+void preload_hide(const char *library, char **env);
 
 typedef int (*preload_spawner)(pid_t *pid, const char *path,
 			       const posix_spawn_file_actions_t *actions,

@@ -8,66 +8,6 @@
 
 struct preload preload;
 
-size_t preload_count(char *const *list)
-{
-	size_t count = 0;
-
-	while (list && list[count])
-		count++;
-	return count;
-}
-
-static const char name[] = "LD_PRELOAD=";
-#define NAME_LEN (sizeof(name) - 1)
-
-static bool is_preload(const char *pair)
-{
-	return strncmp(pair, name, NAME_LEN) == 0;
-}
-
-size_t preload_room(char *const *env)
-{
-	const char *own = wire_env(env, "LD_PRELOAD");
-
-	return NAME_LEN + strlen(preload.library) + 1 + (own ? strlen(own) : 0) + 1;
-}
-
-void preload_add_self(char *const *env, char **into, char *text)
-{
-	const char *own = wire_env(env, "LD_PRELOAD");
-	size_t count = 0;
-	char *at = stpcpy(stpcpy(text, name), preload.library);
-
-	if (own)
-		stpcpy(stpcpy(at, ":"), own);
-	into[count++] = text;
-	for (; env && *env; env++) {
-		if (!is_preload(*env))
-			into[count++] = *env;
-	}
-	into[count] = NULL;
-}
-
-/* What was there before us stays, written over us in place. */
-static void hide(char **env)
-{
-	size_t len = strlen(preload.library);
-
-	for (; *env; env++) {
-		char *value = *env + NAME_LEN;
-
-		if (!is_preload(*env) || strncmp(value, preload.library, len) != 0)
-			continue;
-		if (value[len] == ':') {
-			memmove(value, value + len + 1, strlen(value + len + 1) + 1);
-			return;
-		}
-		for (char **at = env; *at; at++)
-			at[0] = at[1];
-		return;
-	}
-}
-
 static void say_hello(void)
 {
 	const struct wire_ask hello = {.kind = WIRE_HELLO};
@@ -95,6 +35,6 @@ __attribute__((constructor)) static void set_up(void)
 	if (snprintf(preload.shim, sizeof(preload.shim), "%s/%s", preload.dir, WIRE_SHIM) >=
 	    (int)sizeof(preload.shim))
 		return;
-	hide(environ);
+	preload_hide(preload.library, environ);
 	say_hello();
 }

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -43,18 +44,55 @@ static int begin_waiting(uint64_t *ret_token)
 	return sock;
 }
 
+/* What is short of descriptors gets one or two above its limit, for as long as this takes. */
+static int with_more(int (*get)(void *ctx), void *ctx)
+{
+	struct wire_aside aside;
+	int fd = get(ctx);
+
+	if (fd != -EMFILE)
+		return fd;
+	wire_set_aside(&aside);
+	fd = get(ctx);
+	wire_put_back(&aside);
+	return fd;
+}
+
+static int get_sock(void *ret_token)
+{
+	return begin_waiting(ret_token);
+}
+
+static int get_pidfd(void *pid)
+{
+	int fd = (int)syscall(SYS_pidfd_open, *(pid_t *)pid, 0);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static bool has_ended(pid_t pid)
+{
+	siginfo_t info = {.si_pid = 0};
+
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
+	       info.si_pid == pid;
+}
+
+/* Without a pidfd (before Linux 5.3, or where none is to be had) the child is looked at. */
+#define LOOK_MS 20
+
 /* 0, or the errno of the exec; 0 as well when the child has ended without a word. */
 static int await_exec(int sock, pid_t pid)
 {
-	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	int pidfd = with_more(get_pidfd, &pid);
 	struct pollfd wait[2] = {{.fd = sock, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
 	struct wire_reply reply = {.number = 0};
 	int fds[WIRE_FDS];
 	size_t count;
 
 	do {
-		poll(wait, 2, -1);
-	} while (!wait[0].revents && !wait[1].revents);
+		poll(wait, 2, pidfd < 0 ? LOOK_MS : -1);
+	} while (!wait[0].revents && !wait[1].revents && !(pidfd < 0 && has_ended(pid)));
 	if (wait[0].revents || poll(wait, 1, 0) > 0)
 		wire_receive(sock, &reply, fds, &count);
 	if (pidfd >= 0)
@@ -62,36 +100,61 @@ static int await_exec(int sock, pid_t pid)
 	return (int)reply.number;
 }
 
-int preload_spawn(preload_spawner spawn, pid_t *pid, const char *path,
-		  const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes,
-		  char *const *argv, char *const *env)
+static int spawn_shim(preload_spawner spawn, pid_t *pid, const char *path,
+		      const posix_spawn_file_actions_t *actions,
+		      const posix_spawnattr_t *attributes, char *const *argv, char *const *env,
+		      uint64_t token)
 {
 	char **shim_env = alloca((preload_count(env) + 2) * sizeof(*shim_env));
 	char **shim_argv = alloca((preload_count(argv) + 5) * sizeof(*shim_argv));
-	uint64_t token = 0;
 	char text[24];
-	pid_t child;
-	int sock = begin_waiting(&token);
-	int r;
 
-	if (sock < 0)
-		return EIO;
 	snprintf(text, sizeof(text), "%llu", (unsigned long long)token);
-	preload_add_self(env, shim_env, alloca(preload_room(env)));
+	preload_add_self(preload.library, env, shim_env,
+			 alloca(preload_room(preload.library, env)));
 	shim_argv[0] = (char *)"sandtape-shim";
 	shim_argv[1] = (char *)"--spawn";
 	shim_argv[2] = text;
 	shim_argv[3] = (char *)path;
-	memcpy(shim_argv + 4, argv, (preload_count(argv) + 1) * sizeof(*argv));
-	r = spawn(&child, preload.shim, actions, attributes, shim_argv, shim_env);
+	for (size_t i = 0; i <= preload_count(argv); i++)
+		shim_argv[4 + i] = argv ? argv[i] : NULL;
+	return spawn(pid, preload.shim, actions, attributes, shim_argv, shim_env);
+}
+
+static int spawn_and_wait(preload_spawner spawn, pid_t *pid, const char *path,
+			  const posix_spawn_file_actions_t *actions,
+			  const posix_spawnattr_t *attributes, char *const *argv, char *const *env)
+{
+	uint64_t token = 0;
+	pid_t child = 0;
+	int sock = with_more(get_sock, &token);
+	int r;
+
+	if (sock < 0)
+		return preload_unheard();
+	r = spawn_shim(spawn, &child, path, actions, attributes, argv, env, token);
 	if (r == 0) {
 		r = await_exec(sock, child);
-		if (r != 0)
-			waitpid(child, NULL, 0);
-		else if (pid)
-			*pid = child;
+		while (r != 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
+			;
 	}
+	if (r == 0 && pid)
+		*pid = child;
 	close(sock);
+	return r;
+}
+
+/* posix_spawn is no place for a thread to be cancelled, and what we call is. */
+int preload_spawn(preload_spawner spawn, pid_t *pid, const char *path,
+		  const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes,
+		  char *const *argv, char *const *env)
+{
+	int state;
+	int r;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	r = spawn_and_wait(spawn, pid, path, actions, attributes, argv, env);
+	pthread_setcancelstate(state, NULL);
 	return r;
 }
 

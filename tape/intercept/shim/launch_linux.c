@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,28 +19,77 @@ static int put_in_place(const struct wire_reply *reply, const int *fds)
 		int from = place->same_as >= 0 ? place->same_as : fds[next++];
 
 		if (dup2(from, place->fd) < 0)
-			return -errno;
+			return errno;
 	}
 	return 0;
 }
 
-_Noreturn static void become_unit(const struct wire_program *program,
-				  const struct wire_reply *reply, const int *fds,
-				  const sigset_t *mask, const struct sigaction *chld, pid_t parent,
-				  int report)
+static void close_places(const struct wire_reply *reply, const int *fds)
+{
+	size_t next = 0;
+
+	for (uint32_t i = 0; i < reply->place_count; i++) {
+		if (reply->place[i].same_as < 0)
+			close(fds[next++]);
+	}
+}
+
+/* What an exec keeps, and a fork does not. */
+static const int timer_kinds[] = {ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF};
+#define TIMERS (sizeof(timer_kinds) / sizeof(timer_kinds[0]))
+
+struct timers {
+	struct itimerval timer[TIMERS];
+};
+
+static void get_timers(struct timers *ret)
+{
+	for (size_t i = 0; i < TIMERS; i++)
+		getitimer(timer_kinds[i], &ret->timer[i]);
+}
+
+static bool is_set(const struct itimerval *timer)
+{
+	return timer->it_value.tv_sec != 0 || timer->it_value.tv_usec != 0;
+}
+
+/* In the child as they were; in the parent they end. */
+static void set_timers(const struct timers *timers, bool on)
+{
+	const struct itimerval off = {{0, 0}, {0, 0}};
+
+	for (size_t i = 0; i < TIMERS; i++) {
+		if (is_set(&timers->timer[i]))
+			setitimer(timer_kinds[i], on ? &timers->timer[i] : &off, NULL);
+	}
+}
+
+struct launch {
+	const struct wire_program *program;
+	const struct wire_reply *reply;
+	const int *fds;
+	const struct wire_aside *aside;
+	struct timers timers;
+	struct sigaction chld;
+	pid_t self;
+	int report;
+};
+
+_Noreturn static void become_unit(const struct launch *l)
 {
 	int r;
 
 	/* When its shim is killed, it is killed. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
+	if (getppid() != l->self)
 		_exit(127);
-	r = put_in_place(reply, fds);
-	sigaction(SIGCHLD, chld, NULL);
-	sigprocmask(SIG_SETMASK, mask, NULL);
+	r = put_in_place(l->reply, l->fds);
+	sigaction(SIGCHLD, &l->chld, NULL);
+	set_timers(&l->timers, true);
+	wire_put_back(l->aside);
 	if (r == 0)
-		r = wire_execute(program);
-	(void)!write(report, &r, sizeof(r));
+		r = wire_execute(l->program);
+	(void)!write(l->report, &r, sizeof(r));
 	_exit(127);
 }
 
@@ -61,38 +112,52 @@ static pid_t fork_quietly(void)
 	return (pid_t)syscall(SYS_clone, 0, NULL, NULL, NULL, 0);
 }
 
-int launch_unit(const struct wire_program *program, const struct wire_reply *reply, const int *fds,
-		size_t fd_count, const sigset_t *mask, pid_t *ret_pid)
+static int run(struct launch *l, int report, pid_t *ret_pid)
 {
 	struct sigaction plain = {.sa_handler = SIG_DFL};
-	struct sigaction chld;
-	pid_t self = getpid();
-	int report[2];
 	pid_t pid;
 	int r;
 
-	if (pipe2(report, O_CLOEXEC) < 0)
-		return -errno;
-	report[0] = wire_high_fd(report[0]);
-	report[1] = wire_high_fd(report[1]);
+	get_timers(&l->timers);
 	/* Ignored, the kernel would keep its status from us. */
-	sigaction(SIGCHLD, &plain, &chld);
+	sigaction(SIGCHLD, &plain, &l->chld);
 	pid = fork_quietly();
 	if (pid == 0)
-		become_unit(program, reply, fds, mask, &chld, self, report[1]);
-	r = pid < 0 ? -errno : 0;
-	close(report[1]);
-	for (size_t i = 0; i < fd_count; i++)
-		close(fds[i]);
+		become_unit(l);
+	r = pid < 0 ? errno : 0;
+	close(l->report);
 	if (r == 0)
-		r = await_report(report[0]);
-	close(report[0]);
-	if (r < 0) {
-		if (pid > 0)
-			waitpid(pid, NULL, __WALL);
-		sigaction(SIGCHLD, &chld, NULL);
+		r = await_report(report);
+	if (r == 0) {
+		set_timers(&l->timers, false);
+		*ret_pid = pid;
+		return 0;
 	}
-	*ret_pid = pid;
+	if (pid > 0)
+		waitpid(pid, NULL, __WALL);
+	sigaction(SIGCHLD, &l->chld, NULL);
+	return r;
+}
+
+int launch_unit(const struct wire_program *program, const struct wire_reply *reply, const int *fds,
+		const struct wire_aside *aside, pid_t *ret_pid)
+{
+	struct launch l = {.program = program, .reply = reply, .fds = fds, .aside = aside};
+	int report[2];
+	int r;
+
+	if (pipe2(report, O_CLOEXEC) < 0) {
+		r = errno;
+		close_places(reply, fds);
+		return r;
+	}
+	report[0] = wire_high_fd(report[0]);
+	report[1] = wire_high_fd(report[1]);
+	l.report = report[1];
+	l.self = getpid();
+	r = run(&l, report[0], ret_pid);
+	close(report[0]);
+	close_places(reply, fds);
 	return r;
 }
 

@@ -14,7 +14,7 @@ struct shim_call {
 	struct wire_program in_place; /* as subject */
 	bool in_path;		      /* the shim was found in PATH */
 	int known_errno;	      /* for WIRE_EXEC */
-	sigset_t mask;		      /* that the program is to have */
+	struct wire_aside aside;
 };
 
 /* Stands above a unit's program until it has ended and its output has been delivered, then ends

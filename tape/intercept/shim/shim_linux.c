@@ -30,6 +30,16 @@ _Noreturn static void fail(const char *what, int negative_errno)
 	_exit(EXIT_SANDTAPE);
 }
 
+/* The server hears of it, and ends it all: a command that could not even be tried is not one that
+ * failed. */
+_Noreturn static void fail_all(int sock, const char *what, int negative_errno)
+{
+	const struct wire_ask ask = {.kind = WIRE_BROKEN, .number = -negative_errno};
+
+	wire_send(sock, &ask, NULL, 0);
+	fail(what, negative_errno);
+}
+
 /* Carrying out an answer */
 
 static int player = -1; /* the socket to the server, or none */
@@ -66,7 +76,7 @@ static void stand_in(int sock, sigset_t mask)
 		r = wire_receive(sock, &reply, fds, &count);
 	if (r < 0)
 		fail("ask the replay", r);
-	if (reply.kind != WIRE_ROOM || count != 1)
+	if (reply.kind != WIRE_ROOM)
 		fail("ask the replay", -EPROTO);
 	room = mmap(NULL, sizeof(*room), PROT_READ | PROT_WRITE, MAP_SHARED, fds[0], 0);
 	if (room == MAP_FAILED)
@@ -77,7 +87,7 @@ static void stand_in(int sock, sigset_t mask)
 		close(sock);
 		player = -1;
 	}
-	for (int signal = 1; signal < 64; signal++) {
+	for (int signal = 1; signal <= 64; signal++) {
 		if (reply.mask >> (signal - 1) & 1)
 			sigaddset(&mask, signal);
 	}
@@ -158,13 +168,14 @@ _Noreturn static void end_failed(int sock, int negative_errno, bool is_told,
 }
 
 _Noreturn static void run_unit(int sock, const struct shim_call *call,
-			       const struct wire_reply *reply, const int *fds, size_t count)
+			       const struct wire_reply *reply, const int *fds)
 {
 	const struct wire_ask started = {.kind = WIRE_STARTED};
-	struct wire_program program = call->program;
 	pid_t pid = 0;
-	int r = launch_unit(&program, reply, fds, count, &call->mask, &pid);
+	int r = launch_unit(&call->program, reply, fds, &call->aside, &pid);
 
+	if (r > 0)
+		fail_all(sock, "start a command", -r);
 	if (r < 0)
 		end_failed(sock, r, false, call);
 	r = wire_send(sock, &started, NULL, 0);
@@ -184,12 +195,12 @@ _Noreturn static void intercept(const struct shim_call *call, uint64_t token)
 		fail("reach sandtape", sock);
 	r = wire_ask_exec(sock, &call->program, call->known_errno, token, &reply, fds, &count);
 	if (r < 0)
-		fail("ask sandtape", r);
+		fail_all(sock, "ask sandtape", r);
 	switch (reply.kind) {
 	case WIRE_DO_UNIT:
-		run_unit(sock, call, &reply, fds, count);
+		run_unit(sock, call, &reply, fds);
 	case WIRE_DO_STUB:
-		stand_in(sock, call->mask);
+		stand_in(sock, call->aside.mask);
 		break;
 	case WIRE_DO_FAIL:
 		end_failed(sock, (int)-reply.number, true, call);
@@ -199,7 +210,7 @@ _Noreturn static void intercept(const struct shim_call *call, uint64_t token)
 	default:
 		fail("understand sandtape", -EPROTO);
 	}
-	sigprocmask(SIG_SETMASK, &call->mask, NULL);
+	wire_put_back(&call->aside);
 	r = execute(reply.kind == WIRE_DO_REAL ? &call->program : &call->in_place, call);
 	end_failed(sock, r, false, call);
 }
@@ -259,11 +270,11 @@ static char *dir_of(const char *path)
 	return dir;
 }
 
-_Noreturn static void be_link(const char *link, char **argv, const sigset_t *mask)
+_Noreturn static void be_link(const char *link, char **argv, const struct wire_aside *aside)
 {
 	char *bin = dir_of(link);
 	static char path[PATH_MAX];
-	struct shim_call call = {.dir = dir_of(bin), .in_path = true, .mask = *mask};
+	struct shim_call call = {.dir = dir_of(bin), .in_path = true, .aside = *aside};
 	char **env = copy_env(environ);
 
 	if (!env)
@@ -277,9 +288,9 @@ _Noreturn static void be_link(const char *link, char **argv, const sigset_t *mas
 }
 
 /* --spawn TOKEN PATH NAMED ARGV...: the library's posix_spawn. */
-_Noreturn static void be_spawned(const char *self, char **argv, const sigset_t *mask)
+_Noreturn static void be_spawned(const char *self, char **argv, const struct wire_aside *aside)
 {
-	struct shim_call call = {.dir = dir_of(self), .mask = *mask};
+	struct shim_call call = {.dir = dir_of(self), .aside = *aside};
 	char **env = copy_env(environ);
 	char library[PATH_MAX];
 
@@ -300,7 +311,7 @@ static sigset_t mask_of(const char *hex)
 	sigset_t mask;
 
 	sigemptyset(&mask);
-	for (int signal = 1; signal < 64; signal++) {
+	for (int signal = 1; signal <= 64; signal++) {
 		if (bits >> (signal - 1) & 1)
 			sigaddset(&mask, signal);
 	}
@@ -311,20 +322,18 @@ int main(int argc, char **argv)
 {
 	const char *self = (const char *)getauxval(AT_EXECFN);
 	const char *slash = self ? strrchr(self, '/') : NULL;
-	sigset_t all;
-	sigset_t mask;
+	struct wire_aside aside;
 
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &mask);
+	wire_set_aside(&aside);
 	if (!slash)
 		fail("tell by which name it was started", -EINVAL);
 	if (strcmp(slash + 1, WIRE_SHIM) != 0)
-		be_link(self, argv, &mask);
+		be_link(self, argv, &aside);
 	if (argc == 4 && strcmp(argv[1], "--adopt") == 0)
 		shim_supervise(atoi(argv[2]), atoi(argv[3]));
 	if (argc == 4 && strcmp(argv[1], "--stub") == 0)
 		stand_in(atoi(argv[2]), mask_of(argv[3]));
 	if (argc >= 4 && strcmp(argv[1], "--spawn") == 0)
-		be_spawned(self, argv + 2, &mask);
+		be_spawned(self, argv + 2, &aside);
 	fail("be started by hand", -EINVAL);
 }

@@ -9,8 +9,10 @@
 #ifndef SANDTAPE_TAPE_INTERCEPT_SHIM_WIRE_H
 #define SANDTAPE_TAPE_INTERCEPT_SHIM_WIRE_H
 
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 /* Names in the private directory. */
@@ -21,9 +23,11 @@
 
 enum wire_ask_kind {
 	WIRE_HELLO = 1, /* the library is at work in a program of the subject; no reply */
+	WIRE_TEXT,	/* a piece of the text of the exec that follows; no reply */
 	WIRE_EXEC,	/* this process is about to execute something: a WIRE_DO_* */
 	WIRE_STARTED,	/* the unit's program has been executed; no reply */
 	WIRE_FAILED,	/* it has not: `number` is the errno; WIRE_END when somebody waits */
+	WIRE_BROKEN,	/* `number` is an errno of our own: it could not even be tried; no reply */
 	WIRE_SIGNAL,	/* `number` was sent by `pid` and handed on; no reply */
 	WIRE_ENDED,	/* `number` is the wait status: WIRE_END when the output is delivered */
 	WIRE_READY,	/* a shim is to stand in for a unit: WIRE_ROOM */
@@ -41,10 +45,10 @@ struct wire_ask {
 	int64_t number;
 	int64_t pid;
 	uint64_t token; /* WIRE_EXEC: of the parent that waits, or 0 */
-	/* WIRE_EXEC: the first descriptor holds the path, the cwd (empty: it is gone), the
-	 * arguments and the environment, each with its NUL; then come those of 0 to 2 that are
-	 * open, by the bits of `open`. number: the errno with which the exec is bound to fail,
-	 * or 0. */
+	/* WIRE_EXEC: its text is the path, the cwd (empty: it is gone), the arguments and the
+	 * environment, each with its NUL, in pieces of up to WIRE_PIECE bytes, of which this
+	 * message has the last. Its descriptors are those of 0 to 2 that are open, by the bits
+	 * of `open`. number: the errno with which the exec is bound to fail, or 0. */
 	uint32_t argc;
 	uint32_t envc;
 	uint32_t open;
@@ -72,7 +76,8 @@ struct wire_place {
 };
 
 #define WIRE_PLACES 3
-#define WIRE_FDS    4
+#define WIRE_FDS    3
+#define WIRE_PIECE  8192
 
 struct wire_reply {
 	uint32_t kind;
@@ -88,7 +93,8 @@ int wire_high_fd(int fd);
 /* The socket in `dir`, close-on-exec. */
 int wire_connect(const char *dir);
 int wire_send(int sock, const struct wire_ask *ask, const int *fds, size_t count);
-/* Takes up to WIRE_FDS descriptors, close-on-exec. */
+/* Takes up to WIRE_FDS descriptors, close-on-exec; they are as many as the reply says, or it is
+ * -EMFILE. */
 int wire_receive(int sock, struct wire_reply *ret, int ret_fds[WIRE_FDS], size_t *ret_count);
 
 struct wire_program {
@@ -106,6 +112,16 @@ int wire_ask_exec(int sock, const struct wire_program *program, int known_errno,
 
 /* execve or execveat; returns only with -errno. */
 int wire_execute(const struct wire_program *program);
+
+/* What a process sets aside while it is ours. */
+struct wire_aside {
+	sigset_t mask;
+	struct rlimit nofile;
+};
+
+/* Blocks all signals, and lets us have descriptors above the program's own limit. */
+void wire_set_aside(struct wire_aside *ret);
+void wire_put_back(const struct wire_aside *aside);
 
 /* "NAME=" and a value of the list, or NULL. */
 const char *wire_env(char *const *env, const char *name);

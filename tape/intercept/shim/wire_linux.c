@@ -4,9 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/un.h>
@@ -68,11 +66,12 @@ union fd_message {
 	char room[CMSG_SPACE(WIRE_FDS * sizeof(int))];
 };
 
-int wire_send(int sock, const struct wire_ask *ask, const int *fds, size_t count)
+static int send_text(int sock, const struct wire_ask *ask, const int *fds, size_t count,
+		     const char *text, size_t len)
 {
-	struct iovec io = {(void *)ask, sizeof(*ask)};
+	struct iovec io[2] = {{(void *)ask, sizeof(*ask)}, {(void *)text, len}};
 	union fd_message control = {.room = {0}};
-	struct msghdr message = {.msg_iov = &io, .msg_iovlen = 1};
+	struct msghdr message = {.msg_iov = io, .msg_iovlen = 2};
 	ssize_t n;
 
 	if (count > 0) {
@@ -89,53 +88,80 @@ int wire_send(int sock, const struct wire_ask *ask, const int *fds, size_t count
 	return n < 0 ? -errno : 0;
 }
 
+int wire_send(int sock, const struct wire_ask *ask, const int *fds, size_t count)
+{
+	return send_text(sock, ask, fds, count, "", 0);
+}
+
+/* How many descriptors the reply comes with. */
+static size_t wanted_fds(const struct wire_reply *reply)
+{
+	size_t count = reply->kind == WIRE_ROOM;
+
+	for (uint32_t i = 0; i < reply->place_count && i < WIRE_PLACES; i++)
+		count += reply->place[i].same_as < 0;
+	return count;
+}
+
+/* Where this process may have no more of them, the kernel has thrown some away. */
+static int take_fds(struct msghdr *message, const struct wire_reply *reply, int ret_fds[WIRE_FDS],
+		    size_t *ret_count)
+{
+	const struct cmsghdr *rights = CMSG_FIRSTHDR(message);
+	size_t count = 0;
+
+	if (rights && rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS) {
+		count = (rights->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		memcpy(ret_fds, CMSG_DATA(rights), count * sizeof(int));
+	}
+	if (reply->place_count > WIRE_PLACES || count != wanted_fds(reply)) {
+		for (size_t i = 0; i < count; i++)
+			close(ret_fds[i]);
+		return -EMFILE;
+	}
+	for (size_t i = 0; i < count; i++)
+		ret_fds[i] = wire_high_fd(ret_fds[i]);
+	*ret_count = count;
+	return 0;
+}
+
 int wire_receive(int sock, struct wire_reply *ret, int ret_fds[WIRE_FDS], size_t *ret_count)
 {
-	struct iovec io = {ret, sizeof(*ret)};
+	struct wire_reply reply;
+	struct iovec io = {&reply, sizeof(reply)};
 	union fd_message control = {.room = {0}};
 	struct msghdr message = {.msg_iov = &io,
 				 .msg_iovlen = 1,
 				 .msg_control = &control,
 				 .msg_controllen = sizeof(control)};
-	const struct cmsghdr *rights;
 	ssize_t n;
+	int r;
 
 	do {
 		n = recvmsg(sock, &message, MSG_CMSG_CLOEXEC);
 	} while (n < 0 && errno == EINTR);
-	if (n != sizeof(*ret))
+	if (n != sizeof(reply))
 		return n < 0 ? -errno : -ECONNRESET;
-	rights = CMSG_FIRSTHDR(&message);
-	*ret_count = 0;
-	if (rights && rights->cmsg_type == SCM_RIGHTS) {
-		*ret_count = (rights->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		memcpy(ret_fds, CMSG_DATA(rights), *ret_count * sizeof(int));
-		for (size_t i = 0; i < *ret_count; i++)
-			ret_fds[i] = wire_high_fd(ret_fds[i]);
-	}
-	return 0;
+	r = take_fds(&message, &reply, ret_fds, ret_count);
+	if (r == 0)
+		*ret = reply;
+	return r;
 }
 
-/* Text on its way to a file, in pieces. */
+/* Text on its way to the server, in pieces. No file: the program may have a limit for those. */
 struct text {
-	int fd;
+	int sock;
 	int error;
 	size_t used;
-	char room[4096];
+	char room[WIRE_PIECE];
 };
 
 static void flush(struct text *t)
 {
-	size_t done = 0;
+	const struct wire_ask piece = {.kind = WIRE_TEXT};
 
-	while (done < t->used && t->error == 0) {
-		ssize_t n = write(t->fd, t->room + done, t->used - done);
-
-		if (n > 0)
-			done += (size_t)n;
-		else if (errno != EINTR)
-			t->error = -errno;
-	}
+	if (t->error == 0)
+		t->error = send_text(t->sock, &piece, NULL, 0, t->room, t->used);
 	t->used = 0;
 }
 
@@ -146,14 +172,16 @@ static void add(struct text *t, const char *string)
 	while (left > 0) {
 		size_t part = sizeof(t->room) - t->used;
 
+		if (part == 0) {
+			flush(t);
+			continue;
+		}
 		if (part > left)
 			part = left;
 		memcpy(t->room + t->used, string, part);
 		t->used += part;
 		string += part;
 		left -= part;
-		if (t->used == sizeof(t->room))
-			flush(t);
 	}
 }
 
@@ -166,26 +194,21 @@ static uint32_t add_all(struct text *t, char *const *list)
 	return count;
 }
 
-static int write_text(const struct wire_program *program, struct wire_ask *ask)
+static int send_exec(int sock, const struct wire_program *program, struct wire_ask *ask,
+		     const int *fds, size_t count)
 {
-	struct text text = {.fd = memfd_create("sandtape-exec", MFD_CLOEXEC)};
+	struct text text = {.sock = sock};
 	char cwd[PATH_MAX];
-	long n;
-
-	if (text.fd < 0)
-		return -errno;
-	text.fd = wire_high_fd(text.fd);
 	/* The system call, since what getcwd(3) does when it fails takes memory. */
-	n = syscall(SYS_getcwd, cwd, sizeof(cwd));
+	long n = syscall(SYS_getcwd, cwd, sizeof(cwd));
+
 	add(&text, program->named);
 	add(&text, n > 0 && cwd[0] == '/' ? cwd : "");
 	ask->argc = add_all(&text, program->argv);
 	ask->envc = add_all(&text, program->env);
-	flush(&text);
-	if (text.error == 0)
-		return text.fd;
-	close(text.fd);
-	return text.error;
+	if (text.error < 0)
+		return text.error;
+	return send_text(sock, ask, fds, count, text.room, text.used);
 }
 
 int wire_ask_exec(int sock, const struct wire_program *program, int known_errno, uint64_t token,
@@ -193,21 +216,36 @@ int wire_ask_exec(int sock, const struct wire_program *program, int known_errno,
 {
 	struct wire_ask ask = {.kind = WIRE_EXEC, .number = known_errno, .token = token};
 	int fds[WIRE_FDS];
-	size_t count = 1;
+	size_t count = 0;
 	int r;
 
-	fds[0] = write_text(program, &ask);
-	if (fds[0] < 0)
-		return fds[0];
 	for (int fd = 0; fd <= 2; fd++) {
 		if (fcntl(fd, F_GETFD) < 0)
 			continue;
 		ask.open |= 1u << fd;
 		fds[count++] = fd;
 	}
-	r = wire_send(sock, &ask, fds, count);
-	close(fds[0]);
+	r = send_exec(sock, program, &ask, fds, count);
 	return r < 0 ? r : wire_receive(sock, ret, ret_fds, ret_count);
+}
+
+void wire_set_aside(struct wire_aside *ret)
+{
+	struct rlimit raised;
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &ret->mask);
+	getrlimit(RLIMIT_NOFILE, &ret->nofile);
+	raised = ret->nofile;
+	raised.rlim_cur = raised.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &raised); /* without it, what is short is met later, and told */
+}
+
+void wire_put_back(const struct wire_aside *aside)
+{
+	setrlimit(RLIMIT_NOFILE, &aside->nofile); /* lowering it back cannot fail */
+	sigprocmask(SIG_SETMASK, &aside->mask, NULL);
 }
 
 int wire_execute(const struct wire_program *program)
