@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -67,10 +69,37 @@ static void tell_signal(int sock, const struct signalfd_siginfo *info)
 	wire_send(sock, &ask, NULL, 0);
 }
 
-/* What the kernel sends for a terminal goes to the whole group, so the program has it already. */
+/* PF_EXITING of the kernel's include/linux/sched.h, in proc(5)'s field "flags". */
+#define FLAG_EXITING 0x4u
+
+static bool is_exiting(pid_t pid)
+{
+	char path[64];
+	char stat[512];
+	unsigned flags = 0;
+	const char *paren;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, stat, sizeof(stat) - 1);
+	if (fd >= 0)
+		close(fd);
+	if (n < 0)
+		return false;
+	stat[n] = '\0';
+	paren = strrchr(stat, ')'); /* the name before it may hold anything */
+	return paren && sscanf(paren + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) == 1 &&
+	       (flags & FLAG_EXITING);
+}
+
+/* What the kernel sends for a terminal goes to the whole group, so the program has it already. What
+ * the program sent to its group is nothing that the subject did. To one that is exiting a signal
+ * does nothing: its parent has seen the end of its output, and not its end. */
 static void hand_on(int sock, pid_t pid, const struct signalfd_siginfo *info)
 {
-	if (info->ssi_code > 0)
+	if (info->ssi_code > 0 || info->ssi_pid == (uint32_t)pid || is_exiting(pid))
 		return;
 	tell_signal(sock, info);
 	kill(pid, (int)info->ssi_signo);
@@ -83,7 +112,8 @@ _Noreturn static void end_like(int wait_status)
 	_exit(WEXITSTATUS(wait_status));
 }
 
-_Noreturn static void tell_end(int sock, int wait_status)
+/* The program stays a zombie until the server has heard all: it looks at who sent signals. */
+_Noreturn static void tell_end(int sock, pid_t pid, int wait_status)
 {
 	struct wire_ask ask = {.kind = WIRE_ENDED, .number = wait_status};
 	struct wire_reply reply;
@@ -96,19 +126,30 @@ _Noreturn static void tell_end(int sock, int wait_status)
 	/* Without a server there is nobody to wait for. */
 	if (wire_send(sock, &ask, NULL, 0) == 0)
 		wire_receive(sock, &reply, fds, &count);
+	waitpid(pid, NULL, __WALL);
 	end_like(wait_status);
+}
+
+/* As wait(2) would have it: <bits/waitstatus.h>. */
+static int wait_status_of(const siginfo_t *info)
+{
+	if (info->si_code == CLD_EXITED)
+		return info->si_status << 8;
+	return info->si_status | (info->si_code == CLD_DUMPED ? 0x80 : 0);
 }
 
 /* Its end, or a stop, which the parent is to see as well. */
 static void look_at_program(int sock, pid_t pid)
 {
-	int status;
+	siginfo_t info = {.si_pid = 0};
 
-	while (waitpid(pid, &status, WNOHANG | WUNTRACED | __WALL) == pid) {
-		if (!WIFSTOPPED(status))
-			tell_end(sock, status);
+	if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT | WNOHANG | __WALL) == 0 &&
+	    info.si_pid == pid)
+		tell_end(sock, pid, wait_status_of(&info));
+	info.si_pid = 0;
+	if (waitid(P_PID, (id_t)pid, &info, WSTOPPED | WNOHANG | __WALL) == 0 &&
+	    info.si_pid == pid)
 		kill(getpid(), SIGSTOP);
-	}
 }
 
 _Noreturn void shim_supervise(int sock, pid_t pid)
