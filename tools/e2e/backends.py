@@ -251,14 +251,14 @@ def limits_are_its_own(place):
 @case("without ptrace: no descriptor at all for the server is told")
 def no_descriptor(place):
     script = """
-import os, resource
+import os, resource, sys
 resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
 try:
-    os.execvp("uname", ["uname"])
+    os.execv(sys.argv[1], ["uname"])  # execvp may import a module, which takes a descriptor
 except OSError as e:
     os.write(1, e.strerror.encode())
 """
-    argv = [find_program("python3"), "s.py"]
+    argv = [find_program("python3"), "s.py", find_program("uname")]
     place.fresh({"s.py": script})
     place.backend = "preload"
     result = place.record(argv, "-q")
