@@ -235,7 +235,7 @@ static int server_start(struct interceptor *t, struct error *err)
 		.sigchld = &t->loop.old_sigchld,
 		.nofile = &t->loop.old_nofile,
 	};
-	struct peer *root;
+	struct peer *root = NULL;
 	int r;
 
 	if (!bin || !library)
@@ -243,7 +243,7 @@ static int server_start(struct interceptor *t, struct error *err)
 	r = start_subject(&options, &t->started, err);
 	if (r == 0)
 		r = peer_new(s, t->started.pid, -1, &root, err);
-	if (r < 0)
+	if (r < 0 || !root)
 		return r;
 	t->root = root->process;
 	t->root->in_place = true;

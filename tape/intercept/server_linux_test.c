@@ -748,7 +748,7 @@ static const struct {
 
 START_TEST(only_the_room_is_read_and_written)
 {
-	cleanup_free char *bytes = calloc(1, ROOM);
+	static char bytes[ROOM];
 	unsigned long address = STUB_ANSWER_ADDRESS + room_rows[_i].offset;
 	int wanted = room_rows[_i].good ? 0 : ERR_SYSTEM;
 	int sock = connect_one();

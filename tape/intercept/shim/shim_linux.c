@@ -67,7 +67,7 @@ long stub_ask(enum stub_ask ask, unsigned long address, unsigned long len)
 static void stand_in(int sock, sigset_t mask)
 {
 	const struct wire_ask ready = {.kind = WIRE_READY};
-	struct wire_reply reply;
+	struct wire_reply reply = {.kind = 0};
 	int fds[WIRE_FDS];
 	size_t count;
 	int r = wire_send(sock, &ready, NULL, 0);
@@ -178,7 +178,7 @@ _Noreturn static void run_unit(int sock, const struct shim_call *call,
 		fail_all(sock, "start a command", -r);
 	if (r < 0)
 		end_failed(sock, r, false, call);
-	r = wire_send(sock, &started, NULL, 0);
+	wire_send(sock, &started, NULL, 0); /* a server that has gone is seen there */
 	shim_supervise(sock, pid);
 }
 
