@@ -33,6 +33,8 @@ static struct {
 	struct stream_swaps swaps;
 	int unit_fd_errno[3];
 	bool hold;
+	struct traced_unit units[1024]; /* each test has a process of its own */
+	unsigned unit_count;
 } client;
 
 static void log_add(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -64,8 +66,9 @@ static int on_exec(void *ctx, struct process *p, const struct exec_request *requ
 	for (size_t i = 0; i < request->env_count; i++)
 		log_add("[%s]", request->env[i].data);
 	*ret = (struct exec_decision){.action = client.action, .error = EBUSY};
+	ck_assert_uint_lt(client.unit_count, sizeof(client.units) / sizeof(client.units[0]));
 	if (client.action == EXEC_UNIT || client.action == EXEC_STUB)
-		ret->unit = calloc(1, sizeof(*ret->unit));
+		ret->unit = &client.units[client.unit_count++];
 	return 0;
 }
 
@@ -118,9 +121,8 @@ static int on_ended(void *ctx, struct process *p, int wait_status, bool *ret_hol
 
 static int on_unit_gone(void *ctx, struct traced_unit *unit, struct error *err)
 {
-	(void)ctx, (void)err;
+	(void)ctx, (void)unit, (void)err;
 	log_add("gone");
-	free(unit);
 	return 0;
 }
 
