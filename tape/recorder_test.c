@@ -73,6 +73,35 @@ static struct tape_record_result record_with(const struct tape_options *options)
 	return result;
 }
 
+static void do_not_leave(void *ctx, const struct tape_record_result *result)
+{
+	(void)ctx;
+	ck_abort_msg("%zu processes are left", result->left);
+}
+
+/* A signal to the group reaches the subject at once and the recorder late: by then it may be over,
+ * and its status not yet told. */
+START_TEST(a_late_signal_does_not_end_the_recorder)
+{
+	char *const argv[] = {"/bin/sh", "-c", "uname >out; exit 3", NULL};
+	struct tape_options options = options_for(argv);
+	int wait_status;
+	pid_t worker;
+
+	options.keep = do_not_leave;
+	worker = fork();
+	if (worker == 0) {
+		struct tape_record_result result = record_with(&options);
+
+		raise(SIGINT);
+		raise(SIGTERM);
+		_exit(WEXITSTATUS(result.wait_status));
+	}
+	ck_assert_int_eq(waitpid(worker, &wait_status, 0), worker);
+	ck_assert_int_eq(wait_status, 3 << 8);
+}
+END_TEST
+
 static struct tape_replay_result replay_with(const struct tape_options *options)
 {
 	struct tape_replay_result result;
@@ -444,6 +473,7 @@ Suite *tape_recorder_suite(void)
 	tcase_set_timeout(all, 30);
 	tcase_add_loop_test(all, a_recorded_script_replays, 0, COUNT(scripts));
 	tcase_add_loop_test(all, the_status_of_the_subject_is_the_result, 0, 2);
+	tcase_add_test(all, a_late_signal_does_not_end_the_recorder);
 	tcase_add_test(all, streams_are_on_the_tape);
 	tcase_add_test(all, what_comes_after_the_end_is_a_tail);
 	tcase_add_test(all, signals_are_on_the_tape);

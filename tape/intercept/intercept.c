@@ -68,6 +68,9 @@ void intercept_free(struct interceptor *t)
 	if (t->backend->close)
 		t->backend->close(t);
 	tasks_clear(&t->tasks);
+	/* What was passed on to us may come when the subject has ended: it was for the subject. */
+	if (t->options.apart && t->loop.forwards)
+		loop_keep_holding(&t->loop);
 	loop_close(&t->loop);
 	if (t->started.report >= 0)
 		close(t->started.report);

@@ -41,6 +41,8 @@ void loop_forward_signals(struct loop *l, pid_t to);
 void loop_hold_signals(void);
 /* They do what they did before. loop_close() does this, too. */
 void loop_stop_forwarding(struct loop *l);
+/* They stay held until the process ends: loop_close() leaves them alone. */
+void loop_keep_holding(struct loop *l);
 
 /* As epoll_wait(2), for microseconds (whole milliseconds before Linux 5.11), -1: for ever; a signal
  * is no event and no error. `events` has room for LOOP_EVENTS. */

@@ -91,6 +91,12 @@ void loop_stop_forwarding(struct loop *l)
 	forward_to = 0;
 }
 
+void loop_keep_holding(struct loop *l)
+{
+	loop_hold_signals();
+	l->forwards = false;
+}
+
 static void bury_watches(struct loop *l)
 {
 	while (l->dead_watches) {
