@@ -478,6 +478,12 @@ bool answer_check_stdin(struct answer *a, const char *data, size_t len)
 		return a->stdin_seen == view->len;
 	same = a->stdin_seen + len <= view->len &&
 	       memcmp(view->data + a->stdin_seen, data, len) == 0;
-	a->stdin_seen += len;
+	if (same)
+		a->stdin_seen += len;
 	return same;
+}
+
+uint64_t answer_stdin_agreed(const struct answer *a)
+{
+	return a->stdin_seen;
 }

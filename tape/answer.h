@@ -37,5 +37,7 @@ bool answer_is_complete(const struct stub_answer *ops);
 
 /* The stub took these bytes of stdin (len 0: its end). Whether the unit had read the same. */
 bool answer_check_stdin(struct answer *a, const char *data, size_t len);
+/* How many bytes were the same. */
+uint64_t answer_stdin_agreed(const struct answer *a);
 
 #endif

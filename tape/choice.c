@@ -46,9 +46,9 @@ int choice_add(struct choice *c, const char *data, size_t len)
 	return buf_add(&c->seen, data, len);
 }
 
-uint64_t choice_seen(const struct choice *c)
+struct bytes choice_seen(const struct choice *c)
 {
-	return c->seen.len;
+	return (struct bytes){c->seen.data, c->seen.len};
 }
 
 /* The stdin of a record, which it may be a part of. */

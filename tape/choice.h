@@ -25,8 +25,8 @@ void choice_free(struct choice *c); /* NULL is allowed */
 
 /* These bytes of stdin were read. 0 or ERR_NOMEM. */
 int choice_add(struct choice *c, const char *data, size_t len);
-/* How many in all. */
-uint64_t choice_seen(const struct choice *c);
+/* All of them; borrowed until the next one is added. */
+struct bytes choice_seen(const struct choice *c);
 
 #define CHOICE_NONE SIZE_MAX
 

@@ -14,6 +14,7 @@ struct matcher;
 /* Borrows the reader. NULL when out of memory. */
 struct matcher *matcher_new(const struct tape_reader *reader);
 void matcher_free(struct matcher *m);
+const struct tape_reader *matcher_reader(const struct matcher *m);
 
 /*
  * The unused records for the command, first in first: at most `room` indexes into `ret`, and
@@ -34,13 +35,5 @@ void matcher_read_ahead(struct matcher *m);
 
 size_t matcher_unused(const struct matcher *m);
 bool matcher_is_used(const struct matcher *m, size_t index);
-
-/* Why there was no record, in lines for a human: the nearest unused records and how they differ.
- * Appends to `out`. */
-int matcher_explain(const struct matcher *m, const struct unit *command, struct buf *out,
-		    struct error *err);
-
-/* The command as a line for a human. Appends to `out`; 0 or ERR_NOMEM. */
-int matcher_add_command(struct buf *out, const struct unit *command);
 
 #endif

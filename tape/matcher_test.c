@@ -2,7 +2,6 @@
 #include "tape/matcher.h"
 #include "tape/scratch_test.h"
 #include "tools/tests.h"
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,68 +9,17 @@
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 
 #define TAPE "t.tape"
-#define ANY  NULL /* the cwd of a record that matches in every directory */
-
-/* "LANG=C git status": the variables that count, then argv; "_" is an empty argument. */
-static struct unit command_of(const char *line, const char *cwd)
-{
-	cleanup_free char *copy = strdup(line);
-	struct unit u = {0};
-	char *place = NULL;
-
-	for (char *word = strtok_r(copy, " ", &place); word; word = strtok_r(NULL, " ", &place)) {
-		char *equals = u.argc ? NULL : strchr(word, '=');
-
-		if (!equals) {
-			word += strcmp(word, "_") == 0;
-			ck_assert_int_eq(unit_add_arg(&u, word, strlen(word)), 0);
-			continue;
-		}
-		*equals = '\0';
-		ck_assert_int_eq(unit_add_env(&u, bytes_of_str(word), bytes_of_str(equals + 1)), 0);
-	}
-	buf_add_str(&u.parent, "0");
-	if (cwd)
-		buf_add_str(&u.cwd, cwd);
-	else
-		u.cwd_any = true;
-	ck_assert_int_eq(unit_key(&u, &u.id.key), 0);
-	return u;
-}
-
-/* A record with the number `code` as its exit code. */
-struct record {
-	const char *line;
-	const char *cwd;
-};
-
-static void write_tape(const struct record *records, size_t count)
-{
-	struct tape_writer *w = writer_at(TAPE);
-	struct error err = {0};
-
-	for (size_t i = 0; i < count; i++) {
-		struct unit u = command_of(records[i].line, records[i].cwd);
-
-		u.end = (struct unit_end){.how = END_EXITED, .code = (int)i};
-		ck_assert_msg(tape_writer_spawn(w, &u, &err) == 0, "%s", err.text);
-		ck_assert_msg(tape_writer_exit(w, &u, &err) == 0, "%s", err.text);
-		unit_clear(&u);
-	}
-	ck_assert_msg(tape_writer_finish(w, &err) == 0, "%s", err.text);
-	tape_writer_free(w);
-}
 
 struct setup {
 	struct tape_reader *reader;
 	struct matcher *matcher;
 };
 
-static struct setup open_matcher(const struct record *records, size_t count)
+static struct setup open_matcher(const struct command_line *records, size_t count)
 {
 	struct setup s;
 
-	write_tape(records, count);
+	write_commands(TAPE, records, count);
 	s.reader = reader_at(TAPE);
 	s.matcher = matcher_new(s.reader);
 	ck_assert_ptr_nonnull(s.matcher);
@@ -108,7 +56,7 @@ static int take(struct matcher *m, const char *line, const char *cwd)
 	return code;
 }
 
-static const struct record history[] = {
+static const struct command_line history[] = {
 	{"git status", "$WORK"},     {"git log", "$WORK"},	     {"git status", "$WORK"},
 	{"git status", "$WORK/sub"}, {"LANG=C git status", "$WORK"}, {"git status", "$WORK"},
 };
@@ -198,7 +146,7 @@ START_TEST(an_empty_tape_answers_nothing)
 }
 END_TEST
 
-static const struct record by_hand[] = {
+static const struct command_line by_hand[] = {
 	{"git status", ANY},
 	{"git status", "$WORK"},
 	{"git status", ANY},
@@ -230,210 +178,15 @@ START_TEST(a_record_with_the_cwd_comes_before_one_without)
 }
 END_TEST
 
-/* The text with the id of the record, which is a hash, left out. */
-static void explain(struct matcher *m, const char *line, const char *cwd, struct buf *ret)
-{
-	struct unit command = command_of(line, cwd);
-	struct error err = {0};
-	char *id;
-
-	ck_assert_msg(matcher_explain(m, &command, ret, &err) == 0, "%s", err.text);
-	unit_clear(&command);
-	id = strstr(ret->data, "nearest unused record, ");
-	if (!id)
-		return;
-	id += strlen("nearest unused record, ");
-	for (int i = 0; i < 16; i++)
-		ck_assert(isxdigit((unsigned char)id[i]));
-	ck_assert_int_eq(strncmp(id + 16, ".0", 2), 0);
-	memset(id, '_', 16);
-}
-
-#define NEAREST "\n  nearest unused record, ________________.0:\n    "
-
-static const struct {
-	struct record record;
-	struct record command;
-	const char *text;
-} explain_rows[] = {
-	{{"git status", "$WORK"},
-	 {"hg status", "$WORK"},
-	 "no record for this command:\n"
-	 "    hg status   (in $WORK)\n"
-	 "  no unused record is of this program"},
-	/* Changed, added, removed. */
-	{{"git log -1 main", "$WORK"},
-	 {"git log -2 main", "$WORK"},
-	 "no record for this command:\n"
-	 "    git log -2 main   (in $WORK)" NEAREST "git log -1 main   (in $WORK)\n"
-	 "    argv[2]  recorded -1\n"
-	 "             now      -2"},
-	{{"git log", "$WORK"},
-	 {"git log _", "$WORK"},
-	 "no record for this command:\n"
-	 "    git log ''   (in $WORK)" NEAREST "git log   (in $WORK)\n"
-	 "    argv[2]  recorded (nothing)\n"
-	 "             now      ''"},
-	{{"git log it's", "$WORK"},
-	 {"git log", "$WORK"},
-	 "no record for this command:\n"
-	 "    git log   (in $WORK)" NEAREST "git log 'it'\\''s'   (in $WORK)\n"
-	 "    argv[2]  recorded 'it'\\''s'\n"
-	 "             now      (nothing)"},
-	{{"git log", "$WORK"},
-	 {"git log", "$WORK/sub"},
-	 "no record for this command:\n"
-	 "    git log   (in $WORK/sub)" NEAREST "git log   (in $WORK)\n"
-	 "    cwd      recorded '$WORK'\n"
-	 "             now      '$WORK/sub'"},
-	{{"LANG=C git log", "$WORK"},
-	 {"LANG=de git log", "$WORK"},
-	 "no record for this command:\n"
-	 "    git log   (in $WORK)" NEAREST "git log   (in $WORK)\n"
-	 "    the chosen environment differs"},
-	{{"LANG=C git log", "$WORK"},
-	 {"git log", "$WORK"},
-	 "no record for this command:\n"
-	 "    git log   (in $WORK)" NEAREST "git log   (in $WORK)\n"
-	 "    the chosen environment differs"},
-	/* All of it, and the directory of the program is no difference of the program. */
-	{{"/usr/bin/git log", "$WORK"},
-	 {"LANG=C git show", "$HOME"},
-	 "no record for this command:\n"
-	 "    git show   (in $HOME)" NEAREST "/usr/bin/git log   (in $WORK)\n"
-	 "    argv[0]  recorded /usr/bin/git\n"
-	 "             now      git\n"
-	 "    argv[1]  recorded log\n"
-	 "             now      show\n"
-	 "    cwd      recorded '$WORK'\n"
-	 "             now      '$HOME'\n"
-	 "    the chosen environment differs"},
-	/* A record for any directory names none. */
-	{{"git log", ANY},
-	 {"git show", "$WORK"},
-	 "no record for this command:\n"
-	 "    git show   (in $WORK)" NEAREST "git log\n"
-	 "    argv[1]  recorded log\n"
-	 "             now      show"},
-};
-
-START_TEST(a_miss_is_explained)
-{
-	struct setup s = open_matcher(&explain_rows[_i].record, 1);
-	cleanup_buf struct buf text = BUF_INIT;
-
-	explain(s.matcher, explain_rows[_i].command.line, explain_rows[_i].command.cwd, &text);
-	ck_assert_str_eq(text.data, explain_rows[_i].text);
-	close_matcher(&s);
-}
-END_TEST
-
-START_TEST(a_miss_when_nothing_is_left_is_explained)
-{
-	struct setup s = open_matcher(history, 1);
-	cleanup_buf struct buf text = BUF_INIT;
-
-	take(s.matcher, "git status", "$WORK");
-	explain(s.matcher, "git status", "$WORK", &text);
-	ck_assert_str_eq(text.data, "no record for this command:\n"
-				    "    git status   (in $WORK)\n"
-				    "  every record of the tape has been used");
-	close_matcher(&s);
-}
-END_TEST
-
-START_TEST(an_explanation_is_appended)
-{
-	struct setup s = open_matcher(NULL, 0);
-	cleanup_buf struct buf text = BUF_INIT;
-	struct unit command = command_of("git", "$WORK");
-
-	buf_add_str(&text, "t.tape: ");
-	ck_assert_int_eq(matcher_explain(s.matcher, &command, &text, NULL), 0);
-	ck_assert_str_eq(text.data, "t.tape: no record for this command:\n"
-				    "    git   (in $WORK)\n"
-				    "  every record of the tape has been used");
-	unit_clear(&command);
-	close_matcher(&s);
-}
-END_TEST
-
-static const struct record cousins[] = {
-	{"make all", "$WORK"},		 {"git commit -m one two", "$WORK"},
-	{"git log --oneline", "$WORK"},	 {"git log --oneline -1", "$HOME"},
-	{"LANG=C git show -1", "$HOME"},
-};
-
-static const struct {
-	const char *line;
-	const char *cwd;
-	const char *nearest; /* how its line begins */
-} nearest_rows[] = {
-	{"git log --oneline -5", "$WORK", "git log --oneline   ("},
-	{"git log --oneline -5", "$HOME", "git log --oneline -1   ("},
-	/* An argument in front does not make all that follow differ. */
-	{"git -q commit -m one two", "$WORK", "git commit -m one two   ("},
-	{"make", "$HOME", "make all   ("},
-	{"LANG=C git show -2", "$HOME", "git show -1   ("},
-};
-
-START_TEST(the_nearest_record_is_named)
-{
-	struct setup s = open_matcher(cousins, COUNT(cousins));
-	cleanup_buf struct buf text = BUF_INIT;
-	char wanted[128];
-
-	explain(s.matcher, nearest_rows[_i].line, nearest_rows[_i].cwd, &text);
-	snprintf(wanted, sizeof(wanted), NEAREST "%s", nearest_rows[_i].nearest);
-	ck_assert_msg(strstr(text.data, wanted) != NULL, "%s", text.data);
-	close_matcher(&s);
-}
-END_TEST
-
-START_TEST(a_used_record_is_not_the_nearest)
-{
-	struct setup s = open_matcher(cousins, COUNT(cousins));
-	cleanup_buf struct buf text = BUF_INIT;
-
-	take(s.matcher, "git log --oneline", "$WORK");
-	explain(s.matcher, "git log --oneline", "$WORK", &text);
-	ck_assert_msg(strstr(text.data, NEAREST "git log --oneline -1   (in $HOME)") != NULL, "%s",
-		      text.data);
-	close_matcher(&s);
-}
-END_TEST
-
-/* Only the first arguments are compared, and all are told. */
-START_TEST(long_commands_are_explained)
-{
-	cleanup_buf struct buf line = BUF_INIT;
-	cleanup_buf struct buf text = BUF_INIT;
-	struct record record;
-	struct setup s;
-
-	buf_add_str(&line, "cc");
-	for (int i = 1; i < 300; i++)
-		buf_addf(&line, " %d.o", i);
-	record = (struct record){line.data, "$WORK"};
-	s = open_matcher(&record, 1);
-	buf_add_str(&line, " last.o");
-	explain(s.matcher, line.data, "$WORK", &text);
-	ck_assert_ptr_nonnull(strstr(text.data, "\n    argv[300] recorded (nothing)\n"
-						"             now      last.o"));
-	ck_assert_int_eq(take(s.matcher, record.line, "$WORK"), NO_RECORD);
-	close_matcher(&s);
-}
-END_TEST
-
 START_TEST(many_keys_are_kept_apart)
 {
-	struct record records[400];
+	struct command_line records[400];
 	char lines[200][16];
 	struct setup s;
 
 	for (int i = 0; i < 200; i++) {
 		snprintf(lines[i], sizeof(lines[i]), "x %d", i);
-		records[i] = records[399 - i] = (struct record){lines[i], "$WORK"};
+		records[i] = records[399 - i] = (struct command_line){lines[i], "$WORK"};
 	}
 	s = open_matcher(records, 400);
 	for (int i = 0; i < 200; i++)
@@ -458,12 +211,6 @@ Suite *tape_matcher_suite(void)
 	tcase_add_test(all, an_empty_tape_answers_nothing);
 	tcase_add_test(all, a_record_without_cwd_matches_in_every_directory);
 	tcase_add_test(all, a_record_with_the_cwd_comes_before_one_without);
-	tcase_add_loop_test(all, a_miss_is_explained, 0, COUNT(explain_rows));
-	tcase_add_test(all, a_miss_when_nothing_is_left_is_explained);
-	tcase_add_test(all, an_explanation_is_appended);
-	tcase_add_loop_test(all, the_nearest_record_is_named, 0, COUNT(nearest_rows));
-	tcase_add_test(all, a_used_record_is_not_the_nearest);
-	tcase_add_test(all, long_commands_are_explained);
 	tcase_add_test(all, many_keys_are_kept_apart);
 	suite_add_tcase(suite, all);
 	return suite;

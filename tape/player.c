@@ -61,33 +61,45 @@ static void search_free(struct process *p)
 	}
 }
 
+/* Tells it to a person, and keeps it for the report. */
+static int tell(struct player *player, struct divergence *d, struct error *err)
+{
+	int r = 0;
+
+	player->result.misses++;
+	session_say(&player->session, TAPE_PROBLEM, "%s: %s", player->tape, d->text.data);
+	if (player->report)
+		r = report_add(player->report, d, err);
+	divergence_clear(d);
+	return r;
+}
+
+static struct divergence_from where(const struct player *player)
+{
+	return (struct divergence_from){player->matcher, player->session.roots, player->last};
+}
+
 static int report_miss(struct player *player, const struct unit *command, struct error *err)
 {
-	cleanup_buf struct buf text = BUF_INIT;
-	int r = matcher_explain(player->matcher, command, &text, err);
+	struct divergence_from from = where(player);
+	struct divergence d;
+	int r = divergence_of_command(&from, command, &d, err);
 
-	if (r < 0)
-		return r;
-	player->result.misses++;
-	session_say(&player->session, TAPE_PROBLEM, "%s: %s", player->tape, text.data);
-	if (player->last_id[0])
-		session_say(&player->session, TAPE_PROBLEM,
-			    "  the last command that was answered: %s", player->last_id);
-	return 0;
+	return r < 0 ? r : tell(player, &d, err);
 }
 
 /* There are records of the command, but for another stdin. */
-static int report_stdin(struct player *player, const struct unit *command, struct error *err)
+static int report_stdin(struct played_unit *u, const struct unit *command,
+			const struct stdin_read *read, struct error *err)
 {
-	cleanup_buf struct buf text = BUF_INIT;
+	struct divergence_from from = where(u->player);
+	struct divergence d;
+	int r;
 
-	if (matcher_add_command(&text, command) < 0)
-		return error_no_memory(err);
-	player->result.misses++;
-	session_say(&player->session, TAPE_PROBLEM,
-		    "%s: the stdin of this command is not what the recorded one read:\n    %s",
-		    player->tape, text.data);
-	return 0;
+	if (u->index != NO_INDEX)
+		from.last = u->before;
+	r = divergence_of_stdin(&from, command, u->index, read, &d, err);
+	return r < 0 ? r : tell(u->player, &d, err);
 }
 
 /* The command ends with MISS_STATUS, whatever it was: nothing runs in its place. What the subject
@@ -135,11 +147,25 @@ static int set_answer(struct played_unit *u, uint64_t stdin_taken, struct error 
 	return r < 0 ? error_wrap(err, r, "%s", player->tape) : 0;
 }
 
-static void count_answer(struct player *player, const struct unit *record)
+/* It is answered all the same, so that one replay tells all that is out of order. */
+static int check_sequence(struct player *player, size_t index, struct error *err)
 {
+	struct divergence_from from = where(player);
+	struct divergence d;
+	size_t expected;
+	int r;
+
+	if (score_in_sequence(player->score, index, &expected))
+		return 0;
+	r = divergence_of_order(&from, index, expected, &d, err);
+	return r < 0 ? r : tell(player, &d, err);
+}
+
+static void count_answer(struct player *player, size_t index, const struct unit *record)
+{
+	player->last = index;
 	player->result.units++;
 	player->result.units_ns += record->time.duration_ns;
-	unit_id_format(record->id, player->last_id);
 }
 
 /* What a unit is that was expected to be another: the two change places. */
@@ -166,26 +192,38 @@ int player_take_record(struct played_unit *u, size_t index, uint64_t stdin_taken
 		return error_wrap(err, r, "%s", player->tape);
 	u->index = index;
 	end_expectation(u, index);
-	count_answer(player, &u->record);
+	if (player->order == TAPE_ORDER_STRICT)
+		r = check_sequence(player, index, err);
+	if (r < 0)
+		return r;
+	u->before = player->last;
+	count_answer(player, index, &u->record);
 	if (u->record.end.how == END_EXEC_FAILED) {
 		score_end(player->score, index); /* nobody need wait for it */
 		return 0;
 	}
 	/* What follows upon a signal comes when the subject has seen what the signal did. */
-	u->ordered = !score_is_alone(player->score, index) ||
-		     score_is_behind(player->score, index) || u->record.signal_count > 0 ||
-		     u->record.stop_count > 0;
+	u->ordered =
+		player->order != TAPE_ORDER_ANY &&
+		(!score_is_alone(player->score, index) || score_is_behind(player->score, index) ||
+		 u->record.signal_count > 0 || u->record.stop_count > 0);
 	r = score_begin(player->score, index, err);
 	return r < 0 ? r : set_answer(u, stdin_taken, err);
 }
 
 static int answer_with_miss(struct played_unit *u, struct error *err)
 {
+	uint64_t recorded_ns = u->record.time.duration_ns;
 	int r = make_miss(&u->record, err);
 
 	end_expectation(u, NO_INDEX);
-	if (u->index != NO_INDEX)
+	if (u->index != NO_INDEX) { /* it read something else after all */
 		score_end(u->player->score, u->index);
+		u->player->result.units--;
+		u->player->result.units_ns -= recorded_ns;
+		if (u->player->last == u->index)
+			u->player->last = u->before;
+	}
 	u->index = NO_INDEX;
 	u->ordered = false;
 	return r < 0 ? r : set_answer(u, 0, err);
@@ -199,9 +237,10 @@ static int take_miss(struct played_unit *u, const struct unit *command, struct e
 	return r < 0 ? r : answer_with_miss(u, err);
 }
 
-int player_take_stdin_miss(struct played_unit *u, const struct unit *command, struct error *err)
+int player_take_stdin_miss(struct played_unit *u, const struct unit *command,
+			   const struct stdin_read *read, struct error *err)
 {
-	int r = report_stdin(u->player, command, err);
+	int r = report_stdin(u, command, read, err);
 
 	return r < 0 ? r : answer_with_miss(u, err);
 }
@@ -252,7 +291,8 @@ static int find_candidates(struct player *player, const struct unit *command, si
 	bool reads_stdin = false;
 	int r = matcher_find(player->matcher, command, candidates, 1, ret_count, err);
 
-	if (r == 0 && *ret_count > 0 && !score_is_ready(player->score, candidates[0])) {
+	if (r == 0 && *ret_count > 0 && player->order != TAPE_ORDER_ANY &&
+	    !score_is_ready(player->score, candidates[0])) {
 		r = matcher_find(player->matcher, command, candidates, TIES_MAX, ret_count, err);
 		sort_ready_first(player->score, candidates, *ret_count);
 		*ret_count = 1;
@@ -263,7 +303,8 @@ static int find_candidates(struct player *player, const struct unit *command, si
 	if (r == 0 && reads_stdin) {
 		r = matcher_find(player->matcher, command, candidates, CANDIDATES_MAX, ret_count,
 				 err);
-		sort_ready_first(player->score, candidates, *ret_count);
+		if (player->order != TAPE_ORDER_ANY)
+			sort_ready_first(player->score, candidates, *ret_count);
 	}
 	return r;
 }
@@ -418,7 +459,9 @@ static int run(struct player *player, const struct tape_options *options, const 
 	if (start_error.text[0])
 		session_say(&player->session, TAPE_PROBLEM, "%s", start_error.text);
 	player->result.unused = matcher_unused(player->matcher);
-	return 0;
+	if (!player->report)
+		return 0;
+	return report_finish(player->report, options, player->matcher, &player->result, err);
 }
 
 /* What the recording was told to let run runs in a replay only when that is told, too. */
@@ -443,6 +486,8 @@ static int open_all(struct player *player, const struct tape_options *options, c
 {
 	int r = tape_reader_open(options->tape, &player->reader, err);
 
+	if (r == 0 && options->report)
+		r = report_new(options->report, &player->report, err);
 	if (r < 0)
 		return r;
 	r = session_open(options, tape_reader_head(player->reader), &player->session, err);
@@ -467,7 +512,7 @@ static int open_all(struct player *player, const struct tape_options *options, c
 int tape_replay(const struct tape_options *options, const char *stub,
 		struct tape_replay_result *ret, struct error *err)
 {
-	struct player player = {.tape = options->tape};
+	struct player player = {.tape = options->tape, .last = NO_INDEX, .order = options->order};
 	int r = open_all(&player, options, stub, err);
 
 	if (r == 0)
@@ -479,6 +524,7 @@ int tape_replay(const struct tape_options *options, const char *stub,
 	while (player.units)
 		unit_free(player.units);
 	toolpath_free(player.toolpath);
+	report_free(player.report);
 	score_free(player.score);
 	matcher_free(player.matcher);
 	session_close(&player.session);

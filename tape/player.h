@@ -7,8 +7,10 @@
 
 #include "tape/answer.h"
 #include "tape/choice.h"
+#include "tape/divergence.h"
 #include "tape/matcher.h"
 #include "tape/reader.h"
+#include "tape/report.h"
 #include "tape/score.h"
 #include "tape/session.h"
 #include "tape/toolpath.h"
@@ -23,7 +25,8 @@ struct played_unit {
 	struct traced_unit traced;
 	struct player *player;
 	struct unit record;
-	size_t index; /* of the record, NO_INDEX for a miss or while it is not chosen */
+	size_t index;  /* of the record, NO_INDEX for a miss or while it is not chosen */
+	size_t before; /* what had answered last when this did */
 	struct answer *answer;
 	struct choice *choice;	 /* while there is one between records */
 	size_t expected;	 /* during the choice: the record that it stands for, or NO_INDEX */
@@ -56,7 +59,9 @@ struct player {
 	int detached[DETACHED_MAX]; /* pidfds of stubs that were let go */
 	unsigned detached_count;
 	struct tape_replay_result result;
-	char last_id[UNIT_ID_SIZE]; /* of the last record that answered */
+	size_t last;	       /* the index of the last record that answered, or NO_INDEX */
+	struct report *report; /* or NULL */
+	enum tape_order order;
 	const char *tape;
 };
 
@@ -66,7 +71,8 @@ struct player {
 int player_take_record(struct played_unit *u, size_t index, uint64_t stdin_taken,
 		       struct error *err);
 /* There are records of the command, but for another stdin: that is told, and it ends as a miss. */
-int player_take_stdin_miss(struct played_unit *u, const struct unit *command, struct error *err);
+int player_take_stdin_miss(struct played_unit *u, const struct unit *command,
+			   const struct stdin_read *read, struct error *err);
 
 /* turns.c: callbacks of the interceptor, and what follows from an end. */
 int turns_start(struct played_unit *u, struct process *p, bool *ret_detach, struct error *err);

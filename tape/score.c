@@ -31,10 +31,12 @@ struct score {
 	size_t *by_end;	   /* the same */
 	size_t *unseen;	   /* by the rank of a cluster's first: no unit of it before this rank is
 			      unseen */
+	size_t count;
 	size_t known;
-	size_t first_unseen;  /* no unit before this rank is unseen */
-	size_t first_unended; /* nor one before this in by_end */
-	bool diverged;	      /* units did not come: from now on only those that overlap wait */
+	size_t next_in_sequence; /* rank of what is to come, for score_in_sequence() */
+	size_t first_unseen;	 /* no unit before this rank is unseen */
+	size_t first_unended;	 /* nor one before this in by_end */
+	bool diverged;		 /* units did not come: from now on only those that overlap wait */
 	struct playing *playing;
 	size_t playing_count;
 	size_t playing_room;
@@ -99,6 +101,7 @@ int score_new(const struct tape_reader *reader, struct score **ret, struct error
 		score_free(s);
 		return error_no_memory(err);
 	}
+	s->count = count;
 	for (size_t i = 0; i < count; i++) {
 		struct span *span = &s->span[i];
 		uint64_t duration_ns = 0;
@@ -199,6 +202,22 @@ void score_expect_no_more(struct score *s, size_t index)
 		s->first_unended = end;
 	if (s->unseen[span->cluster] > span->rank)
 		s->unseen[span->cluster] = span->rank;
+}
+
+bool score_in_sequence(struct score *s, size_t index, size_t *ret_expected)
+{
+	bool timed = s->known == s->count;
+	size_t next = s->next_in_sequence;
+
+	*ret_expected = SIZE_MAX;
+	for (; next < s->count && *ret_expected == SIZE_MAX; next++) {
+		size_t at = timed ? s->by_start[next] : next;
+
+		if (s->span[at].state != STATE_PLAYED)
+			*ret_expected = at;
+	}
+	s->next_in_sequence = (timed ? s->span[index].rank : index) + 1;
+	return *ret_expected == index;
 }
 
 int score_begin(struct score *s, size_t index, struct error *err)

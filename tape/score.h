@@ -47,6 +47,13 @@ void score_end(struct score *s, size_t index);
 /* Up to which time the unit may have its events now; UINT64_MAX when nothing limits it. */
 uint64_t score_limit(struct score *s, size_t index);
 
+/*
+ * Whether the unit, which is about to be played, is the next in the order of the starts in the
+ * recording (in that of the tape when times are missing). If not, *ret_expected is the one that
+ * was, SIZE_MAX for none; and the order goes on behind this one.
+ */
+bool score_in_sequence(struct score *s, size_t index, size_t *ret_expected);
+
 /* Nothing has moved for too long: units that were not spawned are not waited for any more. */
 void score_give_up(struct score *s, uint64_t until_ns);
 

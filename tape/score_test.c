@@ -189,6 +189,34 @@ START_TEST(a_unit_is_ready_when_all_that_was_over_before_it_has_come)
 }
 END_TEST
 
+/* In which order the units of "A( A)1 B( B)2 C( C)3" come, and which each was to be; '-': none. */
+static const struct {
+	const char *came;
+	const char *expected;
+} sequence_rows[] = {
+	{"ABC", "ABC"}, {"BAC", "ACC"}, {"BC", "AC"}, {"AC", "AB"}, {"CB", "A-"}, {"CAB", "A-B"},
+};
+
+START_TEST(a_strict_order_is_that_of_the_starts)
+{
+	enter_with("A( A)1 B( B)2 C( C)3");
+	for (size_t i = 0; sequence_rows[_i].came[i]; i++) {
+		size_t index = (size_t)(sequence_rows[_i].came[i] - 'A');
+		char wanted = sequence_rows[_i].expected[i];
+		size_t expected;
+		bool in_sequence = score_in_sequence(score, index, &expected);
+
+		if (wanted == '-')
+			ck_assert_uint_eq(expected, SIZE_MAX);
+		else
+			ck_assert_uint_eq(expected, (size_t)(wanted - 'A'));
+		ck_assert_int_eq(in_sequence, expected == index);
+		begin(index);
+		score_end(score, index);
+	}
+}
+END_TEST
+
 Suite *tape_score_suite(void)
 {
 	Suite *s = suite_create("tape/score");
@@ -206,6 +234,8 @@ Suite *tape_score_suite(void)
 	tcase_add_test(t, a_unit_that_does_not_come_is_given_up);
 	tcase_add_test(t, a_unit_that_was_never_played_can_be_over);
 	tcase_add_test(t, an_earlier_event_of_another_limits);
+	tcase_add_loop_test(t, a_strict_order_is_that_of_the_starts, 0,
+			    sizeof(sequence_rows) / sizeof(sequence_rows[0]));
 	suite_add_tcase(s, t);
 	return s;
 }

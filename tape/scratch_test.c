@@ -224,3 +224,48 @@ void assert_order(const char *path, const char *wanted)
 	tape_reader_free(r);
 	ck_assert_str_eq(got.data ? got.data : "", wanted);
 }
+
+struct unit command_of(const char *line, const char *cwd)
+{
+	cleanup_free char *copy = strdup(line);
+	struct unit u = {0};
+	char *place = NULL;
+
+	for (char *word = strtok_r(copy, " ", &place); word; word = strtok_r(NULL, " ", &place)) {
+		char *equals = u.argc ? NULL : strchr(word, '=');
+
+		if (!equals) {
+			word += strcmp(word, "_") == 0;
+			ck_assert_int_eq(unit_add_arg(&u, word, strlen(word)), 0);
+			continue;
+		}
+		*equals = '\0';
+		ck_assert_int_eq(unit_add_env(&u, bytes_of_str(word), bytes_of_str(equals + 1)), 0);
+	}
+	buf_add_str(&u.parent, "0");
+	if (cwd)
+		buf_add_str(&u.cwd, cwd);
+	else
+		u.cwd_any = true;
+	ck_assert_int_eq(unit_key(&u, &u.id.key), 0);
+	return u;
+}
+
+void write_commands(const char *path, const struct command_line *records, size_t count)
+{
+	struct tape_writer *w = writer_at(path);
+	struct error err = {0};
+
+	for (size_t i = 0; i < count; i++) {
+		struct unit u = command_of(records[i].line, records[i].cwd);
+
+		u.end = (struct unit_end){.how = END_EXITED, .code = (int)i};
+		u.time = (struct unit_time){
+			.start_ns = i * UINT64_C(1000000000), .duration_ns = 1, .known = true};
+		ck_assert_msg(tape_writer_spawn(w, &u, &err) == 0, "%s", err.text);
+		ck_assert_msg(tape_writer_exit(w, &u, &err) == 0, "%s", err.text);
+		unit_clear(&u);
+	}
+	ck_assert_msg(tape_writer_finish(w, &err) == 0, "%s", err.text);
+	tape_writer_free(w);
+}

@@ -45,4 +45,16 @@ void record(const char *path, const char *events);
 /* The names and outputs on a tape in its order: "A0 B1", "A?" for an unfinished one. */
 void assert_order(const char *path, const char *wanted);
 
+/* "LANG=C git status": the variables that count, then argv; "_" is an empty argument. */
+struct command_line {
+	const char *line;
+	const char *cwd; /* or ANY */
+};
+#define ANY NULL /* the cwd of a record that matches in every directory */
+
+/* With its key. The caller clears it. */
+struct unit command_of(const char *line, const char *cwd);
+/* Records a second apart, each with its number as its exit code. */
+void write_commands(const char *path, const struct command_line *records, size_t count);
+
 #endif

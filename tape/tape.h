@@ -32,6 +32,15 @@ enum tape_level {
 /* Text for a human, without a last newline; called on the thread of tape_record or tape_replay. */
 typedef void (*tape_say)(void *ctx, enum tape_level level, const char *text);
 
+/* What a replay holds of the order in which commands came. */
+enum tape_order {
+	/* Commands that ran at the same time write and end in the recorded order. Among records of
+	 * one command, the one is meant before whose start all had been spawned that had ended. */
+	TAPE_ORDER_CAUSAL = 0,
+	TAPE_ORDER_STRICT, /* and each that does not start in its recorded place is a divergence */
+	TAPE_ORDER_ANY	   /* nothing: first in, first out for each command */
+};
+
 struct tape_record_result;
 
 /* What record and replay have in common. Zero is a good default for all but tape and argv. */
@@ -50,6 +59,9 @@ struct tape_options {
 	const char *library;
 	tape_say say;
 	void *say_ctx;
+	/* Only for tape_replay(). */
+	enum tape_order order;
+	const char *report; /* a file for what did not agree, as JSON (sandtape(1)), or NULL */
 	/*
 	 * Only for tape_record(), in a process that does nothing else and leads no process group:
 	 * what outlives the subject is not killed. When the tape is finished and processes are
@@ -83,7 +95,7 @@ TAPE_API int tape_record(const struct tape_options *options, bool sync,
 struct tape_replay_result {
 	int wait_status;
 	size_t units;  /* answered from the tape */
-	size_t misses; /* commands without a record: nothing ran in their place */
+	size_t misses; /* that did not agree: without a record nothing ran in their place */
 	size_t unused; /* records that no command asked for */
 	uint64_t wall_ns;
 	uint64_t units_ns; /* what the answered units took when they were recorded */
@@ -97,6 +109,13 @@ struct tape_replay_result {
  */
 TAPE_API int tape_replay(const struct tape_options *options, const char *stub,
 			 struct tape_replay_result *ret, struct error *err);
+
+/*
+ * The command line that makes a tape anew, ready for a shell, malloc'ed: "sandtape record -t …".
+ * The options of the recording are in it as far as the tape can be read. 0 or ERR_NOMEM.
+ */
+TAPE_API int tape_record_again(const struct tape_options *options, char **ret_command,
+			       struct error *err);
 
 struct tape_reader; /* an open tape; thread-safe for reading */
 

@@ -181,16 +181,16 @@ static int let_go_on(struct player *player, struct error *err)
 
 static int chosen(struct played_unit *u, struct process *p, size_t index, struct error *err)
 {
-	uint64_t seen = choice_seen(u->choice);
+	struct stdin_read read = {0, choice_seen(u->choice)};
 	bool alone;
 	int r;
 
+	if (index == CHOICE_NONE)
+		r = player_take_stdin_miss(u, &u->command, &read, err);
+	else
+		r = player_take_record(u, index, read.data.len, err);
 	choice_free(u->choice);
 	u->choice = NULL;
-	if (index == CHOICE_NONE)
-		r = player_take_stdin_miss(u, &u->command, err);
-	else
-		r = player_take_record(u, index, seen, err);
 	if (r == 0 && u->ordered)
 		score_next(u->player->score, u->index, answer_time(u->answer));
 	if (r == 0)
@@ -311,6 +311,7 @@ static int took_stdin(struct played_unit *u, struct process *p, uint64_t address
 		      long *ret_result, struct error *err)
 {
 	cleanup_free char *data = malloc(len ? len : 1);
+	struct stdin_read read;
 	bool alone;
 	int r = data ? 0 : error_no_memory(err);
 
@@ -327,7 +328,8 @@ static int took_stdin(struct played_unit *u, struct process *p, uint64_t address
 	if (u->index == NO_INDEX || answer_check_stdin(u->answer, data, len))
 		return 0;
 	*ret_result = STUB_ANEW;
-	r = player_take_stdin_miss(u, &u->record, err);
+	read = (struct stdin_read){answer_stdin_agreed(u->answer), {data, len}};
+	r = player_take_stdin_miss(u, &u->record, &read, err);
 	if (r == 0)
 		r = give(u, p, &alone, err);
 	return r < 0 ? r : let_go_on(u->player, err);

@@ -335,3 +335,22 @@ void unit_id_format(struct unit_id id, char ret_text[UNIT_ID_SIZE])
 	text_hex64(id.key, ret_text);
 	snprintf(ret_text + TEXT_HEX64_LEN, UNIT_ID_SIZE - TEXT_HEX64_LEN, ".%" PRIu32, id.ordinal);
 }
+
+int unit_add_text(struct buf *out, const struct unit *u)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < u->argc; i++) {
+		r = buf_add_str(out, i ? " " : "");
+		if (r == 0)
+			r = text_quote(out, u->argv[i].data, u->argv[i].len);
+	}
+	if (r < 0 || u->cwd_any)
+		return r;
+	if (u->cwd.len == 0)
+		return buf_add_str(out, "   (in a directory that is gone)");
+	r = buf_add_str(out, "   (in ");
+	if (r == 0)
+		r = buf_add(out, u->cwd.data, u->cwd.len);
+	return r < 0 ? r : buf_add_str(out, ")");
+}

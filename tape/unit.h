@@ -172,4 +172,7 @@ bool unit_same_command(const struct unit *a, const struct unit *b);
 #define UNIT_ID_SIZE 32
 void unit_id_format(struct unit_id id, char ret_text[UNIT_ID_SIZE]);
 
+/* The command as words for a shell, and where: "git log -1   (in $WORK)". 0 or ERR_NOMEM. */
+int unit_add_text(struct buf *out, const struct unit *u);
+
 #endif

@@ -1,8 +1,6 @@
 /* sandtape replay */
 #include "tools/command.h"
 
-#include "base/text.h"
-#include "tape/reader.h"
 #include "tools/session_options.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +10,10 @@ static const struct option options[] = {
 	SESSION_OPTIONS,
 	{"--all-used", 0, OPTION_FLAG, NULL, offsetof(struct session_options, all_used),
 	 "fail when a record was not asked for"},
+	{"--order", 0, OPTION_STRING, "strict|causal|any", offsetof(struct session_options, order),
+	 "what to hold of the recorded order (causal)"},
+	{"--report", 0, OPTION_STRING, "FILE", offsetof(struct session_options, report),
+	 "write there what did not agree, as JSON"},
 };
 static const struct option_table table = {options, sizeof(options) / sizeof(options[0])};
 
@@ -32,79 +34,13 @@ static void report(const char *tape, const struct tape_replay_result *result)
 			result->unused == 1 ? "" : "s", tape, result->unused == 1 ? "was" : "were");
 }
 
-static int add_word(struct buf *line, const char *word)
+static void advise(const struct tape_options *tape)
 {
-	int r = line->len ? buf_add_char(line, ' ') : 0;
+	char *again = NULL;
 
-	return r < 0 ? r : text_quote(line, word, strlen(word));
-}
-
-static bool is_among(const char *value, const struct option_list *given)
-{
-	for (size_t i = 0; i < given->count; i++) {
-		if (strcmp(value, given->item[i]) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* Those of the recording, then those of this replay, each once. */
-static int add_option(struct buf *line, const char *name, const struct strings *recorded,
-		      const struct option_list *given)
-{
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && recorded && i < recorded->count; i++) {
-		if (is_among(recorded->item[i], given))
-			continue;
-		r = add_word(line, name);
-		if (r == 0)
-			r = add_word(line, recorded->item[i]);
-	}
-	for (size_t i = 0; r == 0 && i < given->count; i++) {
-		r = add_word(line, name);
-		if (r == 0)
-			r = add_word(line, given->item[i]);
-	}
-	return r;
-}
-
-static int add_options(struct buf *line, const struct session_options *o)
-{
-	struct tape_reader *reader = NULL;
-	const struct tape_head *head = NULL;
-	int r;
-
-	/* It could be read a moment ago; if it cannot now, the line is the shorter for it. */
-	if (tape_reader_open(o->tape, &reader, NULL) == 0)
-		head = tape_reader_head(reader);
-	r = add_option(line, "--env", head ? &head->env : NULL, &o->env);
-	if (r == 0)
-		r = add_option(line, "--through", head ? &head->through : NULL, &o->through);
-	if (r == 0)
-		r = add_option(line, "--real", head ? &head->real : NULL, &o->real);
-	if (r == 0)
-		r = add_option(line, "--root", NULL, &o->roots);
-	tape_reader_free(reader);
-	return r;
-}
-
-/* The command line that makes the tape anew, ready to paste. */
-static void advise(const struct session_options *o, const struct tape_options *tape)
-{
-	cleanup_buf struct buf line = BUF_INIT;
-	int r = add_word(&line, "-t");
-
-	if (r == 0)
-		r = add_word(&line, tape->tape);
-	if (r == 0)
-		r = add_options(&line, o);
-	if (r == 0)
-		r = add_word(&line, "--");
-	for (char *const *arg = tape->argv; r == 0 && *arg; arg++)
-		r = add_word(&line, *arg);
-	if (r == 0)
-		fprintf(stderr, "sandtape: record it again with: sandtape record %s\n", line.data);
+	if (tape_record_again(tape, &again, NULL) == 0)
+		fprintf(stderr, "sandtape: record it again with: %s\n", again);
+	free(again);
 }
 
 static int judge(const struct session_options *o, const struct tape_options *tape,
@@ -116,20 +52,42 @@ static int judge(const struct session_options *o, const struct tape_options *tap
 		report(o->tape, result);
 	if (!missed)
 		return command_status(result->wait_status);
-	advise(o, tape);
+	advise(tape);
 	return EXIT_MISS;
+}
+
+static const struct {
+	const char *name;
+	enum tape_order order;
+} orders[] = {
+	{"causal", TAPE_ORDER_CAUSAL}, {"strict", TAPE_ORDER_STRICT}, {"any", TAPE_ORDER_ANY}};
+
+static int choose_order(const struct session_options *o, struct tape_options *tape,
+			struct error *err)
+{
+	if (!o->order)
+		return 0;
+	for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+		if (strcmp(o->order, orders[i].name) == 0) {
+			tape->order = orders[i].order;
+			return 0;
+		}
+	}
+	return error_set(err, ERR_INVALID, "--order is strict, causal or any, not '%s'", o->order);
 }
 
 static int run(const struct command *command, int argc, char **argv)
 {
 	struct session_options o = {0};
-	struct tape_options tape;
+	struct tape_options tape = {0};
 	struct tape_replay_result result;
 	struct error err = {0};
 	char *stub = NULL;
 	int status;
 
-	if (session_options_parse(&table, argc, argv, &o, &tape, &err) < 0) {
+	status = session_options_parse(&table, argc, argv, &o, &tape, &err);
+	tape.report = o.report;
+	if (status < 0 || choose_order(&o, &tape, &err) < 0) {
 		status = command_misused(command, &err);
 	} else if (o.help) {
 		command_help(command);

@@ -17,6 +17,8 @@ struct session_options {
 	bool quiet;
 	bool help;
 	bool all_used;	     /* replay */
+	const char *order;   /* replay: "strict", "causal", "any" or NULL */
+	const char *report;  /* replay */
 	bool sync;	     /* record */
 	const char *daemons; /* record: "keep", "kill" or NULL */
 };

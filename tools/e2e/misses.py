@@ -1,5 +1,6 @@
 """Replays that ask for what is not on the tape: status 123, whatever the subject makes of it."""
 
+import json
 import os
 
 from harness import case, expect, expect_equal, expect_status, expect_text, find_program
@@ -119,3 +120,87 @@ with ThreadPoolExecutor(8) as pool:
     expect_status(result, 123)
     expect_text(result, "echo 16")
     expect_equal("stdout", b"17\n", result.out)
+
+
+def read_report(place, name="report.json"):
+    with open(os.path.join(place.work, name), encoding="utf-8") as f:
+        return json.load(f)
+
+
+@case("report: what did not agree, as JSON")
+def report(place):
+    argv = place.record_script("uname -s; sort -k 2 /dev/null; echo one | wc -c; uname -n\n")
+    place.write("s.sh", "uname -s; sort -k 3 /dev/null; echo two | wc -c; exit 7\n")
+    result = place.replay(argv, "-q", "--report", "report.json")
+    expect_status(result, 123)
+    told = read_report(place)
+    expect_equal("tape", place.tape, told["tape"])
+    expect_equal("command", argv, told["command"])
+    expect_equal("status", 7, told["code"])
+    expect_equal("numbers", (1, 2, 2), (told["answered"], told["diverged"], told["not_asked_for"]))
+    expect_equal("kinds", ["no_record", "stdin"], [d["kind"] for d in told["divergences"]])
+    sort, wc = told["divergences"]
+    expect_equal("last that agreed", ["uname", "-s"], wc["last"]["argv"])
+    expect_equal("argv", ["sort", "-k", "3", "/dev/null"], sort["argv"])
+    expect_equal("differences", [{"field": "argv[2]", "recorded": "2", "now": "3"}],
+                 sort["nearest"][0]["differences"])
+    expect_equal("last", ["uname", "-s"], sort["last"]["argv"])
+    expect_equal("stdin", (0, "one\n", "two\n"), (wc["offset"], wc["recorded"], wc["now"]))
+    ids = {u["id"]: u["argv"] for u in place.units()}
+    expect_equal("unused", [["sort", "-k", "2", "/dev/null"], ["uname", "-n"]],
+                 [ids[i] for i in told["unused"]])
+    expect(told["record_again"].startswith("sandtape record -t "), told["record_again"])
+
+
+@case("report: also of a replay that agrees, and on a pipe")
+def report_of_nothing(place):
+    argv = place.record_script("uname -s\n")
+    expect_status(place.replay(argv, "-q", "--report", "report.json"), 0)
+    expect_equal("divergences", [], read_report(place)["divergences"])
+    result = place.replay(argv, "-q", "--report", "/dev/stderr")
+    expect_status(result, 0)
+    expect_equal("answered", 1, json.loads(result.err)["answered"])
+
+
+@case("report: where it cannot be written nothing runs")
+def report_unwritable(place):
+    argv = place.record_script("uname -s\n")
+    place.write("s.sh", "uname -s; echo >ran\n")
+    result = place.replay(argv, "--report", "no/report.json")
+    expect_status(result, 125)
+    expect_text(result, "no/report.json")
+    expect(not os.path.exists(os.path.join(place.work, "ran")), "it ran")
+
+
+# (script at replay; --order; status; what standard error says)
+ORDER_SCRIPT = "uname -s; uname -m; uname -n\n"
+ORDER_ROWS = [
+    ("as recorded", ORDER_SCRIPT, "strict", 0, []),
+    ("another order", "uname -m; uname -s; uname -n\n", "strict", 123,
+     ["out of the recorded order", "uname -m", "the next one of the recording"]),
+    ("one is left out", "uname -s; uname -n\n", "strict", 123, ["out of the recorded order"]),
+    ("the last is left out", "uname -s; uname -m\n", "strict", 0, []),
+    ("another order", "uname -m; uname -s; uname -n\n", "causal", 0, []),
+    ("another order", "uname -n; uname -s; uname -m\n", "any", 0, []),
+    ("another command", "uname -r\n", "any", 123, ["no record for this command"]),
+]
+
+
+def check_order(place, script, order, status, texts):
+    argv = place.record_script(ORDER_SCRIPT)
+    place.write("s.sh", script)
+    result = place.replay(argv, "-q", "--order", order)
+    expect_status(result, status)
+    expect_text(result, *texts)
+
+
+for _name, *_row in ORDER_ROWS:
+    case(f"order {_row[1]}: {_name}")(lambda place, row=_row: check_order(place, *row))
+
+
+@case("order: a wrong word")
+def wrong_order(place):
+    argv = place.record_script("uname -s\n")
+    result = place.replay(argv, "--order", "random")
+    expect_status(result, 125)
+    expect_text(result, "strict, causal or any", "random")
