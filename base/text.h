@@ -18,7 +18,7 @@ int text_base64_decode(struct buf *out, const char *text, size_t len, struct err
 #define TEXT_HEX64_LEN 16
 /* Writes exactly 16 digits, no NUL. */
 void text_hex64(uint64_t value, char *ret_digits);
-/* Reads exactly 16 lower-case digits. false when there is anything else. */
+/* Reads 16 bytes, always. false when one of them is no lower-case digit. */
 bool text_parse_hex64(const char *digits, uint64_t *ret_value);
 
 /* Appends the bytes as one word of a POSIX shell command line: as they are when that is safe, else

@@ -252,8 +252,8 @@ END_TEST
 
 START_TEST(hex64_takes_lower_case_digits_only)
 {
-	static const char *const rows[] = {
-		"",
+	static const char rows[][TEXT_HEX64_LEN + 1] = {
+		"", /* zeros behind it: there are always 16 bytes */
 		"0",
 		"000000000000000",
 		"00000000000000g0",
