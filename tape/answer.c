@@ -5,14 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum event_kind { EVENT_WRITE, EVENT_READ, EVENT_SIGNAL, EVENT_MODE, EVENT_STOP };
+enum event_kind {
+	EVENT_WRITE,
+	EVENT_READ, /* of stdin */
+	EVENT_TAKE, /* of an input above 2 */
+	EVENT_SIGNAL,
+	EVENT_MODE,
+	EVENT_STOP
+};
 
 /* Something that the unit did, or that was done to it. */
 struct event {
 	enum event_kind kind;
-	int arg; /* writes: the stream; signals and stops; modes: the request of the call */
+	int arg;	  /* writes, takes: the descriptor; signals and stops; modes: the request */
+	bool whole;	  /* writes: a packet */
 	const char *data; /* writes, modes */
-	size_t len;	  /* what is left of it */
+	size_t len;	  /* what is left of it; takes: how much, or STUB_STDIN_ALL */
 	uint64_t until;	  /* reads: so much of stdin in all */
 	uint64_t time_ns; /* of the recording */
 };
@@ -21,6 +29,7 @@ struct answer {
 	const struct unit *record;
 	struct payload_view *views; /* of the streams, then of their tails */
 	uint64_t *named;	    /* how much of each stream the chunks have named so far */
+	uint64_t *seen;		    /* how much of each input the stub has taken, all as recorded */
 	struct event *event;
 	size_t event_count;
 	size_t head_count; /* events before the end; the rest are tails */
@@ -29,7 +38,6 @@ struct answer {
 	size_t stops_named;
 	uint64_t end_ns;
 	uint64_t stdin_want;
-	uint64_t stdin_seen;  /* and found to be the same */
 	uint64_t signal_mask; /* bit n - 1: it waits for the signal n */
 	bool left;	      /* the tail has begun */
 };
@@ -58,8 +66,13 @@ static int add_event(struct answer *a, const struct event *event)
 
 static int add_write(struct answer *a, int fd, const char *data, size_t len, uint64_t time_ns)
 {
-	struct event event = {
-		.kind = EVENT_WRITE, .arg = fd, .data = data, .len = len, .time_ns = time_ns};
+	const struct stream *stream = unit_stream_const(a->record, fd);
+	struct event event = {.kind = EVENT_WRITE,
+			      .arg = fd,
+			      .whole = stream && stream->packets,
+			      .data = data,
+			      .len = len,
+			      .time_ns = time_ns};
 
 	return len > 0 ? add_event(a, &event) : 0;
 }
@@ -69,6 +82,14 @@ static int add_read(struct answer *a, uint64_t until, uint64_t time_ns)
 	struct event event = {.kind = EVENT_READ, .until = until, .time_ns = time_ns};
 
 	return until > 0 ? add_event(a, &event) : 0;
+}
+
+static int add_take(struct answer *a, int fd, uint64_t len, uint64_t time_ns)
+{
+	struct event event = {
+		.kind = EVENT_TAKE, .arg = fd & ~STREAM_INPUT, .len = len, .time_ns = time_ns};
+
+	return len > 0 ? add_event(a, &event) : 0;
 }
 
 /* By default it stops the process, or cannot be waited for: the kernel does to the stub what it did
@@ -155,11 +176,15 @@ static int add_part(struct answer *a, const struct chunk *chunk, uint64_t time_n
 		return 0;
 	if (chunk->fd == 0 && chunk->len == 0)
 		return add_read(a, STUB_STDIN_ALL, time_ns);
+	if (stream_is_input(chunk->fd) && chunk->len == 0)
+		return add_take(a, chunk->fd, STUB_STDIN_ALL, time_ns);
 	at = a->named[i];
 	len = a->views[i].len - at < chunk->len ? a->views[i].len - at : chunk->len;
 	a->named[i] += len;
 	if (chunk->fd == 0)
 		return add_read(a, a->named[i], time_ns);
+	if (stream_is_input(chunk->fd))
+		return add_take(a, chunk->fd, len, time_ns);
 	return add_write(a, chunk->fd, a->views[i].data + at, len, time_ns);
 }
 
@@ -186,7 +211,7 @@ static int add_rest(struct answer *a)
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < u->stream_count; i++) {
-		if (u->streams[i].fd != 0)
+		if (!stream_is_input(u->streams[i].fd))
 			r = add_write(a, u->streams[i].fd, a->views[i].data + a->named[i],
 				      a->views[i].len - a->named[i], a->end_ns);
 	}
@@ -197,15 +222,24 @@ static int add_rest(struct answer *a)
 	return r;
 }
 
-static uint64_t named_stdin(const struct chunk *chunks, size_t count)
+static uint64_t named_in_all(const struct chunk *chunks, size_t count, int fd)
 {
 	uint64_t named = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		if (chunks[i].fd == 0)
+		if (chunks[i].fd == fd)
 			named += chunks[i].len;
 	}
 	return named;
+}
+
+static bool reads_to_end(const struct chunk *chunks, size_t count, int fd)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (chunks[i].fd == fd && chunks[i].len == 0)
+			return true;
+	}
+	return false;
 }
 
 static bool reads_all(const struct answer *a)
@@ -217,27 +251,58 @@ static bool reads_all(const struct answer *a)
 	return false;
 }
 
+/* Without its order, an input is taken before anything is written. */
+static int add_unordered_inputs(struct answer *a, const struct chunk *chunks, size_t count)
+{
+	const struct unit *u = a->record;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < u->stream_count; i++) {
+		int fd = u->streams[i].fd;
+
+		if (!stream_is_input(fd) || named_in_all(chunks, count, fd) >= a->views[i].len)
+			continue;
+		a->named[i] = a->views[i].len;
+		if (fd == 0)
+			r = add_read(a, a->stdin_want, u->time.start_ns);
+		else
+			r = add_take(a, fd, a->views[i].len, u->time.start_ns);
+	}
+	return r;
+}
+
+/* The end of an input may not be among the chunks. */
+static int add_input_ends(struct answer *a, const struct chunk *chunks, size_t count)
+{
+	const struct unit *u = a->record;
+	int r = 0;
+
+	if (a->stdin_want == STUB_STDIN_ALL && !reads_all(a))
+		r = add_read(a, STUB_STDIN_ALL, a->end_ns);
+	for (size_t i = 0; r == 0 && i < u->stream_count; i++) {
+		const struct stream *s = &u->streams[i];
+
+		if (s->fd != 0 && stream_is_input(s->fd) && s->eof &&
+		    !reads_to_end(chunks, count, s->fd))
+			r = add_take(a, s->fd, STUB_STDIN_ALL, a->end_ns);
+	}
+	return r;
+}
+
 static int add_head(struct answer *a)
 {
 	const struct unit *u = a->record;
 	const struct unit_time *time = &u->time;
 	const struct chunk *chunks = time->chunk_count ? time->chunks : u->order;
 	size_t count = time->chunk_count ? time->chunk_count : u->order_count;
-	size_t input = index_of(u, 0);
-	int r = 0;
+	int r = add_unordered_inputs(a, chunks, count);
 
-	/* Without its order, stdin is taken before anything is written. */
-	if (input < u->stream_count && named_stdin(chunks, count) < a->views[input].len) {
-		r = add_read(a, a->stdin_want, time->start_ns);
-		a->named[input] = a->views[input].len;
-	}
 	for (size_t i = 0; r == 0 && i < count; i++)
 		r = add_chunk(a, &chunks[i]);
 	if (r == 0)
 		r = add_rest(a);
-	/* Its end may not be among the chunks. */
-	if (r == 0 && a->stdin_want == STUB_STDIN_ALL && !reads_all(a))
-		r = add_read(a, STUB_STDIN_ALL, a->end_ns);
+	if (r == 0)
+		r = add_input_ends(a, chunks, count);
 	a->head_count = a->event_count;
 	return r;
 }
@@ -291,14 +356,15 @@ int answer_new(const struct tape_reader *reader, const struct roots *roots,
 	if (!a)
 		return error_no_memory(err);
 	a->record = record;
-	a->stdin_seen = stdin_taken;
 	a->end_ns = record->time.start_ns + record->time.duration_ns;
 	a->views = calloc(2 * record->stream_count + 1, sizeof(*a->views));
 	a->named = calloc(record->stream_count + 1, sizeof(*a->named));
-	if (!a->views || !a->named) {
+	a->seen = calloc(record->stream_count + 1, sizeof(*a->seen));
+	if (!a->views || !a->named || !a->seen) {
 		answer_free(a);
 		return error_no_memory(err);
 	}
+	a->seen[index_of(record, 0)] = stdin_taken;
 	r = load(a, reader, roots, err);
 	set_stdin_want(a);
 	if (r == 0 && (add_head(a) < 0 || add_tails(a) < 0))
@@ -319,6 +385,7 @@ void answer_free(struct answer *a)
 		payload_view_clear(&a->views[i]);
 	free(a->views);
 	free(a->named);
+	free(a->seen);
 	free(a->event);
 	free(a);
 }
@@ -343,8 +410,12 @@ static bool give_bytes(struct batch *b, struct event *event)
 {
 	size_t room = STUB_DATA_MAX - b->used;
 	size_t len = event->len < room ? event->len : room;
+	enum stub_op_kind kind = event->whole ? STUB_SEND : STUB_WRITE;
 
-	if (len == 0 || !add_op(b, STUB_WRITE, event->arg, len))
+	/* What no room can hold is no packet of ours. */
+	if (event->whole && len < event->len && b->used > 0)
+		return false;
+	if (len == 0 || !add_op(b, kind, event->arg, len))
 		return false;
 	memcpy(b->out->data + b->used, event->data, len);
 	b->used += len;
@@ -368,6 +439,8 @@ static bool give_event(struct batch *b, struct event *event)
 	switch (event->kind) {
 	case EVENT_READ:
 		return add_op(b, STUB_READ, 0, event->until);
+	case EVENT_TAKE:
+		return add_op(b, STUB_TAKE, event->arg, event->len);
 	case EVENT_SIGNAL:
 		return add_op(b, STUB_WAIT_SIGNAL, event->arg, 0);
 	case EVENT_MODE:
@@ -458,15 +531,15 @@ uint64_t answer_time(const struct answer *a)
 bool answer_is_complete(const struct stub_answer *ops)
 {
 	for (unsigned i = 0; i < ops->op_count; i++) {
-		if (ops->op[i].kind != STUB_WRITE)
+		if (ops->op[i].kind != STUB_WRITE && ops->op[i].kind != STUB_SEND)
 			return false;
 	}
 	return ops->end_kind != STUB_KILLED;
 }
 
-bool answer_check_stdin(struct answer *a, const char *data, size_t len)
+bool answer_check_input(struct answer *a, int fd, const char *data, size_t len)
 {
-	size_t i = index_of(a->record, 0);
+	size_t i = index_of(a->record, fd ? fd | STREAM_INPUT : 0);
 	const struct payload_view *view = &a->views[i];
 	bool same;
 
@@ -475,15 +548,16 @@ bool answer_check_stdin(struct answer *a, const char *data, size_t len)
 	if (a->record->streams[i].unseen)
 		return true;
 	if (len == 0)
-		return a->stdin_seen == view->len;
-	same = a->stdin_seen + len <= view->len &&
-	       memcmp(view->data + a->stdin_seen, data, len) == 0;
+		return a->seen[i] == view->len;
+	same = a->seen[i] + len <= view->len && memcmp(view->data + a->seen[i], data, len) == 0;
 	if (same)
-		a->stdin_seen += len;
+		a->seen[i] += len;
 	return same;
 }
 
-uint64_t answer_stdin_agreed(const struct answer *a)
+uint64_t answer_input_agreed(const struct answer *a, int fd)
 {
-	return a->stdin_seen;
+	size_t i = index_of(a->record, fd);
+
+	return i == a->record->stream_count ? 0 : a->seen[i];
 }

@@ -35,9 +35,10 @@ uint64_t answer_time(const struct answer *a);
  * killed, nor leaves a process behind. */
 bool answer_is_complete(const struct stub_answer *ops);
 
-/* The stub took these bytes of stdin (len 0: its end). Whether the unit had read the same. */
-bool answer_check_stdin(struct answer *a, const char *data, size_t len);
-/* How many bytes were the same. */
-uint64_t answer_stdin_agreed(const struct answer *a);
+/* The stub took these bytes of stdin, or of an input above 2 (len 0: its end). Whether the unit had
+ * read the same. */
+bool answer_check_input(struct answer *a, int fd, const char *data, size_t len);
+/* How many bytes of it were the same. */
+uint64_t answer_input_agreed(const struct answer *a, int fd);
 
 #endif

@@ -83,6 +83,15 @@ static void add_ops(struct buf *out, size_t data_len)
 			buf_addf(out, op->len == STUB_STDIN_ALL ? "readall" : "read%llu",
 				 (unsigned long long)op->len);
 			break;
+		case STUB_SEND:
+			ck_assert_uint_le(op->offset + op->len, data_len);
+			buf_addf(out, "%d!", op->arg);
+			buf_add(out, batch.data + op->offset, op->len);
+			break;
+		case STUB_TAKE:
+			buf_addf(out, op->len == STUB_STDIN_ALL ? "take%d:all" : "take%d:%llu",
+				 op->arg, (unsigned long long)op->len);
+			break;
 		case STUB_WAIT_SIGNAL:
 			buf_addf(out, "wait%d", op->arg);
 			break;
@@ -213,6 +222,72 @@ START_TEST(input_output_signals_and_modes_come_in_their_order)
 {
 	check_conversation(conversation_rows[_i].order, conversation_rows[_i].ops, true);
 	check_conversation(conversation_rows[_i].order, conversation_rows[_i].ops, false);
+}
+END_TEST
+
+#define IN3 "1073741827" /* STREAM_INPUT | 3 */
+
+static const struct {
+	const char *chunks;
+	bool eof;
+	bool packets;
+	const char *ops;
+} channel_rows[] = {
+	/* Without its order, what it reads comes first. */
+	{"", false, false, "take3:6 3:answer"},
+	{"", true, false, "take3:6 3:answer take3:all"},
+	{"", false, true, "take3:6 3!answer"},
+	{IN3 ":6 3:6", false, false, "take3:6 3:answer"},
+	{"3:2 " IN3 ":1 3:4 " IN3 ":5 " IN3 ":0", true, false,
+	 "3:an take3:1 3:swer take3:5 take3:all"},
+	{"3:2 3:1 " IN3 ":6 3:3", false, true, "3!an 3!s take3:6 3!wer"},
+	/* More than there is. */
+	{IN3 ":4 " IN3 ":99 3:99", false, false, "take3:4 take3:2 3:answer"},
+};
+
+static void check_channel(const char *chunks, bool eof, bool packets, const char *wanted)
+{
+	struct unit u = {.end = {.how = END_EXITED}};
+	cleanup_buf struct buf ops = BUF_INIT;
+	struct answer *a;
+	size_t len;
+
+	add_stream(&u, 3 | STREAM_INPUT, "asking", 6)->eof = eof;
+	add_stream(&u, 3, "answer", 6)->packets = packets;
+	add_chunks(&u, chunks);
+	a = answer_of(&u);
+	next_batch(a, &len);
+	add_ops(&ops, len);
+	ck_assert_str_eq(ops.data, wanted);
+	ck_assert(!answer_is_complete(&batch));
+	answer_free(a);
+	unit_clear(&u);
+}
+
+START_TEST(a_channel_is_taken_from_and_written_to_in_its_order)
+{
+	check_channel(channel_rows[_i].chunks, channel_rows[_i].eof, channel_rows[_i].packets,
+		      channel_rows[_i].ops);
+}
+END_TEST
+
+START_TEST(what_is_taken_from_a_channel_is_compared)
+{
+	struct unit u = {.end = {.how = END_EXITED}};
+	struct answer *a;
+
+	add_stream(&u, 0, "stdin", 5);
+	add_stream(&u, 3 | STREAM_INPUT, "asking", 6);
+	a = answer_of(&u);
+	ck_assert(answer_check_input(a, 3, "ask", 3));
+	ck_assert(!answer_check_input(a, 3, "", 0));
+	ck_assert(answer_check_input(a, 0, "stdin", 5));
+	ck_assert(answer_check_input(a, 3, "ing", 3));
+	ck_assert(answer_check_input(a, 3, "", 0));
+	ck_assert(!answer_check_input(a, 3, "!", 1));
+	ck_assert(!answer_check_input(a, 4, "!", 1));
+	answer_free(a);
+	unit_clear(&u);
 }
 END_TEST
 
@@ -712,6 +787,31 @@ START_TEST(each_signal_is_awaited_once_in_whichever_batch)
 }
 END_TEST
 
+/* A packet that the room has no place for any more comes with the next. */
+START_TEST(a_packet_is_not_divided)
+{
+	size_t size = STUB_DATA_MAX / 2 + 1;
+	cleanup_free char *out = pattern(2 * size, 1);
+	struct unit u = {.end = {.how = END_EXITED}};
+	struct answer *a;
+	size_t len;
+
+	add_stream(&u, 1, out, 2 * size)->packets = true;
+	unit_add_chunk_apart(&u, 1, size, 0);
+	unit_add_chunk_apart(&u, 1, size, 0);
+	a = answer_of(&u);
+	for (int i = 0; i < 2; i++) {
+		next_batch(a, &len);
+		ck_assert_uint_eq(len, size);
+		ck_assert_uint_eq(batch.op[0].kind, STUB_SEND);
+		ck_assert_uint_eq(batch.op[0].len, size);
+		ck_assert_mem_eq(batch.data, out + i * size, size);
+	}
+	answer_free(a);
+	unit_clear(&u);
+}
+END_TEST
+
 START_TEST(output_in_a_blob_is_written)
 {
 	size_t size = STUB_DATA_MAX + 4321;
@@ -760,19 +860,19 @@ START_TEST(stdin_is_compared_with_what_was_read)
 
 	add_stream(&u, 0, "four", 4)->eof = true;
 	a = answer_of(&u);
-	ck_assert(answer_check_stdin(a, "fo", 2));
-	ck_assert(answer_check_stdin(a, "ur", 2));
-	ck_assert(answer_check_stdin(a, "", 0));
+	ck_assert(answer_check_input(a, 0, "fo", 2));
+	ck_assert(answer_check_input(a, 0, "ur", 2));
+	ck_assert(answer_check_input(a, 0, "", 0));
 	answer_free(a);
 	a = answer_of(&u);
-	ck_assert(!answer_check_stdin(a, "fox", 3));
+	ck_assert(!answer_check_input(a, 0, "fox", 3));
 	answer_free(a);
 	a = answer_of(&u);
-	ck_assert(answer_check_stdin(a, "fo", 2));
-	ck_assert(!answer_check_stdin(a, "", 0));
+	ck_assert(answer_check_input(a, 0, "fo", 2));
+	ck_assert(!answer_check_input(a, 0, "", 0));
 	answer_free(a);
 	a = answer_of(&u);
-	ck_assert(!answer_check_stdin(a, "fours", 5));
+	ck_assert(!answer_check_input(a, 0, "fours", 5));
 	answer_free(a);
 	unit_clear(&u);
 }
@@ -857,6 +957,10 @@ Suite *tape_answer_suite(void)
 	tcase_add_loop_test(all, input_output_signals_and_modes_come_in_their_order, 0,
 			    COUNT(conversation_rows));
 	tcase_add_test(all, a_unit_without_streams_writes_nothing);
+	tcase_add_loop_test(all, a_channel_is_taken_from_and_written_to_in_its_order, 0,
+			    COUNT(channel_rows));
+	tcase_add_test(all, what_is_taken_from_a_channel_is_compared);
+	tcase_add_test(all, a_packet_is_not_divided);
 	tcase_add_loop_test(all, the_end_comes_after_output_and_signals, 0, COUNT(end_rows));
 	tcase_add_test(all, tails_come_after_the_process_has_left);
 	tcase_add_loop_test(all, the_stub_takes_as_much_stdin_as_was_taken, 0, COUNT(stdin_rows));

@@ -35,7 +35,7 @@ int capture_begin(struct capture_host *host, struct process *p, struct task *tas
 
 /* What the unit does by calls that its filter stops: whether this one is about a stream of its own
  * that is captured so. Inside a pipeline of a shell, fd 0 is another stream. */
-int capture_io_begins(struct capture *c, pid_t pid, const struct io *io, bool *ret_wanted,
+int capture_io_begins(struct capture *c, pid_t pid, struct io *io, bool *ret_wanted,
 		      struct error *err);
 /* It has done so. */
 int capture_io(struct capture *c, struct process *p, const struct io *io, struct error *err);

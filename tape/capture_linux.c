@@ -59,10 +59,11 @@ static int update_watches(struct stream_capture *s, struct error *err)
 	return r;
 }
 
-int capture_add_chunk(struct capture *c, int fd, uint64_t len, struct error *err)
+int capture_add_chunk(struct capture *c, int fd, uint64_t len, uint64_t now_ns, struct error *err)
 {
-	uint64_t time_ns = session_now(c->host->session) - c->unit->time.start_ns;
-	bool apart = len == 0 || fd < 0 || c->host->last_event != c;
+	uint64_t time_ns = now_ns - c->unit->time.start_ns;
+	const struct stream *stream = fd < 0 ? NULL : unit_stream_const(c->unit, fd);
+	bool apart = len == 0 || fd < 0 || c->host->last_event != c || (stream && stream->packets);
 	int r = apart ? unit_add_chunk_apart(c->unit, fd, len, time_ns)
 		      : unit_add_chunk(c->unit, fd, len, time_ns);
 
@@ -70,14 +71,34 @@ int capture_add_chunk(struct capture *c, int fd, uint64_t len, struct error *err
 	return r < 0 ? error_no_memory(err) : 0;
 }
 
+struct stream *capture_stream_of(struct stream_capture *s)
+{
+	struct unit *u = s->owner->unit;
+	struct stream *stream = unit_stream(u, s->fd);
+
+	if (!stream) {
+		stream = unit_add_stream(u, s->fd);
+		if (stream) {
+			stream->kind = s->kind;
+			stream->packets = s->packets;
+		}
+	}
+	return stream;
+}
+
 /* On the tape is what the reader could read. What a unit had written beyond, into our pipe, it
  * could not have written into its own. */
-int capture_note(struct stream_capture *s, const char *bytes, size_t len, struct error *err)
+int capture_note(struct stream_capture *s, const char *bytes, size_t len, uint64_t now_ns,
+		 struct error *err)
 {
 	struct capture *c = s->owner;
 	int r = s->spool ? spool_add(s->spool, bytes, len, err) : 0;
 
-	return r < 0 || c->finished ? r : capture_add_chunk(c, s->fd, len, err);
+	if (r < 0 || c->finished)
+		return r;
+	if (len > 0 && !capture_stream_of(s))
+		return error_no_memory(err);
+	return capture_add_chunk(c, s->fd, len, now_ns, err);
 }
 
 static int pass_pending(struct stream_capture *s, struct error *err)
@@ -90,7 +111,8 @@ static int pass_pending(struct stream_capture *s, struct error *err)
 					      s->pending.len - s->pending_at);
 
 		if (n >= 0) {
-			r = capture_note(s, bytes, (size_t)n, err);
+			r = capture_note(s, bytes, (size_t)n, session_now(s->owner->host->session),
+					 err);
 			s->pending_at += (size_t)n;
 		} else if (errno == EAGAIN) {
 			return 0;
@@ -186,18 +208,21 @@ static int watch_source(struct stream_capture *s, struct error *err)
 	return r;
 }
 
+/* The writes to a file are in the file. */
 static void stop_observing(struct capture *c)
 {
 	for (unsigned i = 0; i < c->count; i++) {
 		struct stream_capture *s = &c->stream[i];
-
 		struct stream *stream = s->fd == 0 ? unit_stream(c->unit, 0) : NULL;
 
-		if (s->method != METHOD_READS && s->method != METHOD_TERMINAL)
-			continue;
-		s->method = METHOD_NONE;
-		if (stream)
-			stream->unseen = true;
+		if (s->method == METHOD_WRITES && s->kind == STREAM_FILE) {
+			s->method = METHOD_RANGE;
+		} else if (s->method == METHOD_READS || s->method == METHOD_WRITES ||
+			   s->method == METHOD_TERMINAL) {
+			s->method = METHOD_NONE;
+			if (stream)
+				stream->unseen = true;
+		}
 	}
 }
 
@@ -275,8 +300,11 @@ static void leave_in_place(struct capture *c, const struct error *reason)
 	for (unsigned i = 0; i < c->count; i++) {
 		struct stream_capture *s = &c->stream[i];
 
-		if (s->method == METHOD_RANGE)
+		if (s->kind == STREAM_FILE &&
+		    (s->method == METHOD_WRITES || s->method == METHOD_RANGE)) {
+			s->method = METHOD_RANGE;
 			continue;
+		}
 		s->method = METHOD_NONE;
 		if (s->original >= 0)
 			close(steal_fd(&s->original));
@@ -365,28 +393,21 @@ int capture_drain(struct capture *c, bool *ret_delivered, struct error *err)
 	return r;
 }
 
-/* The unit's stream; one above 2 is on the tape only when it was used. */
-static struct stream *stream_of(struct stream_capture *s)
-{
-	struct unit *u = s->owner->unit;
-	struct stream *stream = unit_stream(u, s->fd);
-
-	if (!stream) {
-		stream = unit_add_stream(u, s->fd);
-		if (stream)
-			stream->kind = s->kind;
-	}
-	return stream;
-}
-
 static int keep_payload(struct stream_capture *s, bool is_tail, struct error *err)
 {
-	struct stream *stream = s->fd <= 2 || spool_size(s->spool) > 0 ? stream_of(s) : NULL;
+	struct stream *stream =
+		s->fd <= 2 || spool_size(s->spool) > 0 ? capture_stream_of(s) : NULL;
 
 	if (!stream)
 		return s->fd <= 2 || spool_size(s->spool) > 0 ? error_no_memory(err) : 0;
 	return spool_finish(s->spool, s->owner->host->session->roots,
 			    is_tail ? &stream->tail : &stream->data, err);
+}
+
+/* An output that is told by the calls of whatever process of the unit. */
+static bool is_written(const struct stream_capture *s)
+{
+	return s->method == METHOD_WRITES || (s->method == METHOD_TERMINAL && s->fd > 0);
 }
 
 /* Whether it read a file up to its end: another file that only begins alike is another stdin. */
@@ -414,13 +435,41 @@ static int finish_stream(struct stream_capture *s, struct error *err)
 		r = keep_payload(s, false, err);
 	spool_free(s->spool);
 	s->spool = NULL;
-	if (r == 0 && (s->source >= 0 || (s->method == METHOD_TERMINAL && s->fd > 0)))
+	if (r == 0 && (s->source >= 0 || is_written(s)))
 		r = capture_new_spool(s, err);
 	return r;
 }
 
-/* A conversation at a terminal has an order that means something, unlike the times of output; so
- * have stops, and what comes before and after them. */
+/* What goes both ways by one socket is a conversation. */
+static bool speaks_by_socket(const struct capture *c)
+{
+	for (unsigned i = 3; i < c->count; i++) {
+		const struct stream_capture *s = &c->stream[i];
+
+		if (s->kind == STREAM_SOCKET && stream_is_input(s->fd) &&
+		    unit_stream(c->unit, s->fd))
+			return true;
+	}
+	return false;
+}
+
+static bool has_packets(const struct capture *c)
+{
+	for (unsigned i = 1; i < c->count; i++) {
+		if (c->stream[i].packets)
+			return true;
+	}
+	return false;
+}
+
+/* A conversation has an order that means something, unlike the times of output; so have stops, and
+ * what comes before and after them, and where one packet ends. */
+static bool has_order(const struct capture *c)
+{
+	return capture_has_terminal(c) || speaks_by_socket(c) || has_packets(c) ||
+	       c->unit->stop_count > 0;
+}
+
 static int keep_order(struct unit *u, struct error *err)
 {
 	for (size_t i = 0; i < u->time.chunk_count; i++) {
@@ -437,9 +486,7 @@ int capture_finish(struct capture *c, struct error *err)
 	for (unsigned i = 0; r == 0 && i < c->count; i++)
 		r = finish_stream(&c->stream[i], err);
 	c->finished = true;
-	if (r == 0 && (capture_has_terminal(c) || c->unit->stop_count > 0))
-		r = keep_order(c->unit, err);
-	return r;
+	return r < 0 || !has_order(c) ? r : keep_order(c->unit, err);
 }
 
 void capture_unit_gone(struct capture *c)
@@ -452,7 +499,7 @@ bool capture_ended(const struct capture *c)
 	for (unsigned i = 1; i < c->count; i++) {
 		const struct stream_capture *s = &c->stream[i];
 
-		if (s->source >= 0 || (s->method == METHOD_TERMINAL && !c->gone))
+		if (s->source >= 0 || (is_written(s) && !c->gone))
 			return false;
 	}
 	return true;

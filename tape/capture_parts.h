@@ -7,19 +7,20 @@
 #include <sys/types.h>
 
 /* stdin, stdout, stderr, and those above that it was given. */
-#define STREAMS_MAX 15
+#define STREAMS_MAX 32
 
 enum method {
 	METHOD_NONE = 0, /* nothing to capture */
 	METHOD_PUMP,	 /* replaced by a pipe or socket of ours */
 	METHOD_RANGE,	 /* a regular file: from where to where */
-	METHOD_READS,	 /* stdin: told by the reads */
+	METHOD_READS,	 /* an input: told by the reads */
+	METHOD_WRITES,	 /* an output that stays in place: told by the writes */
 	METHOD_TERMINAL	 /* told by reads and writes */
 };
 
 struct stream_capture {
 	struct capture *owner;
-	int fd; /* in the unit */
+	int fd; /* in the unit, with STREAM_INPUT for what it reads there */
 	enum stream_kind kind;
 	enum method method;
 	int original; /* ours, of the same open file; owned */
@@ -32,6 +33,7 @@ struct stream_capture {
 	struct buf pending; /* taken, and not yet passed on */
 	size_t pending_at;
 	bool reader_gone;
+	bool packets;
 	struct stream_capture *same_as; /* the same open file: its bytes are there */
 	void *source_watch;
 	void *original_watch; /* NULL when epoll cannot watch it (a regular file) */
@@ -46,13 +48,18 @@ struct capture {
 	unsigned count;
 	struct stream_swaps swaps; /* until they are done */
 	bool own_terminal;	   /* its terminal is the one that sandtape runs on */
+	bool stdin_anywhere;	   /* it has its stdin above 2, too */
+	bool told_of_fds;	   /* that it passes descriptors */
 	bool finished;		   /* what comes now is a tail */
 	bool gone;		   /* no process of the unit is left */
 };
 
 /* Bytes of a stream that was passed on, or read: to the spool, and to the order of events. */
-int capture_note(struct stream_capture *s, const char *bytes, size_t len, struct error *err);
-int capture_add_chunk(struct capture *c, int fd, uint64_t len, struct error *err);
+int capture_note(struct stream_capture *s, const char *bytes, size_t len, uint64_t now_ns,
+		 struct error *err);
+int capture_add_chunk(struct capture *c, int fd, uint64_t len, uint64_t now_ns, struct error *err);
+/* The stream in the unit, which has one above 2 only when it was used; NULL: out of memory. */
+struct stream *capture_stream_of(struct stream_capture *s);
 
 void capture_stream_init(struct capture *c, struct stream_capture *s, int fd);
 int capture_new_spool(struct stream_capture *s, struct error *err);

@@ -81,7 +81,7 @@ static bool speaks_after(const struct unit *u, uint64_t seen)
 	for (size_t i = 0; i < count && read <= seen; i++) {
 		if (chunks[i].fd == 0)
 			read += chunks[i].len ? chunks[i].len : seen + 1;
-		else if (chunks[i].fd > 0 && read == seen)
+		else if (chunks[i].fd > 0 && !stream_is_input(chunks[i].fd) && read == seen)
 			return true;
 	}
 	return false;

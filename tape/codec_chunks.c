@@ -4,7 +4,8 @@
 #include "base/text.h"
 #include "tape/codec.h"
 #include "tape/codec_parts.h"
-#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static json_t *what_of(const struct chunk *c)
@@ -17,7 +18,8 @@ static json_t *what_of(const struct chunk *c)
 	case CHUNK_STOP:
 		return json_string("stop");
 	default:
-		return json_integer(c->fd);
+		return c->fd & STREAM_INPUT ? json_sprintf("in%d", c->fd & ~STREAM_INPUT)
+					    : json_integer(c->fd);
 	}
 }
 
@@ -77,6 +79,19 @@ json_t *codec_mode_list(const struct unit *u)
 	return list;
 }
 
+/* "in3": a read of the descriptor 3. */
+static bool read_input(const char *text, int *ret)
+{
+	char spelled[16];
+	long fd = strncmp(text, "in", 2) == 0 ? strtol(text + 2, NULL, 10) : 0;
+
+	if (fd <= 2 || fd >= STREAM_INPUT)
+		return false;
+	snprintf(spelled, sizeof(spelled), "in%ld", fd);
+	*ret = (int)fd | STREAM_INPUT;
+	return strcmp(spelled, text) == 0;
+}
+
 static int read_what(const json_t *value, const char *key, struct chunk *c, struct error *err)
 {
 	int64_t fd = 0;
@@ -84,7 +99,7 @@ static int read_what(const json_t *value, const char *key, struct chunk *c, stru
 	int rc;
 
 	if (!json_is_string(value)) {
-		rc = codec_read_integer(value, key, 0, INT_MAX, &fd, err);
+		rc = codec_read_integer(value, key, 0, STREAM_INPUT - 1, &fd, err);
 		c->fd = (int)fd;
 		return rc;
 	}
@@ -96,6 +111,8 @@ static int read_what(const json_t *value, const char *key, struct chunk *c, stru
 		c->fd = CHUNK_STOP;
 		return 0;
 	}
+	if (read_input(json_string_value(value), &c->fd))
+		return 0;
 	rc = codec_read_signal(value, key, &signal, err);
 	c->fd = CHUNK_SIGNAL;
 	c->len = (uint64_t)signal;

@@ -378,7 +378,7 @@ static int read_stream(const json_t *object, int fd, struct unit *u, struct erro
 	if (!s)
 		return error_no_memory(err);
 	if (!json_is_object(object))
-		return codec_wrong(err, fd ? "out" : "stdin", "made of objects");
+		return codec_wrong(err, "a stream", "an object");
 	rc = read_kind(object, s, err);
 	if (rc == 0)
 		rc = read_payload(object, &s->data, err);
@@ -386,6 +386,8 @@ static int read_stream(const json_t *object, int fd, struct unit *u, struct erro
 		rc = read_bool(object, "eof", &s->eof, err);
 	if (rc == 0)
 		rc = read_bool(object, "unseen", &s->unseen, err);
+	if (rc == 0)
+		rc = read_bool(object, "packets", &s->packets, err);
 	if (rc == 0)
 		rc = read_size(object, "rows", &s->rows, err);
 	if (rc == 0)
@@ -399,28 +401,30 @@ static bool parse_fd(const char *key, int *ret)
 	char spelled[16];
 	long fd = strtol(key, NULL, 10);
 
-	if (fd < 1 || fd > INT_MAX)
+	if (fd < 1 || fd >= STREAM_INPUT)
 		return false;
 	snprintf(spelled, sizeof(spelled), "%ld", fd);
 	*ret = (int)fd;
 	return !strcmp(spelled, key);
 }
 
-static int read_out(const json_t *object, struct unit *u, struct error *err)
+/* `which`: the member of that name has streams by their numbers, all above `least`. */
+static int read_streams(const json_t *object, const char *which, int least, int flag,
+			struct unit *u, struct error *err)
 {
-	json_t *out = json_object_get(object, "out");
+	json_t *streams = json_object_get(object, which);
 	const char *key;
 	json_t *value;
 	int fd;
 	int rc;
 
-	if (out && !json_is_object(out))
-		return codec_wrong(err, "out", "an object");
-	json_object_foreach(out, key, value)
+	if (streams && !json_is_object(streams))
+		return codec_wrong(err, which, "an object");
+	json_object_foreach(streams, key, value)
 	{
-		if (!parse_fd(key, &fd))
-			return codec_wrong(err, "out", "keyed by stream numbers above 0");
-		rc = read_stream(value, fd, u, err);
+		if (!parse_fd(key, &fd) || fd <= least)
+			return codec_wrong(err, which, "keyed by stream numbers");
+		rc = read_stream(value, fd | flag, u, err);
 		if (rc < 0)
 			return rc;
 	}
@@ -466,7 +470,9 @@ int codec_read_exit(const struct line *line, struct unit *u, struct error *err)
 	if (input)
 		rc = read_stream(input, 0, u, err);
 	if (rc == 0)
-		rc = read_out(object, u, err);
+		rc = read_streams(object, "out", 0, 0, u, err);
+	if (rc == 0)
+		rc = read_streams(object, "in", 2, STREAM_INPUT, u, err);
 	if (rc == 0)
 		rc = read_signals(object, "signals", u, unit_add_signal, err);
 	if (rc == 0)

@@ -40,6 +40,7 @@ static void assert_same_stream(const struct stream *a, const struct stream *b)
 	ck_assert_int_eq(a->kind, b->kind);
 	ck_assert_int_eq(a->same_as, b->same_as);
 	ck_assert_int_eq(a->eof, b->eof);
+	ck_assert_int_eq(a->packets, b->packets);
 	ck_assert_int_eq(a->rows, b->rows);
 	ck_assert_int_eq(a->columns, b->columns);
 	assert_same_payload(&a->data, &b->data);
@@ -159,8 +160,18 @@ static void add_blob(struct payload *p)
 }
 
 static const struct chunk rich_order[] = {
-	{1, 4, 0},	    {CHUNK_MODE, 0, 0}, {0, 600, 0},	    {0, 0, 0},
-	{CHUNK_STOP, 1, 0}, {CHUNK_STOP, 0, 0}, {CHUNK_MODE, 1, 0}, {CHUNK_SIGNAL, SIGTERM, 0},
+	{1, 4, 0},
+	{CHUNK_MODE, 0, 0},
+	{0, 600, 0},
+	{0, 0, 0},
+	{9, 4, 0},
+	{9, 4, 0},
+	{9 | STREAM_INPUT, 4, 0},
+	{9 | STREAM_INPUT, 0, 0},
+	{CHUNK_STOP, 1, 0},
+	{CHUNK_STOP, 0, 0},
+	{CHUNK_MODE, 1, 0},
+	{CHUNK_SIGNAL, SIGTERM, 0},
 };
 
 /* Something in every field. */
@@ -189,8 +200,12 @@ static void make_rich_unit(struct unit *u)
 	s = add_stream(u, 2, STREAM_SAME);
 	s->same_as = 1;
 	s = add_stream(u, 9, STREAM_SOCKET);
+	s->packets = true;
 	add_blob(&s->data);
 	add_blob(&s->tail);
+	s = add_stream(u, 9 | STREAM_INPUT, STREAM_SOCKET);
+	set_payload(&s->data, "read", 4);
+	s->eof = true;
 	unit_add_signal(u, SIGTERM);
 	unit_add_signal(u, SIGRTMIN + 3);
 	unit_add_stop(u, SIGSTOP);
@@ -460,6 +475,18 @@ static const struct bad_record {
 	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"out\":{\"x\":{}}"},
 	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"out\":{\"1\":{},\"1\":{}}"},
 	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"out\":{\"99999999999\":{}}"},
+	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"out\":{\"1073741824\":{}}"},
+	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"in\":{\"0\":{}}"},
+	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"in\":{\"2\":{}}"},
+	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"in\":{\"03\":{}}"},
+	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"in\":{\"1073741827\":{}}"},
+	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"in\":{\"3\":{\"packets\":1}}"},
+	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"in\":[]"},
+	{LINE_EXIT, 0, ",\"code\":0,\"in\":{\"3\":{}},\"order\":[[\"in3\",0]]"},
+	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"order\":[[\"in2\",0]]"},
+	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"order\":[[\"in03\",0]]"},
+	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"order\":[[\"in3x\",0]]"},
+	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"order\":[[\"in\",0]]"},
 	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"signals\":{}"},
 	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"signals\":[null]"},
 	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"order\":[[1,2,3]]"},

@@ -187,6 +187,7 @@ static json_t *stream_object(const struct stream *s)
 	    (s->kind == STREAM_SAME && codec_put_take(o, "same", json_integer(s->same_as)) < 0) ||
 	    put_payload(o, &s->data) < 0 || (s->eof && codec_put_take(o, "eof", json_true()) < 0) ||
 	    (s->unseen && codec_put_take(o, "unseen", json_true()) < 0) ||
+	    (s->packets && codec_put_take(o, "packets", json_true()) < 0) ||
 	    (s->rows && codec_put_take(o, "rows", json_integer(s->rows)) < 0) ||
 	    (s->columns && codec_put_take(o, "columns", json_integer(s->columns)) < 0)) {
 		json_decref(o);
@@ -210,27 +211,28 @@ static int put_by_fd(json_t *object, int fd, json_t *value)
 {
 	char key[16];
 
-	snprintf(key, sizeof(key), "%d", fd);
+	snprintf(key, sizeof(key), "%d", fd & ~STREAM_INPUT);
 	return codec_put_take(object, key, value);
 }
 
 static int put_streams(json_t *object, const struct unit *u)
 {
-	json_t *out = json_object();
+	cleanup_json json_t *out = json_object();
+	cleanup_json json_t *in = json_object();
 	size_t i;
 	int rc = 0;
 
-	for (i = 0; out && rc == 0 && i < u->stream_count; i++) {
+	for (i = 0; out && in && rc == 0 && i < u->stream_count; i++) {
 		const struct stream *s = &u->streams[i];
 
-		rc = s->fd == 0 ? codec_put_take(object, "stdin", stream_object(s))
-				: put_by_fd(out, s->fd, stream_object(s));
+		if (s->fd == 0)
+			rc = codec_put_take(object, "stdin", stream_object(s));
+		else
+			rc = put_by_fd(stream_is_input(s->fd) ? in : out, s->fd, stream_object(s));
 	}
-	if (rc < 0) {
-		json_decref(out);
-		return rc;
-	}
-	return codec_put_container_take(object, "out", out);
+	if (rc == 0)
+		rc = codec_put_container_take(object, "out", json_incref(out));
+	return rc < 0 ? rc : codec_put_container_take(object, "in", json_incref(in));
 }
 
 json_t *codec_signal_value(int signal)

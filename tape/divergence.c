@@ -20,8 +20,8 @@ static const struct {
 } kinds[] = {
 	[DIVERGENCE_NO_RECORD] = {"no_record", "no record for this command"},
 	[DIVERGENCE_USED] = {"used", "no record is left for this command"},
-	[DIVERGENCE_STDIN] = {"stdin",
-			      "the stdin of this command is not what the recorded one read"},
+	[DIVERGENCE_INPUT] = {"input",
+			      "the input of this command is not what the recorded one read"},
 	[DIVERGENCE_ORDER] = {"order", "this command comes out of the recorded order"},
 };
 
@@ -294,9 +294,9 @@ int divergence_of_command(const struct divergence_from *from, const struct unit 
 	return finish(ret, r);
 }
 
-/* stdin */
+/* Input */
 
-/* How far a recorded stdin and what was read agree. */
+/* How far a recorded input and what was read agree. */
 struct agreement {
 	size_t record; /* NO_UNIT: none was compared */
 	uint64_t bytes;
@@ -304,13 +304,13 @@ struct agreement {
 	bool at_end;	     /* the recorded one ended there */
 };
 
-static int compare_stdin(const struct divergence_from *from, size_t index,
-			 const struct stdin_read *read, struct agreement *best, struct error *err)
+static int compare_input(const struct divergence_from *from, size_t index,
+			 const struct input_read *read, struct agreement *best, struct error *err)
 {
 	struct unit record = {0};
 	struct payload_view view = {0};
 	int r = tape_reader_unit(matcher_reader(from->matcher), index, &record, err);
-	const struct stream *s = r == 0 ? unit_stream_const(&record, 0) : NULL;
+	const struct stream *s = r == 0 ? unit_stream_const(&record, read->fd) : NULL;
 	uint64_t same = read->skipped;
 
 	if (s)
@@ -337,7 +337,7 @@ static int compare_stdin(const struct divergence_from *from, size_t index,
 
 /* Any of the command's records, used or not, may be the one that is meant. */
 static int compare_all(const struct divergence_from *from, const struct unit *command,
-		       const struct stdin_read *read, struct agreement *best, struct error *err)
+		       const struct input_read *read, struct agreement *best, struct error *err)
 {
 	long index = 0;
 	int r = 0;
@@ -347,15 +347,20 @@ static int compare_all(const struct divergence_from *from, const struct unit *co
 		if (index < 0)
 			break;
 		if (!matcher_is_used(from->matcher, (size_t)index))
-			r = compare_stdin(from, (size_t)index, read, best, err);
+			r = compare_input(from, (size_t)index, read, best, err);
 	}
 	return r;
 }
 
-static bool add_stdin(struct divergence *d, const struct agreement *best, const struct bytes *now)
+static bool add_input(struct divergence *d, const struct agreement *best,
+		      const struct input_read *read)
 {
-	size_t now_len = now->len < EXCERPT ? now->len : EXCERPT;
-	bool done = buf_addf(&d->text, "\n    byte %llu recorded ",
+	size_t agreed = (size_t)(best->bytes - read->skipped);
+	struct bytes now = {read->data.data + agreed, read->data.len - agreed};
+	size_t now_len = now.len < EXCERPT ? now.len : EXCERPT;
+	bool done = (read->fd == 0 ? buf_add_str(&d->text, "\n    stdin, ") == 0
+				   : buf_addf(&d->text, "\n    descriptor %d, ", read->fd) == 0) &&
+		    buf_addf(&d->text, "byte %llu\n             recorded ",
 			     (unsigned long long)best->bytes) == 0 &&
 		    (best->at_end ? buf_add_str(&d->text, "(its end)") == 0
 				  : add_quoted(&d->text, &best->recorded)) &&
@@ -364,46 +369,45 @@ static bool add_stdin(struct divergence *d, const struct agreement *best, const 
 	if (done && now_len == 0)
 		done = buf_add_str(&d->text, "(its end)") == 0;
 	else if (done)
-		done = text_quote(&d->text, now->data, now_len) == 0;
-	return done && set(d->json, "offset", json_integer((json_int_t)best->bytes)) &&
+		done = text_quote(&d->text, now.data, now_len) == 0;
+	return done && set(d->json, "fd", json_integer(read->fd)) &&
+	       set(d->json, "offset", json_integer((json_int_t)best->bytes)) &&
 	       set(d->json, "recorded",
 		   best->at_end ? json_null() : json_of_buf(&best->recorded)) &&
-	       set(d->json, "now", now_len ? json_of_bytes(now->data, now_len) : json_null());
+	       set(d->json, "now", now_len ? json_of_bytes(now.data, now_len) : json_null());
 }
 
-static int describe_stdin(struct divergence *d, const struct divergence_from *from,
-			  const struct agreement *best, const struct stdin_read *read,
+static int describe_input(struct divergence *d, const struct divergence_from *from,
+			  const struct agreement *best, const struct input_read *read,
 			  struct error *err)
 {
-	size_t agreed = (size_t)(best->bytes - read->skipped);
-	struct bytes now = {read->data.data + agreed, read->data.len - agreed};
 	struct unit record = {0};
 	int r = tape_reader_command(matcher_reader(from->matcher), best->record, &record, err);
 
 	if (r == 0 &&
 	    (!add_record_line(&d->text, "the record that agrees longest", &record) ||
-	     !set(d->json, "record", json_of_record(&record)) || !add_stdin(d, best, &now)))
+	     !set(d->json, "record", json_of_record(&record)) || !add_input(d, best, read)))
 		r = error_no_memory(err);
 	unit_clear(&record);
 	return r;
 }
 
-int divergence_of_stdin(const struct divergence_from *from, const struct unit *command,
-			size_t record, const struct stdin_read *read, struct divergence *ret,
+int divergence_of_input(const struct divergence_from *from, const struct unit *command,
+			size_t record, const struct input_read *read, struct divergence *ret,
 			struct error *err)
 {
 	struct agreement best = {.record = NO_UNIT};
 	int r = 0;
 
-	*ret = (struct divergence){.kind = DIVERGENCE_STDIN};
-	if (!begin(ret, DIVERGENCE_STDIN, command))
+	*ret = (struct divergence){.kind = DIVERGENCE_INPUT};
+	if (!begin(ret, DIVERGENCE_INPUT, command))
 		r = error_no_memory(err);
 	if (r == 0 && record != NO_UNIT)
-		r = compare_stdin(from, record, read, &best, err);
+		r = compare_input(from, record, read, &best, err);
 	else if (r == 0)
 		r = compare_all(from, command, read, &best, err);
 	if (r == 0 && best.record != NO_UNIT)
-		r = describe_stdin(ret, from, &best, read, err);
+		r = describe_input(ret, from, &best, read, err);
 	if (r == 0)
 		r = add_last(ret, from, err);
 	buf_free(&best.recorded);

@@ -15,7 +15,7 @@
 enum divergence_kind {
 	DIVERGENCE_NO_RECORD = 0, /* the tape has no such command */
 	DIVERGENCE_USED,	  /* it has, but was asked for it more often than it was recorded */
-	DIVERGENCE_STDIN,	  /* the command read another stdin */
+	DIVERGENCE_INPUT,	  /* the command read another stdin, or input above 2 */
 	DIVERGENCE_ORDER	  /* it came before one that was recorded before it */
 };
 
@@ -41,15 +41,16 @@ struct divergence_from {
 int divergence_of_command(const struct divergence_from *from, const struct unit *command,
 			  struct divergence *ret, struct error *err);
 
-/* What a command read: `skipped` bytes that agreed with the record, then these. */
-struct stdin_read {
+/* What a command read there: `skipped` bytes that agreed with the record, then these. */
+struct input_read {
+	int fd; /* 0, or above 2 */
 	uint64_t skipped;
 	struct bytes data;
 };
 
 /* `record`: the one that it disagreed with, or NO_UNIT: with all that have the command. */
-int divergence_of_stdin(const struct divergence_from *from, const struct unit *command,
-			size_t record, const struct stdin_read *read, struct divergence *ret,
+int divergence_of_input(const struct divergence_from *from, const struct unit *command,
+			size_t record, const struct input_read *read, struct divergence *ret,
 			struct error *err);
 
 /* The record `index` answered, where `expected` was to come (NO_UNIT: nothing was). */

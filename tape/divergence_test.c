@@ -305,7 +305,7 @@ static void write_readers(const char *const *inputs, size_t count)
 }
 
 #define OF_STDIN                                                                                   \
-	"the stdin of this command is not what the recorded one read:\n"                           \
+	"the input of this command is not what the recorded one read:\n"                           \
 	"    wc -c   (in $WORK)\n"                                                                 \
 	"  the record that agrees longest, ID."
 
@@ -319,15 +319,18 @@ static const struct {
 } stdin_rows[] = {
 	{NO_UNIT, 0, "one tha",
 	 OF_STDIN "1:\n    wc -c   (in $WORK)\n"
-		  "    byte 6 recorded ree\n"
+		  "    stdin, byte 6\n"
+		  "             recorded ree\n"
 		  "             now      a"},
 	{NO_UNIT, 0, "one",
 	 OF_STDIN "0:\n    wc -c   (in $WORK)\n"
-		  "    byte 3 recorded ' two'\n"
+		  "    stdin, byte 3\n"
+		  "             recorded ' two'\n"
 		  "             now      (its end)"},
 	{0, 4, "two more",
 	 OF_STDIN "0:\n    wc -c   (in $WORK)\n"
-		  "    byte 7 recorded (its end)\n"
+		  "    stdin, byte 7\n"
+		  "             recorded (its end)\n"
 		  "             now      ' more'"},
 };
 
@@ -337,18 +340,18 @@ START_TEST(another_stdin_is_explained)
 	struct divergence d;
 	struct error err = {0};
 	struct divergence_from from;
-	struct stdin_read read = {stdin_rows[_i].skipped, bytes_of_str(stdin_rows[_i].now)};
+	struct input_read read = {0, stdin_rows[_i].skipped, bytes_of_str(stdin_rows[_i].now)};
 	struct setup s;
 
 	write_readers(inputs, COUNT(inputs));
 	s = open_tape();
 	from = from_after(&s, 0);
 	ck_assert_msg(
-		divergence_of_stdin(&from, &command, stdin_rows[_i].record, &read, &d, &err) == 0,
+		divergence_of_input(&from, &command, stdin_rows[_i].record, &read, &d, &err) == 0,
 		"%s", err.text);
 	hide_ids(&d.text);
 	ck_assert_str_eq(d.text.data, stdin_rows[_i].text);
-	ck_assert_str_eq(json_string_value(json_object_get(d.json, "kind")), "stdin");
+	ck_assert_str_eq(json_string_value(json_object_get(d.json, "kind")), "input");
 	ck_assert(json_is_integer(json_object_get(d.json, "offset")));
 	divergence_clear(&d);
 	unit_clear(&command);

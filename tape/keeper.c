@@ -61,7 +61,7 @@ static int keep_unit_gone(void *ctx, struct traced_unit *unit, struct error *err
 	return r < 0 ? r : keep_progress(u, err);
 }
 
-static int keep_io_begins(void *ctx, struct process *p, const struct io *io, bool *ret_wanted,
+static int keep_io_begins(void *ctx, struct process *p, struct io *io, bool *ret_wanted,
 			  struct error *err)
 {
 	(void)ctx;

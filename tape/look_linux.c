@@ -12,13 +12,30 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static enum method output_method(const struct stat *st, enum stream_kind kind)
+/* The range of a file belongs to one writer: where there may be others, the unit's writes tell. */
+static enum method file_method(struct stream_capture *s, const struct stat *st)
 {
+	const struct capture *c = s->owner;
+
+	if (stream_appends(s->original) ||
+	    intercept_file_is_shared(c->host->interceptor, c->process, st))
+		return METHOD_WRITES;
+	return METHOD_RANGE;
+}
+
+/* Packets are told by the calls, which keep their bounds. */
+static enum method output_method(struct stream_capture *s, const struct stat *st)
+{
+	enum stream_kind kind = s->kind;
+
 	if (kind == STREAM_TTY)
 		return METHOD_TERMINAL;
+	s->packets = kind == STREAM_SOCKET && stream_has_packets(s->original);
+	if (s->packets)
+		return METHOD_WRITES;
 	if (kind == STREAM_PIPE || kind == STREAM_SOCKET || stream_is_our_output(st))
 		return METHOD_PUMP;
-	return kind == STREAM_FILE ? METHOD_RANGE : METHOD_NONE;
+	return kind == STREAM_FILE ? file_method(s, st) : METHOD_NONE;
 }
 
 static enum method input_method(const struct stat *st, enum stream_kind kind)
@@ -63,7 +80,7 @@ static int begin(struct stream_capture *s, const struct stat *st, enum method me
 		 struct error *err)
 {
 	s->method = method;
-	if (method == METHOD_RANGE)
+	if (s->kind == STREAM_FILE)
 		s->start = stream_position(s->original, s->fd == 0);
 	s->device = st->st_dev;
 	s->inode = st->st_ino;
@@ -76,6 +93,7 @@ static int look_at(struct capture *c, int fd, struct error *err)
 	struct stream *stream = unit_add_stream(c->unit, fd);
 	struct stat st;
 	int copy;
+	int r;
 
 	if (!stream)
 		return error_no_memory(err);
@@ -96,8 +114,9 @@ static int look_at(struct capture *c, int fd, struct error *err)
 		stream->same_as = s->same_as->fd;
 		return 0;
 	}
-	return begin(s, &st, fd == 0 ? input_method(&st, s->kind) : output_method(&st, s->kind),
-		     err);
+	r = begin(s, &st, fd == 0 ? input_method(&st, s->kind) : output_method(s, &st), err);
+	stream->packets = s->packets;
+	return r;
 }
 
 /* Descriptors above 2 */
@@ -140,31 +159,120 @@ static unsigned list_inherited(const struct capture *c, struct inherited *list)
 	return count;
 }
 
-/* Whether the unit can read from the pipe as well: it is a job server's, say, whose tokens come
- * back by the way that they went. */
-static bool has_reader(const struct inherited *list, unsigned count, const struct inherited *pipe)
+/* Whether the unit has both ends of the pipe: it is a job server's, say, whose tokens come back by
+ * the way that they went. */
+static bool has_other_end(const struct inherited *list, unsigned count,
+			  const struct inherited *pipe)
 {
+	int end = pipe->flags & O_ACCMODE;
+
 	for (unsigned i = 0; i < count; i++) {
-		if ((list[i].flags & O_ACCMODE) != O_WRONLY &&
-		    list[i].st.st_ino == pipe->st.st_ino && list[i].st.st_dev == pipe->st.st_dev)
+		if ((list[i].flags & O_ACCMODE) != end && list[i].st.st_ino == pipe->st.st_ino &&
+		    list[i].st.st_dev == pipe->st.st_dev)
 			return true;
 	}
-	return false;
+	return end == O_RDWR;
 }
 
-/* What only goes one way can be told: what a socket carries in the other is not known. And the
- * range of a file belongs to one writer: such a descriptor is mostly one that others write to, too.
- */
-static enum method inherited_method(const struct inherited *list, unsigned count,
-				    const struct inherited *one)
+/* What it writes there. */
+static enum method inherited_output(struct stream_capture *s, const struct inherited *list,
+				    unsigned count, const struct inherited *one)
 {
-	enum stream_kind kind = stream_kind_of(&one->st);
-
-	if ((one->flags & O_ACCMODE) != O_WRONLY)
+	if ((one->flags & O_ACCMODE) == O_RDONLY)
 		return METHOD_NONE;
-	if (kind == STREAM_PIPE && !has_reader(list, count, one))
-		return METHOD_PUMP;
-	return kind == STREAM_FILE && stream_is_our_output(&one->st) ? METHOD_PUMP : METHOD_NONE;
+	switch (s->kind) {
+	case STREAM_PIPE:
+		return has_other_end(list, count, one) ? METHOD_NONE : METHOD_PUMP;
+	case STREAM_SOCKET:
+		s->packets = stream_has_packets(one->copy);
+		return stream_is_connected(one->copy) ? METHOD_WRITES : METHOD_NONE;
+	case STREAM_FILE:
+		if (stream_is_our_output(&one->st))
+			return METHOD_PUMP;
+		/* What it reads there moves the offset, too. */
+		return (one->flags & O_ACCMODE) == O_RDWR ? METHOD_WRITES
+							  : file_method(s, &one->st);
+	default:
+		return METHOD_NONE;
+	}
+}
+
+/* What it reads there. The offset of a file may be moved by others meanwhile, whose reads are not
+ * told. */
+static enum method inherited_input(const struct stream_capture *s, const struct inherited *list,
+				   unsigned count, const struct inherited *one)
+{
+	if ((one->flags & O_ACCMODE) == O_WRONLY)
+		return METHOD_NONE;
+	if (s->kind == STREAM_SOCKET)
+		return stream_is_connected(one->copy) ? METHOD_READS : METHOD_NONE;
+	return s->kind == STREAM_PIPE && !has_other_end(list, count, one) ? METHOD_READS
+									  : METHOD_NONE;
+}
+
+static struct stream_capture *next_place(struct capture *c, int fd, const struct inherited *one)
+{
+	struct stream_capture *s = &c->stream[c->count];
+
+	if (c->count == STREAMS_MAX)
+		return NULL;
+	capture_stream_init(c, s, fd);
+	s->kind = stream_kind_of(&one->st);
+	return s;
+}
+
+/* Its stdin under another number, or an input of its own. */
+static int add_inherited_input(struct capture *c, const struct inherited *list, unsigned count,
+			       const struct inherited *one, struct error *err)
+{
+	const struct stream_capture *in = &c->stream[0];
+	struct stream_capture *s = next_place(c, one->fd | STREAM_INPUT, one);
+
+	if (!s || inherited_input(s, list, count, one) == METHOD_NONE)
+		return 0;
+	for (unsigned i = 0; i < c->count; i++) {
+		if (c->stream[i].method == METHOD_READS && c->stream[i].device == one->st.st_dev &&
+		    c->stream[i].inode == one->st.st_ino) {
+			c->stdin_anywhere |= &c->stream[i] == in;
+			return 0;
+		}
+	}
+	c->count++;
+	return begin(s, &one->st, METHOD_READS, err);
+}
+
+#define PUMPS_MAX (STREAM_SWAPS_MAX - 2) /* and stdout, stderr */
+
+static unsigned count_pumps(const struct capture *c)
+{
+	unsigned pumps = 0;
+
+	for (unsigned i = 3; i < c->count; i++)
+		pumps += c->stream[i].method == METHOD_PUMP || c->stream[i].same_as != NULL;
+	return pumps;
+}
+
+/* Takes over the copy. */
+static int add_inherited_output(struct capture *c, const struct inherited *list, unsigned count,
+				const struct inherited *one, struct error *err)
+{
+	struct stream_capture *s = next_place(c, one->fd, one);
+	enum method method;
+
+	if (!s || count_pumps(c) == PUMPS_MAX) {
+		close(one->copy);
+		return 0;
+	}
+	s->original = one->copy;
+	c->count++;
+	if (find_same(c, s, c->count - 1))
+		return 0;
+	method = inherited_output(s, list, count, one);
+	if (method != METHOD_NONE)
+		return begin(s, &one->st, method, err);
+	c->count--; /* its place is free again */
+	close(steal_fd(&s->original));
+	return 0;
 }
 
 static int look_at_inherited(struct capture *c, struct error *err)
@@ -173,26 +281,13 @@ static int look_at_inherited(struct capture *c, struct error *err)
 	unsigned count = list_inherited(c, list);
 	int r = 0;
 
+	for (unsigned i = 0; r == 0 && i < count; i++)
+		r = add_inherited_input(c, list, count, &list[i], err);
 	for (unsigned i = 0; i < count; i++) {
-		enum method method = inherited_method(list, count, &list[i]);
-		struct stream_capture *s = &c->stream[c->count];
-
-		if (r < 0 || c->count == STREAMS_MAX) {
+		if (r == 0)
+			r = add_inherited_output(c, list, count, &list[i], err);
+		else
 			close(list[i].copy);
-			continue;
-		}
-		capture_stream_init(c, s, list[i].fd);
-		s->original = list[i].copy;
-		s->kind = stream_kind_of(&list[i].st);
-		c->count++;
-		if (find_same(c, s, c->count - 1))
-			continue;
-		if (method == METHOD_NONE) { /* its place is free again */
-			c->count--;
-			close(steal_fd(&s->original));
-		} else {
-			r = begin(s, &list[i].st, method, err);
-		}
 	}
 	return r;
 }
@@ -203,7 +298,7 @@ static void drop_unneeded(struct capture *c)
 	for (unsigned i = 0; i < c->count; i++) {
 		struct stream_capture *s = &c->stream[i];
 
-		if (s->method != METHOD_PUMP && s->method != METHOD_RANGE && s->original >= 0)
+		if (s->method != METHOD_PUMP && s->kind != STREAM_FILE && s->original >= 0)
 			close(steal_fd(&s->original));
 	}
 }

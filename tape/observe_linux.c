@@ -1,10 +1,14 @@
-/* Streams that stay in place and are told by the calls of the unit: stdin, and terminals. */
+/* Streams that stay in place and are told by the calls of the unit: what it reads, terminals, and
+ * what others write to as well. */
 #include "tape/capture_parts.h"
 
 #include "tape/intercept/filter.h"
+#include <linux/kcmp.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 bool capture_has_terminal(const struct capture *c)
 {
@@ -21,6 +25,14 @@ unsigned capture_observed(const struct capture *c)
 {
 	unsigned what = c->stream[0].method == METHOD_READS ? FILTER_STDIN : 0;
 
+	if (c->stdin_anywhere)
+		what |= FILTER_READS;
+	for (unsigned i = 1; i < c->count; i++) {
+		if (c->stream[i].method == METHOD_READS)
+			what |= FILTER_READS;
+		else if (c->stream[i].method == METHOD_WRITES)
+			what |= FILTER_WRITES;
+	}
 	if (capture_has_terminal(c))
 		return what | FILTER_TERMINAL;
 	if (c->own_terminal)
@@ -35,16 +47,35 @@ static bool is_terminal(const struct stream_capture *s, const struct stat *st)
 	       (st->st_rdev == s->terminal || st->st_rdev == makedev(5, 0));
 }
 
-/* The unit's stream that the call is about, or NULL. */
-static struct stream_capture *stream_of(struct capture *c, const struct io *io,
+/* A pipe or an end of a socket pair is one, whatever its number. A file may be open more than once:
+ * then it is the same when it is the same open file, or when all append to it. */
+static bool is_same_file(const struct stream_capture *s, pid_t pid, int fd, const struct stat *st)
+{
+	if (st->st_dev != s->device || st->st_ino != s->inode)
+		return false;
+	if (s->kind != STREAM_FILE || stream_appends(s->original))
+		return true;
+	return syscall(SYS_kcmp, getpid(), pid, KCMP_FILE, s->original, fd) == 0;
+}
+
+static struct stream_capture *find_told(struct capture *c, enum method method, pid_t pid, int fd,
 					const struct stat *st)
+{
+	for (unsigned i = 0; i < c->count; i++) {
+		struct stream_capture *s = &c->stream[i];
+
+		if (s->method == method && is_same_file(s, pid, fd, st))
+			return s;
+	}
+	return NULL;
+}
+
+static struct stream_capture *find_terminal(struct capture *c, const struct io *io,
+					    const struct stat *st)
 {
 	struct stream_capture *in = &c->stream[0];
 	struct stream_capture *out = &c->stream[io->fd == 2 ? 2 : 1];
 
-	if (io->kind == IO_READ && in->method == METHOD_READS)
-		return io->fd == 0 && st->st_dev == in->device && st->st_ino == in->inode ? in
-											  : NULL;
 	if (io->kind == IO_READ)
 		return is_terminal(in, st) ? in : NULL;
 	if (io->kind == IO_MODE && is_terminal(in, st))
@@ -54,16 +85,25 @@ static struct stream_capture *stream_of(struct capture *c, const struct io *io,
 	return is_terminal(out, st) ? out : NULL;
 }
 
+/* The unit's stream that the call is about, or NULL. */
 static struct stream_capture *find_stream(struct capture *c, pid_t pid, const struct io *io)
 {
+	struct stream_capture *s = NULL;
 	char path[64];
 	struct stat st;
 
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, io->fd);
-	return stat(path, &st) == 0 ? stream_of(c, io, &st) : NULL;
+	if (stat(path, &st) < 0)
+		return NULL;
+	if (io->kind == IO_READ)
+		s = find_told(c, METHOD_READS, pid, io->fd, &st);
+	else if (io->kind == IO_WRITE)
+		s = find_told(c, METHOD_WRITES, pid, io->fd, &st);
+	return s ? s : find_terminal(c, io, &st);
 }
 
-int capture_io_begins(struct capture *c, pid_t pid, const struct io *io, bool *ret_wanted,
+/* A write may be seen, and answered by other events, before it has been told. */
+int capture_io_begins(struct capture *c, pid_t pid, struct io *io, bool *ret_wanted,
 		      struct error *err)
 {
 	const struct stream_capture *s = find_stream(c, pid, io);
@@ -72,22 +112,38 @@ int capture_io_begins(struct capture *c, pid_t pid, const struct io *io, bool *r
 	if (!s || (c->finished && io->kind != IO_WRITE))
 		return 0;
 	*ret_wanted = true;
+	io->began_ns = session_now(c->host->session);
 	/* What it has written comes before what it reads now. */
 	return io->kind == IO_READ && !c->finished ? capture_drain(c, &delivered, err) : 0;
 }
 
 static int add_input(struct stream_capture *s, const struct io *io, struct error *err)
 {
-	struct stream *stream = unit_stream(s->owner->unit, 0);
+	struct stream *stream = capture_stream_of(s);
+	uint64_t now_ns = session_now(s->owner->host->session);
 
-	if (io->len > 0 && stream)
+	if (!stream)
+		return error_no_memory(err);
+	if (io->len > 0)
 		stream->eof = false;
 	if (io->len > 0)
-		return capture_note(s, io->data, io->len, err);
-	if (!stream || stream->eof)
+		return capture_note(s, io->data, io->len, now_ns, err);
+	if (stream->eof)
 		return 0;
 	stream->eof = true;
-	return capture_add_chunk(s->owner, 0, 0, err);
+	return capture_add_chunk(s->owner, s->fd, 0, now_ns, err);
+}
+
+/* Once for a unit: what goes with its bytes is not on the tape. */
+static void tell_of_fds(struct capture *c, int fd)
+{
+	if (c->told_of_fds)
+		return;
+	c->told_of_fds = true;
+	session_say(c->host->session, TAPE_WARNING,
+		    "warning: a command passes descriptors over its descriptor %d (SCM_RIGHTS): "
+		    "they are not on the tape, and a replay cannot pass them",
+		    fd);
 }
 
 static int add_mode(struct capture *c, struct process *p, const struct io *io, struct error *err)
@@ -104,7 +160,8 @@ static int add_mode(struct capture *c, struct process *p, const struct io *io, s
 		return r;
 	if (unit_add_mode(c->unit, when, (struct bytes){termios, size}) < 0)
 		return error_no_memory(err);
-	return capture_add_chunk(c, CHUNK_MODE, c->unit->mode_count - 1, err);
+	return capture_add_chunk(c, CHUNK_MODE, c->unit->mode_count - 1,
+				 session_now(c->host->session), err);
 }
 
 int capture_io(struct capture *c, struct process *p, const struct io *io, struct error *err)
@@ -114,11 +171,13 @@ int capture_io(struct capture *c, struct process *p, const struct io *io, struct
 	/* The end may have come while it waited. */
 	if (!s || !s->spool || (c->finished && io->kind != IO_WRITE))
 		return 0;
+	if (io->passes_fds)
+		tell_of_fds(c, io->fd);
 	switch (io->kind) {
 	case IO_READ:
 		return add_input(s, io, err);
 	case IO_WRITE:
-		return io->len > 0 ? capture_note(s, io->data, io->len, err) : 0;
+		return io->len > 0 ? capture_note(s, io->data, io->len, io->began_ns, err) : 0;
 	default:
 		return add_mode(c, p, io, err);
 	}

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "tape/player.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,9 +89,9 @@ static int report_miss(struct player *player, const struct unit *command, struct
 	return r < 0 ? r : tell(player, &d, err);
 }
 
-/* There are records of the command, but for another stdin. */
-static int report_stdin(struct played_unit *u, const struct unit *command,
-			const struct stdin_read *read, struct error *err)
+/* There are records of the command, but for another input. */
+static int report_input(struct played_unit *u, const struct unit *command,
+			const struct input_read *read, struct error *err)
 {
 	struct divergence_from from = where(u->player);
 	struct divergence d;
@@ -98,7 +99,7 @@ static int report_stdin(struct played_unit *u, const struct unit *command,
 
 	if (u->index != NO_INDEX)
 		from.last = u->before;
-	r = divergence_of_stdin(&from, command, u->index, read, &d, err);
+	r = divergence_of_input(&from, command, u->index, read, &d, err);
 	return r < 0 ? r : tell(u->player, &d, err);
 }
 
@@ -237,10 +238,10 @@ static int take_miss(struct played_unit *u, const struct unit *command, struct e
 	return r < 0 ? r : answer_with_miss(u, err);
 }
 
-int player_take_stdin_miss(struct played_unit *u, const struct unit *command,
-			   const struct stdin_read *read, struct error *err)
+int player_take_input_miss(struct played_unit *u, const struct unit *command,
+			   const struct input_read *read, struct error *err)
 {
-	int r = report_stdin(u, command, read, err);
+	int r = report_input(u, command, read, err);
 
 	return r < 0 ? r : answer_with_miss(u, err);
 }

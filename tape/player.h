@@ -70,9 +70,10 @@ struct player {
 /* A record of the tape; `stdin_taken`: so much was read to find it. */
 int player_take_record(struct played_unit *u, size_t index, uint64_t stdin_taken,
 		       struct error *err);
-/* There are records of the command, but for another stdin: that is told, and it ends as a miss. */
-int player_take_stdin_miss(struct played_unit *u, const struct unit *command,
-			   const struct stdin_read *read, struct error *err);
+/* There are records of the command, but for another stdin, or another input above 2: that is told,
+ * and it ends as a miss. */
+int player_take_input_miss(struct played_unit *u, const struct unit *command,
+			   const struct input_read *read, struct error *err);
 
 /* turns.c: callbacks of the interceptor, and what follows from an end. */
 int turns_start(struct played_unit *u, struct process *p, bool *ret_detach, struct error *err);

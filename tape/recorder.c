@@ -236,7 +236,7 @@ static int on_unit_gone(void *ctx, struct traced_unit *unit, struct error *err)
 	return r < 0 ? r : advance(u, err);
 }
 
-static int on_io_begins(void *ctx, struct process *p, const struct io *io, bool *ret_wanted,
+static int on_io_begins(void *ctx, struct process *p, struct io *io, bool *ret_wanted,
 			struct error *err)
 {
 	struct recorded_unit *u = (struct recorded_unit *)p->unit;

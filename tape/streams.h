@@ -19,6 +19,15 @@ bool stream_is_our_terminal(const struct stat *st);
  * open file (a shared offset), or two openings of one pipe, or two of one file that both append. */
 bool stream_same_file(int a, int b);
 
+/* Whether all that is written to the file goes to its end, wherever others write. */
+bool stream_appends(int fd);
+
+/* A socket whose peer receives what was sent in one piece in one piece. */
+bool stream_has_packets(int fd);
+
+/* A socket that has a peer to which it can be written, and which is not a listening one. */
+bool stream_is_connected(int fd);
+
 /* Where the next read of a regular file, or the next write to it goes: its offset, but for writing
  * with O_APPEND its end. */
 off_t stream_position(int fd, bool is_input);

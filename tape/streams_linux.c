@@ -66,11 +66,27 @@ static bool is_open_file(int a, int b)
 	return syscall(SYS_kcmp, self, self, KCMP_FILE, a, b) == 0;
 }
 
-static bool appends(int fd)
+bool stream_appends(int fd)
 {
 	int flags = fcntl(fd, F_GETFL);
 
 	return flags >= 0 && (flags & O_APPEND);
+}
+
+bool stream_has_packets(int fd)
+{
+	int type = 0;
+	socklen_t len = sizeof(type);
+
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type != SOCK_STREAM;
+}
+
+bool stream_is_connected(int fd)
+{
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(peer);
+
+	return getpeername(fd, (struct sockaddr *)&peer, &len) == 0;
 }
 
 bool stream_same_file(int a, int b)
@@ -83,14 +99,15 @@ bool stream_same_file(int a, int b)
 	if (fstat(a, &sa) < 0 || fstat(b, &sb) < 0 || sa.st_dev != sb.st_dev ||
 	    sa.st_ino != sb.st_ino)
 		return false;
-	return S_ISFIFO(sa.st_mode) || (S_ISREG(sa.st_mode) && appends(a) && appends(b));
+	return S_ISFIFO(sa.st_mode) ||
+	       (S_ISREG(sa.st_mode) && stream_appends(a) && stream_appends(b));
 }
 
 off_t stream_position(int fd, bool is_input)
 {
 	struct stat st;
 
-	if (!is_input && appends(fd) && fstat(fd, &st) == 0)
+	if (!is_input && stream_appends(fd) && fstat(fd, &st) == 0)
 		return st.st_size;
 	return lseek(fd, 0, SEEK_CUR);
 }

@@ -181,12 +181,12 @@ static int let_go_on(struct player *player, struct error *err)
 
 static int chosen(struct played_unit *u, struct process *p, size_t index, struct error *err)
 {
-	struct stdin_read read = {0, choice_seen(u->choice)};
+	struct input_read read = {0, 0, choice_seen(u->choice)};
 	bool alone;
 	int r;
 
 	if (index == CHOICE_NONE)
-		r = player_take_stdin_miss(u, &u->command, &read, err);
+		r = player_take_input_miss(u, &u->command, &read, err);
 	else
 		r = player_take_record(u, index, read.data.len, err);
 	choice_free(u->choice);
@@ -306,12 +306,13 @@ static int blocked(struct played_unit *u, struct error *err)
 	return let_go_on(u->player, err);
 }
 
-/* The stub has taken some of its stdin: it chooses between records, or confirms the one. */
-static int took_stdin(struct played_unit *u, struct process *p, uint64_t address, size_t len,
-		      long *ret_result, struct error *err)
+/* The stub has taken some of its stdin, or of another input: it chooses between records, or
+ * confirms the one. */
+static int took_input(struct played_unit *u, struct process *p, int fd, uint64_t address,
+		      size_t len, long *ret_result, struct error *err)
 {
 	cleanup_free char *data = malloc(len ? len : 1);
-	struct stdin_read read;
+	struct input_read read;
 	bool alone;
 	int r = data ? 0 : error_no_memory(err);
 
@@ -325,11 +326,11 @@ static int took_stdin(struct played_unit *u, struct process *p, uint64_t address
 			return error_no_memory(err);
 		return choose(u, p, len == 0, err);
 	}
-	if (u->index == NO_INDEX || answer_check_stdin(u->answer, data, len))
+	if (u->index == NO_INDEX || answer_check_input(u->answer, fd, data, len))
 		return 0;
 	*ret_result = STUB_ANEW;
-	read = (struct stdin_read){answer_stdin_agreed(u->answer), {data, len}};
-	r = player_take_stdin_miss(u, &u->record, &read, err);
+	read = (struct input_read){fd, answer_input_agreed(u->answer, fd), {data, len}};
+	r = player_take_input_miss(u, &u->record, &read, err);
 	if (r == 0)
 		r = give(u, p, &alone, err);
 	return r < 0 ? r : let_go_on(u->player, err);
@@ -369,7 +370,10 @@ int turns_on_hypercall(void *ctx, struct process *p, const uint64_t args[6], lon
 		*ret_result = STUB_ANEW;
 		return more(u, p, ret_later, err);
 	case STUB_ASK_STDIN:
-		return took_stdin(u, p, args[1], args[2], ret_result, err);
+		return took_input(u, p, 0, args[1], args[2], ret_result, err);
+	case STUB_ASK_INPUT:
+		return took_input(u, p, STUB_INPUT_FD(args[2]), args[1], STUB_INPUT_LEN(args[2]),
+				  ret_result, err);
 	case STUB_ASK_BLOCKED:
 		return blocked(u, err);
 	case STUB_ASK_NOTHING:

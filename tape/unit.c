@@ -205,9 +205,11 @@ void unit_drop_stop(struct unit *u)
 int unit_add_order(struct unit *u, const struct chunk *chunk)
 {
 	struct chunk *last = u->order_count ? &u->order[u->order_count - 1] : NULL;
+	const struct stream *stream = unit_stream_const(u, chunk->fd);
+	bool apart = chunk->fd < 0 || (stream && stream->packets);
 	struct chunk *order;
 
-	if (last && chunk->fd >= 0 && last->fd == chunk->fd && last->len > 0 && chunk->len > 0) {
+	if (last && !apart && last->fd == chunk->fd && last->len > 0 && chunk->len > 0) {
 		last->len += chunk->len;
 		return 0;
 	}

@@ -37,13 +37,17 @@ enum stream_kind {
 	STREAM_SAME   /* the same open file as the stream number `same_as` */
 };
 
+/* Set in the `fd` of a stream, or of a chunk: what the unit read from a descriptor above 2. */
+#define STREAM_INPUT 0x40000000
+
 struct stream {
-	int fd; /* 0 stdin, 1 stdout, 2 stderr, then passed fds */
+	int fd; /* 0 stdin, 1 stdout, 2 stderr, then passed fds; then inputs above 2 */
 	enum stream_kind kind;
-	int same_as; /* STREAM_SAME */
-	bool eof;    /* fd 0: the unit read up to the end of the stream */
-	bool unseen; /* fd 0: what else it read of it is not known */
-	int rows;    /* of a terminal, at the unit's start; 0 when not known */
+	int same_as;  /* STREAM_SAME */
+	bool eof;     /* input: the unit read up to the end of the stream */
+	bool unseen;  /* fd 0: what else it read of it is not known */
+	bool packets; /* output: each chunk is one packet, for whoever receives it */
+	int rows;     /* of a terminal, at the unit's start; 0 when not known */
 	int columns;
 	struct payload data;
 	struct payload tail; /* output after the unit's first process had ended, from descendants */
@@ -68,6 +72,12 @@ struct mode {
 	enum mode_when when;
 	struct buf termios; /* the kernel's struct termios or termios2 (TCSETS(2const)) */
 };
+
+/* Whether a stream, or a chunk, of this number is what the unit read. */
+static inline bool stream_is_input(int fd)
+{
+	return fd == 0 || (fd > 0 && (fd & STREAM_INPUT));
+}
 
 struct env_pair {
 	struct buf name;

@@ -176,6 +176,21 @@ START_TEST(chunks_of_one_stream_in_a_row_are_one)
 }
 END_TEST
 
+START_TEST(packets_in_a_row_stay_apart)
+{
+	struct unit u = {0};
+
+	unit_add_stream(&u, 1);
+	unit_add_stream(&u, 3)->packets = true;
+	for (int i = 0; i < 4; i++)
+		unit_add_order(&u, &(struct chunk){.fd = i < 2 ? 1 : 3, .len = 5});
+	ck_assert_uint_eq(u.order_count, 3);
+	ck_assert_uint_eq(u.order[0].len, 10);
+	ck_assert_uint_eq(u.order[2].len, 5);
+	unit_clear(&u);
+}
+END_TEST
+
 START_TEST(a_stop_that_was_none_is_gone_with_its_chunk)
 {
 	struct unit u = {0};
@@ -218,6 +233,7 @@ Suite *tape_unit_suite(void)
 	tcase_add_test(all, commands_that_differ_are_told_apart);
 	tcase_add_test(all, streams_are_kept_in_the_order_of_fds);
 	tcase_add_test(all, chunks_of_one_stream_in_a_row_are_one);
+	tcase_add_test(all, packets_in_a_row_stay_apart);
 	tcase_add_test(all, a_stop_that_was_none_is_gone_with_its_chunk);
 	tcase_add_test(all, an_id_has_a_text);
 	suite_add_tcase(suite, all);

@@ -91,7 +91,7 @@ static void add_unit(struct program *p, const struct unit *u)
 	if (u->end.how != END_EXITED || u->end.code != 0)
 		p->failed++;
 	for (size_t i = 0; i < u->stream_count; i++) {
-		if (u->streams[i].fd > 0)
+		if (!stream_is_input(u->streams[i].fd))
 			p->bytes += u->streams[i].data.size + u->streams[i].tail.size;
 	}
 }

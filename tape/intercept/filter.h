@@ -20,14 +20,16 @@ unsigned filter_build(struct sock_filter out[FILTER_MAX]);
 enum filter_io {
 	FILTER_STDIN = 1,	    /* reads of fd 0 */
 	FILTER_TERMINAL_OUTPUT = 2, /* writes to fds 0 to 2, and the setting of terminal modes */
-	FILTER_TERMINAL = 4	    /* reads and writes of any fd, and the setting of modes */
+	FILTER_TERMINAL = 4,	    /* reads and writes of any fd, and the setting of modes */
+	FILTER_READS = 8,	    /* reads of any fd */
+	FILTER_WRITES = 16	    /* writes to any fd */
 };
 
 /*
  * For units with such streams (a sum of enum filter_io): stops the calls, so that what was moved
- * can be told without taking it from anybody else. Calls that would move bytes of fds 0 to 2
- * unseen (splice, sendfile) fail with EINVAL, and those that only new kernels have (preadv2,
- * recvmmsg) with ENOSYS, on which programs fall back to read and write.
+ * can be told without taking it from anybody else. Calls that would move bytes unseen (splice,
+ * sendfile) fail with EINVAL, and those that only new kernels have (preadv2, recvmmsg,
+ * copy_file_range) with ENOSYS, on which programs fall back to read and write.
  */
 unsigned filter_build_io(struct sock_filter out[FILTER_MAX], unsigned what);
 

@@ -101,38 +101,52 @@ struct io_call {
 	int stdin_max;
 	int output_max;
 	int terminal_max;
+	int reads_max;
+	int writes_max;
 };
 
-#define NEVER (-1)
-#define ANY   INT_MAX
-#define STOP  (SECCOMP_RET_TRACE | COOKIE_IO)
+#define NEVER	(-1)
+#define ANY	INT_MAX
+#define STOP	(SECCOMP_RET_TRACE | COOKIE_IO)
+#define EINVAL_ (SECCOMP_RET_ERRNO | EINVAL)
+#define ENOSYS_ (SECCOMP_RET_ERRNO | ENOSYS)
 
 static const struct io_call io_calls[] = {
-	{SYS_read, 0, STOP, 0, NEVER, ANY},
-	{SYS_write, 0, STOP, NEVER, 2, ANY},
-	{SYS_readv, 0, STOP, 0, NEVER, ANY},
-	{SYS_writev, 0, STOP, NEVER, 2, ANY},
-	{SYS_recvfrom, 0, STOP, 0, NEVER, NEVER},
-	{SYS_recvmsg, 0, STOP, 0, NEVER, NEVER},
-	{SYS_splice, 0, SECCOMP_RET_ERRNO | EINVAL, 0, NEVER, 0},
-	{SYS_splice, 2, SECCOMP_RET_ERRNO | EINVAL, NEVER, 2, 2},
-	{SYS_sendfile, 1, SECCOMP_RET_ERRNO | EINVAL, 0, NEVER, 0},
-	{SYS_sendfile, 0, SECCOMP_RET_ERRNO | EINVAL, NEVER, 2, 2},
-	{SYS_preadv2, 0, SECCOMP_RET_ERRNO | ENOSYS, 0, NEVER, 0},
-	{SYS_pwritev2, 0, SECCOMP_RET_ERRNO | ENOSYS, NEVER, 2, 2},
-	{SYS_recvmmsg, 0, SECCOMP_RET_ERRNO | ENOSYS, 0, NEVER, NEVER},
+	{SYS_read, 0, STOP, 0, NEVER, ANY, ANY, NEVER},
+	{SYS_write, 0, STOP, NEVER, 2, ANY, NEVER, ANY},
+	{SYS_readv, 0, STOP, 0, NEVER, ANY, ANY, NEVER},
+	{SYS_writev, 0, STOP, NEVER, 2, ANY, NEVER, ANY},
+	{SYS_recvfrom, 0, STOP, 0, NEVER, NEVER, ANY, NEVER},
+	{SYS_recvmsg, 0, STOP, 0, NEVER, NEVER, ANY, NEVER},
+	{SYS_sendto, 0, STOP, NEVER, NEVER, NEVER, NEVER, ANY},
+	{SYS_sendmsg, 0, STOP, NEVER, NEVER, NEVER, NEVER, ANY},
+	{SYS_splice, 0, EINVAL_, 0, NEVER, 0, ANY, NEVER},
+	{SYS_splice, 2, EINVAL_, NEVER, 2, 2, NEVER, ANY},
+	{SYS_sendfile, 1, EINVAL_, 0, NEVER, 0, ANY, NEVER},
+	{SYS_sendfile, 0, EINVAL_, NEVER, 2, 2, NEVER, ANY},
+	{SYS_preadv2, 0, ENOSYS_, 0, NEVER, 0, ANY, NEVER},
+	{SYS_pwritev2, 0, ENOSYS_, NEVER, 2, 2, NEVER, ANY},
+	{SYS_recvmmsg, 0, ENOSYS_, 0, NEVER, NEVER, ANY, NEVER},
+	{SYS_sendmmsg, 0, ENOSYS_, NEVER, NEVER, NEVER, NEVER, ANY},
+	{SYS_copy_file_range, 2, ENOSYS_, NEVER, NEVER, NEVER, NEVER, ANY},
 };
 
 static int max_fd(const struct io_call *call, unsigned what)
 {
+	const struct {
+		unsigned wish;
+		int max;
+	} wishes[] = {
+		{FILTER_STDIN, call->stdin_max},       {FILTER_TERMINAL_OUTPUT, call->output_max},
+		{FILTER_TERMINAL, call->terminal_max}, {FILTER_READS, call->reads_max},
+		{FILTER_WRITES, call->writes_max},
+	};
 	int max = NEVER;
 
-	if ((what & FILTER_STDIN) && call->stdin_max > max)
-		max = call->stdin_max;
-	if ((what & FILTER_TERMINAL_OUTPUT) && call->output_max > max)
-		max = call->output_max;
-	if ((what & FILTER_TERMINAL) && call->terminal_max > max)
-		max = call->terminal_max;
+	for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
+		if ((what & wishes[i].wish) && wishes[i].max > max)
+			max = wishes[i].max;
+	}
 	return max;
 }
 

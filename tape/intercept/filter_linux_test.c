@@ -274,6 +274,8 @@ END_TEST
 
 #define TERMINAL FILTER_TERMINAL
 #define OUTPUT	 FILTER_TERMINAL_OUTPUT
+#define READS	 FILTER_READS
+#define WRITES	 FILTER_WRITES
 #define TCSETSW_ 0x5403
 #define TCSETS2_ 0x402c542b
 #define TCGETS_	 0x5401
@@ -283,7 +285,7 @@ static const struct {
 	uint32_t number;
 	uint64_t args[2];
 	uint32_t answer;
-} terminal_rows[] = {
+} stream_rows[] = {
 	{TERMINAL, SYS_read, {0, 1}, TRACE_IO},
 	{TERMINAL, SYS_readv, {9, 1}, TRACE_IO},
 	{TERMINAL, SYS_write, {1, 1}, TRACE_IO},
@@ -305,15 +307,36 @@ static const struct {
 	{OUTPUT, SYS_ioctl, {0, TCSETS2_ + 3}, SECCOMP_RET_ALLOW},
 	{FILTER_STDIN, SYS_ioctl, {0, TCSETSW_}, SECCOMP_RET_ALLOW},
 	{TERMINAL | OUTPUT | FILTER_STDIN, SYS_execve, {0, 0}, SECCOMP_RET_ALLOW},
+	/* Wherever it reads or writes. */
+	{READS, SYS_read, {0, 1}, TRACE_IO},
+	{READS, SYS_readv, {63, 1}, TRACE_IO},
+	{READS, SYS_recvfrom, {3, 1}, TRACE_IO},
+	{READS, SYS_recvmsg, {3, 1}, TRACE_IO},
+	{READS, SYS_recvmmsg, {3, 1}, SECCOMP_RET_ERRNO | ENOSYS},
+	{READS, SYS_splice, {3, 1}, SECCOMP_RET_ERRNO | EINVAL},
+	{READS, SYS_sendfile, {1, 3}, SECCOMP_RET_ERRNO | EINVAL},
+	{READS, SYS_write, {3, 1}, SECCOMP_RET_ALLOW},
+	{READS, SYS_sendmsg, {3, 1}, SECCOMP_RET_ALLOW},
+	{READS, SYS_ioctl, {0, TCSETSW_}, SECCOMP_RET_ALLOW},
+	{WRITES, SYS_write, {1, 1}, TRACE_IO},
+	{WRITES, SYS_writev, {63, 1}, TRACE_IO},
+	{WRITES, SYS_sendto, {3, 1}, TRACE_IO},
+	{WRITES, SYS_sendmsg, {3, 1}, TRACE_IO},
+	{WRITES, SYS_sendmmsg, {3, 1}, SECCOMP_RET_ERRNO | ENOSYS},
+	{WRITES, SYS_sendfile, {3, 1}, SECCOMP_RET_ERRNO | EINVAL},
+	{WRITES, SYS_pwritev2, {3, 1}, SECCOMP_RET_ERRNO | ENOSYS},
+	{WRITES, SYS_read, {3, 1}, SECCOMP_RET_ALLOW},
+	{WRITES, SYS_recvmsg, {3, 1}, SECCOMP_RET_ALLOW},
+	{READS | WRITES | FILTER_STDIN, SYS_execve, {0, 0}, SECCOMP_RET_ALLOW},
 };
 
-START_TEST(a_unit_at_a_terminal_stops_where_it_uses_it)
+START_TEST(a_unit_stops_where_it_uses_a_terminal_or_another_stream)
 {
-	struct program p = io_program(terminal_rows[_i].what);
+	struct program p = io_program(stream_rows[_i].what);
 
-	ck_assert_uint_eq(answer_to(&p, arch_native_audit, terminal_rows[_i].number,
-				    terminal_rows[_i].args[0], terminal_rows[_i].args[1]),
-			  terminal_rows[_i].answer);
+	ck_assert_uint_eq(answer_to(&p, arch_native_audit, stream_rows[_i].number,
+				    stream_rows[_i].args[0], stream_rows[_i].args[1]),
+			  stream_rows[_i].answer);
 }
 END_TEST
 
@@ -322,6 +345,7 @@ START_TEST(the_program_is_short)
 {
 	ck_assert_uint_lt(tracer_program().len, 100);
 	ck_assert_uint_lt(io_program(FILTER_STDIN).len, 100);
+	ck_assert_uint_lt(io_program(TERMINAL | READS | WRITES | FILTER_STDIN).len, 150);
 }
 END_TEST
 
@@ -337,8 +361,8 @@ Suite *intercept_filter_suite(void)
 	tcase_add_test(all, a_clone_that_asks_for_no_tracer_is_seen);
 	tcase_add_test(all, unknown_architectures_are_let_be);
 	tcase_add_loop_test(all, a_unit_stops_where_it_reads_its_stdin, 0, COUNT(stdin_rows));
-	tcase_add_loop_test(all, a_unit_at_a_terminal_stops_where_it_uses_it, 0,
-			    COUNT(terminal_rows));
+	tcase_add_loop_test(all, a_unit_stops_where_it_uses_a_terminal_or_another_stream, 0,
+			    COUNT(stream_rows));
 	tcase_add_test(all, the_program_is_short);
 	suite_add_tcase(suite, all);
 	return suite;

@@ -13,6 +13,7 @@
 #include "tape/intercept/arch.h"
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 struct interceptor;
@@ -85,8 +86,10 @@ struct io {
 	int fd;
 	const char *data; /* reads, writes: what was moved, once it was */
 	size_t len;
-	uint64_t request; /* modes: of ioctl(2) */
-	uint64_t address; /* modes: of its argument in the unit's memory */
+	uint64_t request;  /* modes: of ioctl(2) */
+	uint64_t address;  /* modes: of its argument in the unit's memory */
+	bool passes_fds;   /* descriptors went along (SCM_RIGHTS) */
+	uint64_t began_ns; /* of the client: what io_begins has put there */
 };
 
 /* What does not work below a tracer. */
@@ -119,7 +122,7 @@ struct intercept_ops {
 	int (*hypercall)(void *ctx, struct process *p, const uint64_t args[6], long *ret_result,
 			 bool *ret_later, struct error *err);
 	/* A thread of a unit is about to do this: is it wanted? */
-	int (*io_begins)(void *ctx, struct process *p, const struct io *io, bool *ret_wanted,
+	int (*io_begins)(void *ctx, struct process *p, struct io *io, bool *ret_wanted,
 			 struct error *err);
 	/* It has done so. A read of 0 bytes is the end of the stream. */
 	int (*io_done)(void *ctx, struct process *p, const struct io *io, struct error *err);
@@ -209,6 +212,11 @@ void intercept_unwatch(struct interceptor *t, void *watch);
 /* A copy of a descriptor of a unit that is about to start: the caller's, or -errno; -EBADF: it is
  * closed, -ESRCH: the unit has been killed. From `streams`. */
 int intercept_unit_fd(struct interceptor *t, struct process *p, int fd);
+
+/* Whether a process outside of the unit has the file (a regular one) open for writing, or may write
+ * there as the unit does: what appears in it need not be the unit's. */
+bool intercept_file_is_shared(struct interceptor *t, const struct process *p,
+			      const struct stat *file);
 
 /* A stream of a unit that is to be replaced before its program starts. */
 struct stream_swap {

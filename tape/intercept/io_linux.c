@@ -17,9 +17,9 @@ struct io_call {
 };
 
 static const struct io_call io_calls[] = {
-	{SYS_read, IO_READ, 1, 0},    {SYS_readv, IO_READ, 2, 0},  {SYS_recvfrom, IO_READ, 1, 3},
-	{SYS_recvmsg, IO_READ, 3, 2}, {SYS_write, IO_WRITE, 1, 0}, {SYS_writev, IO_WRITE, 2, 0},
-	{SYS_ioctl, IO_MODE, 0, 0},
+	{SYS_read, IO_READ, 1, 0},    {SYS_readv, IO_READ, 2, 0},    {SYS_recvfrom, IO_READ, 1, 3},
+	{SYS_recvmsg, IO_READ, 3, 2}, {SYS_write, IO_WRITE, 1, 0},   {SYS_writev, IO_WRITE, 2, 0},
+	{SYS_sendto, IO_WRITE, 1, 0}, {SYS_sendmsg, IO_WRITE, 3, 0}, {SYS_ioctl, IO_MODE, 0, 0},
 };
 
 static const struct io_call *find_io_call(uint64_t number)
@@ -66,6 +66,7 @@ int tracer_on_io_call(struct interceptor *t, struct task *task,
 	}
 	if (r < 0 || !wanted)
 		return r < 0 ? r : tracer_resume(task, PTRACE_CONT, 0, err);
+	task->io_began_ns = io.began_ns;
 	task->watch = WATCH_IO;
 	return tracer_resume(task, PTRACE_SYSCALL, 0, err);
 }
@@ -120,6 +121,29 @@ static int read_moved(const struct task *task, unsigned buffers, char *data, uin
 	return r;
 }
 
+#define CONTROL_MAX 1024
+
+/* Whether the struct msghdr of the call has descriptors in it (unix(7), SCM_RIGHTS). */
+static bool passes_fds(const struct task *task)
+{
+	char control[CONTROL_MAX] __attribute__((aligned(8)));
+	struct msghdr header = {0};
+
+	if (memory_read(task->tid, task->call_args[1], &header, sizeof(header)) < 0)
+		return false;
+	if (header.msg_controllen > sizeof(control))
+		header.msg_controllen = sizeof(control);
+	if (memory_read(task->tid, (unsigned long)header.msg_control, control,
+			header.msg_controllen) < 0)
+		return false;
+	header.msg_control = control;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&header); c; c = CMSG_NXTHDR(&header, c)) {
+		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+			return true;
+	}
+	return false;
+}
+
 int tracer_on_io_done(struct interceptor *t, struct task *task, uint64_t result, struct error *err)
 {
 	const struct io_call *call = find_io_call(task->call_number);
@@ -127,6 +151,7 @@ int tracer_on_io_done(struct interceptor *t, struct task *task, uint64_t result,
 	cleanup_free char *data = NULL;
 	int r = 0;
 
+	io.began_ns = task->io_began_ns;
 	/* To ask for nothing is not to meet the end. */
 	if (call->kind != IO_MODE && result == 0 && (call->buffers == 1 && !task->call_args[2]))
 		return 0;
@@ -137,6 +162,7 @@ int tracer_on_io_done(struct interceptor *t, struct task *task, uint64_t result,
 		r = read_moved(task, call->buffers, data, result);
 		io.data = data;
 		io.len = result;
+		io.passes_fds = call->buffers == 3 && passes_fds(task);
 	}
 	if (r < 0)
 		return tracer_ptrace_error(r, "read the buffers of", err);

@@ -134,8 +134,8 @@ b:
     Row("asyncio", py=ASYNC, units=43),
     Row("node: exec, execFile, spawn and their kin", needs=("node",), argv=["node", "s.js"],
         files={"s.js": NODE}),
-    Row("node: fork and messages", needs=("node",), argv=["node", "s.js"], units=1, known={
-        "": "messages go over a socket above descriptor 2, which is not on the tape"}, files={
+    Row("node: fork and messages", needs=("node",), argv=["node", "s.js"], units=1, replays=2,
+        files={
         "s.js": """
             const child = require('child_process').fork('child.js', ['x'], {silent: true});
             child.on('message', (m) => { console.log('from the child', m); child.send('end'); });
@@ -143,6 +143,88 @@ b:
         "child.js": """
             process.on('message', (m) => { process.exitCode = 3; process.disconnect(); });
             process.send({hello: process.argv[2]});"""}),
+    Row("node: workers that answer several questions", needs=("node",), argv=["node", "s.js"],
+        units=3, replays=2, files={
+        "s.js": """
+            const {fork} = require('child_process');
+            const workers = [0, 1, 2].map((i) => fork('worker.js', [String(i)]));
+            const ask = (worker, question) => new Promise((done) => {
+                worker.once('message', done);
+                worker.send(question);
+            });
+            async function main() {
+                const all = await Promise.all(workers.map(async (worker, i) => {
+                    const answers = [];
+                    for (let n = 0; n < 5; n++)
+                        answers.push(await ask(worker, {n, text: 'x'.repeat(n * 100)}));
+                    return answers;
+                }));
+                console.log(JSON.stringify(all));
+                for (const worker of workers) {
+                    const left = new Promise((done) => worker.on('exit', (...end) => done(end)));
+                    worker.send({end: true});
+                    console.log(await left);
+                }
+            }
+            main();""",
+        "worker.js": """
+            let sum = 0;
+            process.on('message', (m) => {
+                if (m.end)
+                    process.exit(Number(process.argv[2]));
+                sum += m.text.length;
+                process.send({i: process.argv[2], n: m.n, sum});
+            });"""}),
+    Row("node: the parent disconnects, the child disconnects, the child exits", needs=("node",),
+        argv=["node", "s.js"], units=3, replays=2, files={
+        "s.js": """
+            const {fork} = require('child_process');
+            async function one(kind) {
+                const child = fork('child.js', [kind]);
+                const said = [];
+                child.on('message', (m) => {
+                    said.push(m);
+                    if (kind === 'parent')
+                        child.disconnect();
+                });
+                child.on('disconnect', () => said.push('disconnected'));
+                const end = await new Promise((done) => child.on('exit', (...e) => done(e)));
+                await new Promise((done) => setTimeout(done, 50));
+                console.log(kind, said.sort(), end);
+            }
+            one('parent').then(() => one('child')).then(() => one('exit'));""",
+        "child.js": """
+            const kind = process.argv[2];
+            process.on('disconnect', () => { process.exitCode = 5; });
+            process.on('message', () => {});
+            process.send('hello ' + kind, () => {
+                if (kind === 'child')
+                    process.disconnect();
+                if (kind === 'exit')
+                    process.exit(6);
+            });"""}),
+    Row("node: a large message each way", needs=("node",), argv=["node", "s.js"], units=1, files={
+        "s.js": """
+            const child = require('child_process').fork('child.js');
+            child.on('message', (m) => { console.log(m.length, m.slice(0, 3)); });
+            child.on('exit', (code) => console.log(code));
+            child.send('ab'.repeat(500000));""",
+        "child.js": """
+            process.on('message', (m) => process.send(m + 'c'.repeat(500000), () =>
+                process.exit(m.length % 100)));"""}),
+    Row("node: more pipes above 2, in both directions", needs=("node",), argv=["node", "s.js"],
+        units=1, files={
+        "s.js": """
+            const {spawn} = require('child_process');
+            const child = spawn('sh', ['-c', 'read -r a <&3; echo "<$a>" >&3; cat <&4 >&5; exit 2'],
+                                {stdio: ['ignore', 'inherit', 'inherit', 'pipe', 'pipe', 'pipe']});
+            child.stdio[3].on('data', (text) => {
+                console.log('3', String(text));
+                child.stdio[4].end('to four');
+            });
+            child.stdio[5].on('data', (text) => console.log('5', String(text)));
+            child.on('close', (code) => console.log(code));
+            child.stdio[3].write('question\\n');"""}),
     Row("pipelines at once, and ends in pipelines", argv=["bash", "s"], needs=("bash",), files={
         "s": """
         for i in 1 2 3 4; do (seq $((i * 1000)) | sort -r | head -n 2 | tr '\\n' ' ' >f$i) & done

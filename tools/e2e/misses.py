@@ -80,6 +80,49 @@ def nearest(place):
     expect_text(result, "sort -k 2 -r", "argv[2]", "recorded 2", "now      3")
 
 
+@case("miss: another question over a socket above 2")
+def another_question(place):
+    script = """
+import os, socket, subprocess, sys
+ours, theirs = socket.socketpair()
+fd = theirs.fileno()
+p = subprocess.Popen(["sh", "-c", f"read -r l <&{fd}; echo $l"], pass_fds=[fd],
+                     stdout=subprocess.PIPE)
+ours.sendall(sys.argv[1].encode() + b"\\n")
+print(p.communicate()[0], p.returncode)
+"""
+    python = find_program("python3")
+    place.fresh({"s.py": script})
+    expect_status(place.record([python, "s.py", "one"], "-q"), 0, "record")
+    expect_status(place.replay([python, "s.py", "one"], "-q"), 0, "replay")
+    result = place.replay([python, "s.py", "two"])
+    expect_status(result, 123)
+    expect_text(result, "what this command gets on descriptor")
+    expect_equal("stdout", b"b'' 123\n", result.out)
+
+
+@case("a warning tells that descriptors were passed", ["python3"])
+def passed(place):
+    script = """
+import array, os, socket, subprocess, sys
+code = '''
+import array, os, socket, sys
+ours = socket.socket(fileno=int(sys.argv[1]))
+fds = array.array("i", [os.open("/dev/null", os.O_RDONLY)])
+for _ in range(2):
+    ours.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
+'''
+ours, theirs = socket.socketpair()
+p = subprocess.Popen([sys.executable, "-c", code, str(theirs.fileno())], pass_fds=[theirs.fileno()])
+theirs.close()
+print(ours.recvmsg(2, 100)[0], p.wait())
+"""
+    place.fresh({"s.py": script})
+    result = place.record([find_program("python3"), "s.py"])
+    expect_status(result, 0)
+    expect_equal("warnings", 1, result.err.count(b"(SCM_RIGHTS)"))
+
+
 @case("records left unused, and --all-used")
 def unused(place):
     argv = place.record_script("uname -s; uname -m; uname -n\n")
@@ -138,7 +181,7 @@ def report(place):
     expect_equal("command", argv, told["command"])
     expect_equal("status", 7, told["code"])
     expect_equal("numbers", (1, 2, 2), (told["answered"], told["diverged"], told["not_asked_for"]))
-    expect_equal("kinds", ["no_record", "stdin"], [d["kind"] for d in told["divergences"]])
+    expect_equal("kinds", ["no_record", "input"], [d["kind"] for d in told["divergences"]])
     sort, wc = told["divergences"]
     expect_equal("last that agreed", ["uname", "-s"], wc["last"]["argv"])
     expect_equal("argv", ["sort", "-k", "3", "/dev/null"], sort["argv"])

@@ -128,8 +128,7 @@ for i in range(2):
     put(p.wait(), ours.recv(100))
 put(theirs.recv(100))
 """),
-    Row("datagrams and packets on a socket", units=2, known={
-        "": "packets on a socket are passed on as bytes, and their boundaries are lost"}, py="""
+    Row("datagrams and packets on a socket", units=2, py="""
 import socket
 for kind in socket.SOCK_SEQPACKET, socket.SOCK_DGRAM:
     ours, theirs = socket.socketpair(socket.AF_UNIX, kind)
@@ -138,6 +137,74 @@ for kind in socket.SOCK_SEQPACKET, socket.SOCK_DGRAM:
     p = subprocess.Popen(["sh", "-c", "dd bs=100 count=1 2>/dev/null; echo more; echo last"],
                          stdin=theirs, stdout=theirs)
     put(p.wait(), *(ours.recv(100) for i in range(3)))
+"""),
+    Row("a socket above 2 in both directions", units=2, replays=2, py=LINE + """
+import socket
+code = 'while read -r l; do echo "<$l>"; done; echo end; exit 3'
+for again in range(2):
+    ours, theirs = socket.socketpair()
+    fd = theirs.fileno()
+    p = subprocess.Popen(["sh", "-c", f"exec <&{fd} >&{fd}; " + code], pass_fds=[fd], stdin=DEVNULL)
+    theirs.close()
+    for word in b"one\\n", b"two %d\\n" % again, b"x" * 5000 + b"\\n":
+        ours.sendall(word)
+        put(line(ours.fileno()))
+    ours.shutdown(socket.SHUT_WR)
+    put(ours.recv(100), p.wait(), ours.recv(100))
+"""),
+    Row("packets on sockets above 2", units=2, replays=2, py="""
+import socket
+for kind in socket.SOCK_SEQPACKET, socket.SOCK_DGRAM:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, kind)
+    ours.settimeout(5)
+    p = subprocess.Popen([sys.executable, "-c", f'''
+import os
+fd = {theirs.fileno()}
+for i in range(3):
+    packet = os.read(fd, 1000)
+    os.write(fd, packet * 2)
+    os.write(fd, b"and " + packet)
+'''], pass_fds=[theirs.fileno()])
+    for packet in b"a", b"bb" * 100, b"ccc":
+        ours.send(packet)
+        put(ours.recv(1000), ours.recv(1000))
+    put(p.wait())
+"""),
+    Row("pipes above 2 that are only read", units=3, replays=2, py="""
+r, w = os.pipe()
+p = subprocess.Popen(["sh", "-c", f"cat <&{r}; echo end"], pass_fds=[r], stdout=PIPE)
+os.close(r)
+os.write(w, b"x" * 100000)
+os.close(w)
+put(len(p.stdout.read()), p.wait())
+r, w = os.pipe()
+os.write(w, b"one\\ntwo\\n")
+put(subprocess.run(["sh", "-c", f"read -r l <&{r}; echo $l"], pass_fds=[r], stdout=PIPE).stdout)
+put(os.read(r, 100))
+put(subprocess.run(["true"], pass_fds=[r]).returncode)
+"""),
+    Row("process substitution that is read", argv=["bash", "s"], needs=("bash",), replays=2, files={
+        "s": """
+        cat <(seq 30000) <(echo b) | tail -n 2; diff <(seq 3) <(seq 4); echo $?
+        sh -c 'read -r x <"$1"; echo "$x"' sh <(seq 100000); paste <(seq 2) <(seq 3 4)
+        while read -r l; do echo "$l"; done < <(sort -r <(seq 3))"""}),
+    Row("multiprocessing workers that are spawned, looked through", options=["--through", "python3*"],
+        units=4, py="""
+import multiprocessing
+def work(pipe):
+    while (question := pipe.recv()) is not None:
+        pipe.send(run("echo", str(question)).stdout)
+if __name__ == "__main__":
+    for i in range(2):
+        ours, theirs = multiprocessing.Pipe()
+        worker = multiprocessing.get_context("spawn").Process(target=work, args=(theirs,))
+        worker.start()
+        for question in 1, "two":
+            ours.send(question)
+            put(ours.recv())
+        ours.send(None)
+        worker.join()
+        put(worker.exitcode)
 """),
     Row("a TCP connection as stdin and stdout", units=1, py="""
 import socket

@@ -15,6 +15,8 @@ enum stub_op_kind {
 	STUB_WRITE,   /* data[offset, offset+len) to the stream `arg` */
 	STUB_READ,    /* take stdin until `len` bytes of it in all, or to its end; `arg`: and ask
 			 when nothing has come for so many ms */
+	STUB_SEND,    /* like STUB_WRITE, in one piece */
+	STUB_TAKE,    /* take `len` bytes from the descriptor `arg`, or all up to its end */
 	STUB_WAIT_SIGNAL, /* until the signal `arg` comes */
 	STUB_MODE,	  /* ioctl(terminal, arg, data[offset, offset+len)): sets its modes */
 	STUB_STOP,	  /* stops itself by the signal `arg` */
@@ -38,7 +40,7 @@ struct stub_op {
 #define STUB_OPS_MAX  64
 #define STUB_DATA_MAX (256u * 1024)
 
-/* STUB_READ: all of it, up to its end. */
+/* STUB_READ, STUB_TAKE: all of it, up to its end. */
 #define STUB_STDIN_ALL UINT64_MAX
 
 struct stub_answer {
@@ -57,7 +59,7 @@ struct stub_answer {
 /* All that the player and the stub share; the player writes to the first, and reads the other. */
 struct stub_room {
 	struct stub_answer answer;
-	char taken[65536]; /* from stdin: STUB_ASK_STDIN */
+	char taken[65536]; /* from stdin, or another input: STUB_ASK_STDIN, STUB_ASK_INPUT */
 };
 
 /* A number far above every system call: without a tracer the kernel answers ENOSYS. */
@@ -71,8 +73,14 @@ enum stub_ask {
 	STUB_ASK_MORE = 1, /* the operations are carried out: always STUB_ANEW */
 	STUB_ASK_STDIN,	   /* (address, len) was taken from stdin; len 0: its end */
 	STUB_ASK_BLOCKED,  /* a write has to wait for its reader */
-	STUB_ASK_NOTHING   /* nothing has come on stdin for a while */
+	STUB_ASK_NOTHING,  /* nothing has come on stdin for a while */
+	STUB_ASK_INPUT	   /* as STUB_ASK_STDIN, from the descriptor STUB_INPUT_FD(len) */
 };
+
+/* STUB_ASK_INPUT: both in one argument. */
+#define STUB_INPUT(fd, len)   ((uint64_t)(fd) << 32 | (len))
+#define STUB_INPUT_FD(input)  ((int)((input) >> 32))
+#define STUB_INPUT_LEN(input) ((input)&UINT32_MAX)
 
 enum stub_reply { STUB_GO_ON = 0, STUB_ANEW = 1 };
 

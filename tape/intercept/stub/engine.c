@@ -133,6 +133,29 @@ static int read_in(struct stub_room *room, unsigned long until, int patience_ms)
 	return reply;
 }
 
+/* Takes what the unit read from another descriptor. */
+static int take_input(struct stub_room *room, int fd, unsigned long len)
+{
+	int reply = STUB_GO_ON;
+	long n = 1;
+
+	while (reply == STUB_GO_ON && len > 0 && n != 0) {
+		n = CALL3(__NR_read, fd, room->taken,
+			  len < sizeof(room->taken) ? len : sizeof(room->taken));
+		if (n == -EAGAIN_ || n == -EINTR_) {
+			wait_for(fd, POLLIN_);
+			continue;
+		}
+		if (n < 0)
+			n = 0; /* whoever was there is gone */
+		if (len != STUB_STDIN_ALL)
+			len -= (unsigned long)n;
+		reply = (int)stub_ask(STUB_ASK_INPUT, (unsigned long)room->taken,
+				      STUB_INPUT(fd, (unsigned long)n));
+	}
+	return reply;
+}
+
 /* The reader is behind. While stdin is wanted, too, neither direction waits for the other. */
 static int wait_to_write(struct stub_room *room, int fd, int *told)
 {
@@ -165,10 +188,11 @@ static int write_out(struct stub_room *room, const struct stub_op *op)
 	const char *bytes = answer->data + op->offset;
 	unsigned long len = op->len;
 	int careful = answer->report_blocked || answer->stdin_want > stdin_taken;
+	int parts = careful && op->kind != STUB_SEND;
 	int told = 0;
 
 	while (len > 0) {
-		unsigned long part = careful && len > SAFE_WRITE ? SAFE_WRITE : len;
+		unsigned long part = parts && len > SAFE_WRITE ? SAFE_WRITE : len;
 		long n;
 
 		if (careful && !is_writable(op->arg)) {
@@ -266,7 +290,10 @@ static int do_op(struct stub_room *room, const struct stub_op *op, int *is_child
 
 	switch (op->kind) {
 	case STUB_WRITE:
+	case STUB_SEND:
 		return write_out(room, op);
+	case STUB_TAKE:
+		return take_input(room, op->arg, op->len);
 	case STUB_READ:
 		return read_in(room, op->len, op->arg);
 	case STUB_WAIT_SIGNAL:
