@@ -100,6 +100,71 @@ with open("f", "wb", buffering=0) as f:
 with open("f", "rb") as f:
     put(f.read())
 """),
+    Row("two commands that write one file at once", keeps=("f", "g"), replays=3, py="""
+import time
+def pair(f, g):
+    several = [subprocess.Popen(["sh", "-c", "for i in 1 2 3 4 5; do read -r go; "
+                                 f"echo {name} $i; done"], stdin=PIPE, stdout=file, bufsize=0)
+               for name, file in (("a", f), ("b", g))]
+    for i in range(5):
+        for p in several[::-1] if i % 2 else several:
+            size = os.stat(f.name).st_size
+            p.stdin.write(b"go\\n")
+            while os.stat(f.name).st_size == size:
+                time.sleep(0.001)
+    for p in several:
+        p.stdin.close()
+        put(p.wait())
+with open("f", "w") as f:
+    pair(f, f)
+with open("g", "a") as f, open("g", "a") as g:
+    pair(f, g)
+for name in "fg":
+    with open(name) as f:
+        put(f.read())
+"""),
+    Row("background jobs that write one file", keeps=("g",), differs=("f",), replays=3, sh="""
+        (sh -c 'for i in 1 2 3 4 5 6 7 8; do echo a $i; done' &
+         sh -c 'for i in 1 2 3 4 5 6 7 8; do echo b $i; done' & wait) >f
+        sh -c 'echo a; sleep 0.2; echo a' >>g & sh -c 'sleep 0.1; echo b; sleep 0.2; echo b' >>g &
+        sleep 0.15; echo c >>g; wait
+        while read -r l; do echo "$l"; done <f | sort; while read -r l; do echo "$l"; done <g"""),
+    Row("a log above 2", keeps=("f", "g"), modes=PLAIN, units=6, replays=2, sh="""
+        exec 3>>f; sh -c 'echo one; echo two >&3; exit 2' >&3; echo $? >&3
+        sh -c 'echo err >&3; echo out'; uname 3>&- >/dev/null; sh -c 'echo last >&3' 3>>f
+        sh -c 'echo a >&4; echo b >&5; echo c >&4' 4>g 5>&4; sh -c 'echo d >&4' 4>>g
+        while read -r l; do echo "$l"; done <f; while read -r l; do echo "$l"; done <g"""),
+    Row("a file that is passed, and its offset", keeps=("f", "g"), units=4, replays=2, py="""
+for how in "wb", "w+b":
+    with open("f" if how == "wb" else "g", how, buffering=0) as f:
+        f.write(b"before ")
+        fd = f.fileno()
+        for i in range(2):
+            subprocess.run(["sh", "-c", f"echo {i} >&{fd}; echo out"], pass_fds=[fd])
+            put(f.tell())
+        f.write(b"after")
+for name in "fg":
+    with open(name) as f:
+        put(f.read())
+"""),
+    Row("a log that another watches while it grows", units=1, replays=2, py="""
+import time
+def lines():
+    with open("log", "rb") as f:
+        return f.read().count(b"\\n")
+with open("log", "wb") as log:
+    p = subprocess.Popen(["sh", "-c", "echo 1; read -r x; echo $x; echo 3; exit 4"], stdin=PIPE,
+                         stdout=log)
+    while lines() < 1:
+        time.sleep(0.01)
+    p.stdin.write(b"two\\n")
+    p.stdin.flush()
+    while lines() < 3:
+        time.sleep(0.01)
+    put(p.wait())
+with open("log") as log:
+    put(log.read())
+"""),
     Row("two openings of one file", keeps=("f",), sh="""
         sh -c 'echo out; echo err >&2' >f 2>f; uname >>f; sh -c 'echo a; echo b >&2' >>f 2>>f
         while read -r l; do echo "$l"; done <f"""),
