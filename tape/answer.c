@@ -11,13 +11,14 @@ enum event_kind {
 	EVENT_TAKE, /* of an input above 2 */
 	EVENT_SIGNAL,
 	EVENT_MODE,
-	EVENT_STOP
+	EVENT_STOP,
+	EVENT_CLOSE
 };
 
 /* Something that the unit did, or that was done to it. */
 struct event {
 	enum event_kind kind;
-	int arg;	  /* writes, takes: the descriptor; signals and stops; modes: the request */
+	int arg; /* writes, takes, closes: the descriptor; signals and stops; modes: the request */
 	bool whole;	  /* writes: a packet */
 	const char *data; /* writes, modes */
 	size_t len;	  /* what is left of it; takes: how much, or STUB_STDIN_ALL */
@@ -45,7 +46,8 @@ struct answer {
 /* How an event shows to others: what it reads and waits for, nobody sees. */
 static bool is_visible(const struct event *event)
 {
-	return event->kind == EVENT_WRITE || event->kind == EVENT_MODE || event->kind == EVENT_STOP;
+	return event->kind != EVENT_READ && event->kind != EVENT_TAKE &&
+	       event->kind != EVENT_SIGNAL;
 }
 
 static int add_event(struct answer *a, const struct event *event)
@@ -289,6 +291,37 @@ static int add_input_ends(struct answer *a, const struct chunk *chunks, size_t c
 	return r;
 }
 
+static uint64_t closing_time(const struct answer *a, int fd)
+{
+	const struct unit_time *time = &a->record->time;
+
+	for (size_t i = time->chunk_count; i > 0; i--) {
+		if (time->chunks[i - 1].fd == fd && time->chunks[i - 1].len == 0)
+			return time->start_ns + time->chunks[i - 1].time_ns;
+	}
+	return a->end_ns;
+}
+
+/* What a unit closed that never ended. */
+static int add_closes(struct answer *a)
+{
+	const struct unit *u = a->record;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < u->stream_count; i++) {
+		const struct stream *s = &u->streams[i];
+		const struct stream *bytes =
+			s->kind == STREAM_SAME ? unit_stream_const(u, s->same_as) : s;
+		struct event event = {.kind = EVENT_CLOSE, .arg = s->fd};
+
+		if (stream_is_input(s->fd) || !bytes || stream_is_input(bytes->fd) || !bytes->eof)
+			continue;
+		event.time_ns = closing_time(a, bytes->fd);
+		r = add_event(a, &event);
+	}
+	return r;
+}
+
 static int add_head(struct answer *a)
 {
 	const struct unit *u = a->record;
@@ -303,6 +336,8 @@ static int add_head(struct answer *a)
 		r = add_rest(a);
 	if (r == 0)
 		r = add_input_ends(a, chunks, count);
+	if (r == 0 && u->end.how == END_UNFINISHED)
+		r = add_closes(a);
 	a->head_count = a->event_count;
 	return r;
 }
@@ -447,18 +482,27 @@ static bool give_event(struct batch *b, struct event *event)
 		return give_mode(b, event);
 	case EVENT_STOP:
 		return add_op(b, STUB_STOP, event->arg, 0);
+	case EVENT_CLOSE:
+		return add_op(b, STUB_CLOSE, event->arg, 0);
 	default:
 		return give_bytes(b, event);
 	}
 }
 
+/* Who has turns says when it is done with what others see, before it reads or waits: that may take
+ * its time, and the others need not wait for it. */
 static bool give_events(struct answer *a, struct batch *b, size_t until, uint64_t limit_ns)
 {
+	bool any_visible = false;
+
 	while (a->next < until) {
 		struct event *event = &a->event[a->next];
 
 		if (is_visible(event) && event->time_ns > limit_ns)
 			return false;
+		if (!is_visible(event) && any_visible && limit_ns != UINT64_MAX)
+			return false;
+		any_visible |= is_visible(event);
 		if (!give_event(b, event))
 			return false;
 		a->next++;
@@ -526,6 +570,11 @@ uint64_t answer_time(const struct answer *a)
 			return a->event[i].time_ns;
 	}
 	return a->end_ns;
+}
+
+bool answer_is_hidden(const struct answer *a)
+{
+	return a->next < a->head_count && !is_visible(&a->event[a->next]);
 }
 
 bool answer_is_complete(const struct stub_answer *ops)

@@ -30,6 +30,8 @@ uint64_t answer_signals(const struct answer *a);
 /* When the first event that answer_next() has not given yet and that others can see (a write, the
  * end) came in the recording. */
 uint64_t answer_time(const struct answer *a);
+/* Whether nobody sees what the unit does next: it reads, or waits for a signal. */
+bool answer_is_hidden(const struct answer *a);
 
 /* Whether the stub can carry this out without us: it neither asks for anything nor waits to be
  * killed, nor leaves a process behind. */

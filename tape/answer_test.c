@@ -98,6 +98,9 @@ static void add_ops(struct buf *out, size_t data_len)
 		case STUB_STOP:
 			buf_addf(out, "stop%d", op->arg);
 			break;
+		case STUB_CLOSE:
+			buf_addf(out, "close%d", op->arg);
+			break;
 		case STUB_MODE:
 			ck_assert_uint_le(op->offset + op->len, data_len);
 			buf_addf(out, "mode%x/%llu", (unsigned)op->arg,
@@ -271,6 +274,28 @@ START_TEST(a_channel_is_taken_from_and_written_to_in_its_order)
 }
 END_TEST
 
+START_TEST(what_never_ended_closes_what_it_had_closed)
+{
+	struct unit u = {.end = {.how = _i ? END_UNFINISHED : END_EXITED}};
+	cleanup_buf struct buf ops = BUF_INIT;
+	struct answer *a;
+	size_t len;
+
+	add_stream(&u, 0, "in", 2)->eof = true;
+	add_stream(&u, 1, "out", 3)->eof = true;
+	add_stream(&u, 2, "", 0)->kind = STREAM_SAME;
+	unit_stream(&u, 2)->same_as = 1;
+	add_stream(&u, 3, "more", 4);
+	a = answer_of(&u);
+	next_batch(a, &len);
+	add_ops(&ops, len);
+	ck_assert_str_eq(ops.data,
+			 _i ? "readall 1:out 3:more close1 close2" : "readall 1:out 3:more");
+	answer_free(a);
+	unit_clear(&u);
+}
+END_TEST
+
 START_TEST(what_is_taken_from_a_channel_is_compared)
 {
 	struct unit u = {.end = {.how = END_EXITED}};
@@ -286,6 +311,31 @@ START_TEST(what_is_taken_from_a_channel_is_compared)
 	ck_assert(answer_check_input(a, 3, "", 0));
 	ck_assert(!answer_check_input(a, 3, "!", 1));
 	ck_assert(!answer_check_input(a, 4, "!", 1));
+	answer_free(a);
+	unit_clear(&u);
+}
+END_TEST
+
+/* Others need not wait until it has read on. */
+START_TEST(who_has_turns_asks_before_it_reads_on)
+{
+	struct unit u = {.end = {.how = END_EXITED}};
+	const char *wanted[] = {"read2 1:ab more", "read5 1:cd"};
+	struct answer *a;
+	size_t len;
+
+	add_stream(&u, 0, "input", 5);
+	add_stream(&u, 1, "abcd", 4);
+	add_chunks(&u, "0:2 1:2 0:3 1:2");
+	a = answer_of(&u);
+	for (int i = 0; i < 2; i++) {
+		cleanup_buf struct buf ops = BUF_INIT;
+
+		answer_next(a, UINT64_MAX - 1, &batch, &len);
+		add_ops(&ops, len - offsetof(struct stub_answer, data));
+		ck_assert_str_eq(ops.data, wanted[i]);
+		ck_assert_int_eq(answer_is_hidden(a), i == 0);
+	}
 	answer_free(a);
 	unit_clear(&u);
 }
@@ -959,8 +1009,10 @@ Suite *tape_answer_suite(void)
 	tcase_add_test(all, a_unit_without_streams_writes_nothing);
 	tcase_add_loop_test(all, a_channel_is_taken_from_and_written_to_in_its_order, 0,
 			    COUNT(channel_rows));
+	tcase_add_loop_test(all, what_never_ended_closes_what_it_had_closed, 0, 2);
 	tcase_add_test(all, what_is_taken_from_a_channel_is_compared);
 	tcase_add_test(all, a_packet_is_not_divided);
+	tcase_add_test(all, who_has_turns_asks_before_it_reads_on);
 	tcase_add_loop_test(all, the_end_comes_after_output_and_signals, 0, COUNT(end_rows));
 	tcase_add_test(all, tails_come_after_the_process_has_left);
 	tcase_add_loop_test(all, the_stub_takes_as_much_stdin_as_was_taken, 0, COUNT(stdin_rows));

@@ -151,6 +151,7 @@ static int pump(struct stream_capture *s, struct error *err)
 		if (n > 0) {
 			r = take(s, bytes, (size_t)n, err);
 		} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+			s->closed_ns = session_now(s->owner->host->session);
 			close_source(s);
 		} else if (errno == EAGAIN) {
 			break;
@@ -421,6 +422,18 @@ static void note_end_of_file(const struct stream_capture *s)
 		stream->eof = end >= st.st_size;
 }
 
+/* Who reads it has met the end, though the unit, or what is left of it, still runs. */
+static int note_closed(struct stream_capture *s, struct error *err)
+{
+	struct unit *u = s->owner->unit;
+	struct stream *stream = unit_stream(u, s->fd);
+
+	if (!stream || u->end.how != END_UNFINISHED || s->closed_ns == 0)
+		return 0;
+	stream->eof = true;
+	return capture_add_chunk(s->owner, s->fd, 0, s->closed_ns, err);
+}
+
 static int finish_stream(struct stream_capture *s, struct error *err)
 {
 	int r = 0;
@@ -433,6 +446,8 @@ static int finish_stream(struct stream_capture *s, struct error *err)
 		note_end_of_file(s);
 	if (r == 0)
 		r = keep_payload(s, false, err);
+	if (r == 0)
+		r = note_closed(s, err);
 	spool_free(s->spool);
 	s->spool = NULL;
 	if (r == 0 && (s->source >= 0 || is_written(s)))

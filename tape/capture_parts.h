@@ -33,6 +33,7 @@ struct stream_capture {
 	struct buf pending; /* taken, and not yet passed on */
 	size_t pending_at;
 	bool reader_gone;
+	uint64_t closed_ns; /* when the source ended (session_now) */
 	bool packets;
 	struct stream_capture *same_as; /* the same open file: its bytes are there */
 	void *source_watch;

@@ -113,6 +113,8 @@ int capture_io_begins(struct capture *c, pid_t pid, struct io *io, bool *ret_wan
 		return 0;
 	*ret_wanted = true;
 	io->began_ns = session_now(c->host->session);
+	/* The order in which they reach the file is the order in which they are told. */
+	io->alone = s->method == METHOD_WRITES && s->kind == STREAM_FILE;
 	/* What it has written comes before what it reads now. */
 	return io->kind == IO_READ && !c->finished ? capture_drain(c, &delivered, err) : 0;
 }

@@ -312,20 +312,25 @@ static int find_candidates(struct player *player, const struct unit *command, si
 
 /* Deciding an exec */
 
-static int answer_command(struct player *player, struct process *p, struct unit *command,
-			  struct exec_decision *ret, struct error *err)
+static int answer_command(struct player *player, struct process *p, bool may_wait,
+			  struct unit *command, struct exec_decision *ret, struct error *err)
 {
 	static size_t candidates[CANDIDATES_MAX];
-	struct played_unit *u = unit_new(player);
+	struct played_unit *u;
 	size_t count = 0;
-	int r = u ? 0 : error_no_memory(err);
+	int r;
 
 	turns_wait_for_detached(player);
-
-	if (r == 0)
-		r = find_candidates(player, command, candidates, &count, err);
+	r = find_candidates(player, command, candidates, &count, err);
 	if (r < 0)
 		return r;
+	if (may_wait && count > 0 && put_off_exec(player, p, candidates[0])) {
+		*ret = (struct exec_decision){.action = EXEC_LATER};
+		return 0;
+	}
+	u = unit_new(player);
+	if (!u)
+		return error_no_memory(err);
 	if (count == 0)
 		r = take_miss(u, command, err);
 	else if (count == 1)
@@ -360,7 +365,7 @@ static int on_exec(void *ctx, struct process *p, const struct exec_request *requ
 		r = 0;
 	} else {
 		search_free(p);
-		r = answer_command(player, p, &command, ret, err);
+		r = answer_command(player, p, request->may_wait, &command, ret, err);
 	}
 	unit_clear(&command);
 	return r;
@@ -387,7 +392,7 @@ static int on_exec_failed(void *ctx, struct process *p, int sys_errno, struct er
 static int on_ended(void *ctx, struct process *p, int wait_status, bool *ret_hold,
 		    struct error *err)
 {
-	(void)ctx;
+	put_off_forget(ctx, p);
 	(void)wait_status;
 	(void)ret_hold;
 	(void)err;

@@ -18,6 +18,7 @@
 #define NO_INDEX CHOICE_NONE
 
 #define DETACHED_MAX 4
+#define PUT_OFF_MAX  64
 
 struct player;
 
@@ -36,6 +37,12 @@ struct played_unit {
 	bool ended;		 /* its first process has */
 	struct played_unit *next;
 	struct played_unit *previous;
+};
+
+/* A process that is about to execute a command, and must wait in its call. */
+struct put_off {
+	struct process *p;
+	uint64_t since_ns;
 };
 
 struct player {
@@ -58,6 +65,11 @@ struct player {
 	bool unsettled; /* a unit has its turn, but the subject has not digested the last one */
 	int detached[DETACHED_MAX]; /* pidfds of stubs that were let go */
 	unsigned detached_count;
+	struct put_off put_off[PUT_OFF_MAX];
+	unsigned put_off_count;
+	unsigned puts_in_vain; /* how many of them went without what they waited for */
+	bool let_put_off_go;   /* they are asked to */
+	bool any_end;	       /* since they were asked */
 	struct tape_replay_result result;
 	size_t last;	       /* the index of the last record that answered, or NO_INDEX */
 	struct report *report; /* or NULL */
@@ -88,5 +100,19 @@ void turns_forget_detached(struct player *player);
 int turns_on_idle(void *ctx, struct error *err);
 int turns_on_patience_us(void *ctx);
 int turns_on_timeout(void *ctx, struct error *err);
+
+/* put_off.c: execs that wait. */
+
+/* Whether an exec of the process must wait, since a unit that had ended before the record `index`
+ * began has not ended yet. */
+bool put_off_exec(struct player *player, struct process *p, size_t index);
+/* The process is gone. */
+void put_off_forget(struct player *player, const struct process *p);
+/* Something has changed: those go on that need not wait any more. */
+int put_off_ask_again(struct player *player, struct error *err);
+/* What they wait for does not come: all go on. */
+int put_off_let_go(struct player *player, struct error *err);
+/* How long until the first has waited for long enough; -1 when none waits. */
+int put_off_patience_us(const struct player *player);
 
 #endif

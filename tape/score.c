@@ -15,6 +15,7 @@ struct span {
 	uint64_t end_ns;
 	bool known;
 	bool alone;
+	bool in_vain; /* who is to come after it has waited for its end in vain */
 	unsigned char state;
 	size_t rank;	/* its place in by_start */
 	size_t cluster; /* the rank of the first of the units that it overlaps, over others */
@@ -218,6 +219,32 @@ bool score_in_sequence(struct score *s, size_t index, size_t *ret_expected)
 	}
 	s->next_in_sequence = (timed ? s->span[index].rank : index) + 1;
 	return *ret_expected == index;
+}
+
+static bool was_over(const struct score *s, size_t of, size_t index)
+{
+	const struct span *other = &s->span[of];
+	const struct span *span = &s->span[index];
+
+	return of != index && other->known && span->known && !other->in_vain &&
+	       other->end_ns <= span->start_ns;
+}
+
+bool score_is_early(const struct score *s, size_t index)
+{
+	for (size_t i = 0; i < s->playing_count; i++) {
+		if (was_over(s, s->playing[i].index, index))
+			return true;
+	}
+	return false;
+}
+
+void score_do_without(struct score *s, size_t index)
+{
+	for (size_t i = 0; i < s->playing_count; i++) {
+		if (was_over(s, s->playing[i].index, index))
+			s->span[s->playing[i].index].in_vain = true;
+	}
 }
 
 int score_begin(struct score *s, size_t index, struct error *err)

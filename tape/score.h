@@ -37,6 +37,11 @@ bool score_expect(struct score *s, size_t index);
 /* It has turned out to be another. */
 void score_expect_no_more(struct score *s, size_t index);
 
+/* Whether a unit is being played that had ended before this one began: its end comes first. */
+bool score_is_early(const struct score *s, size_t index);
+/* It did not come: those units are not waited for in this way any more. */
+void score_do_without(struct score *s, size_t index);
+
 /* The unit `index` is being played. */
 int score_begin(struct score *s, size_t index, struct error *err);
 /* Its next event that others can see (a write, its end) came at this time of the recording. */

@@ -217,6 +217,31 @@ START_TEST(a_strict_order_is_that_of_the_starts)
 }
 END_TEST
 
+START_TEST(a_unit_is_early_while_one_plays_that_was_over_before_it)
+{
+	enter_with("A( B( A)1 C( B)2 C)3");
+	begin(0);
+	begin(1);
+	ck_assert(!score_is_early(score, 1)); /* they overlapped */
+	ck_assert(score_is_early(score, 2));
+	score_end(score, 0);
+	ck_assert(!score_is_early(score, 2));
+}
+END_TEST
+
+START_TEST(a_unit_does_without_an_end_that_does_not_come)
+{
+	enter_with("A( A)1 B( B)2 C( C)3");
+	begin(0);
+	begin(1);
+	score_do_without(score, 1);
+	ck_assert(!score_is_early(score, 1));
+	ck_assert(score_is_early(score, 2)); /* B is still to end */
+	score_do_without(score, 2);
+	ck_assert(!score_is_early(score, 2));
+}
+END_TEST
+
 Suite *tape_score_suite(void)
 {
 	Suite *s = suite_create("tape/score");
@@ -236,6 +261,8 @@ Suite *tape_score_suite(void)
 	tcase_add_test(t, an_earlier_event_of_another_limits);
 	tcase_add_loop_test(t, a_strict_order_is_that_of_the_starts, 0,
 			    sizeof(sequence_rows) / sizeof(sequence_rows[0]));
+	tcase_add_test(t, a_unit_is_early_while_one_plays_that_was_over_before_it);
+	tcase_add_test(t, a_unit_does_without_an_end_that_does_not_come);
 	suite_add_tcase(s, t);
 	return s;
 }

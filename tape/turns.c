@@ -293,6 +293,11 @@ static int more(struct played_unit *u, struct process *p, bool *ret_later, struc
 	if (!u->ordered)
 		return give(u, p, &alone, err);
 	score_next(u->player->score, u->index, answer_time(u->answer));
+	if (answer_is_hidden(u->answer)) {
+		int r = give_until(u, p, 0, &alone, err);
+
+		return r < 0 ? r : let_go_on(u->player, err);
+	}
 	u->waiting = p;
 	*ret_later = true;
 	return let_go_on(u->player, err);
@@ -395,14 +400,19 @@ void turns_end(struct played_unit *u)
 	/* Another unit may end now: its parent learns of that after it has learnt of this end. */
 	player->moved_ns = session_now(&player->session);
 	player->unsettled = next_in_turn(player) != NULL;
+	player->any_end = true;
 }
 
 int turns_on_idle(void *ctx, struct error *err)
 {
 	struct player *player = ctx;
+	int r = 0;
 
+	/* By now the end is known to the parent. */
+	if (player->any_end && player->put_off_count > 0)
+		r = put_off_ask_again(player, err);
 	matcher_read_ahead(player->matcher);
-	return player->unsettled ? let_go_on(player, err) : 0;
+	return r == 0 && player->unsettled ? let_go_on(player, err) : r;
 }
 
 static struct played_unit *first_waiting(const struct player *player)
@@ -450,22 +460,26 @@ static int patience_us(const struct player *player, const struct played_unit *u)
 int turns_on_patience_us(void *ctx)
 {
 	const struct player *player = ctx;
+	int of_put_off = put_off_patience_us(player);
 	const struct played_unit *u;
+	int own = -1;
 
 	if (player->unsettled)
 		return SETTLE_LOOK_US;
 	u = first_waiting(player);
-	if (!u)
-		return -1;
-	return player->idle_looks ? IDLE_LOOK_US : patience_us(player, u);
+	if (u)
+		own = player->idle_looks ? IDLE_LOOK_US : patience_us(player, u);
+	return of_put_off >= 0 && (own < 0 || of_put_off < own) ? of_put_off : own;
 }
 
-/* Whether the subject is waited for in vain: it sleeps, or has computed for very long. */
+/* Whether the subject is waited for in vain: it waits, too, or has computed, or slept by itself,
+ * for very long. */
 static bool is_in_vain(struct player *player)
 {
 	uint64_t now_ns = session_now(&player->session);
 
-	if (intercept_subject_is_idle(player->interceptor))
+	if (intercept_subject_is_idle(player->interceptor) &&
+	    !intercept_subject_sleeps(player->interceptor))
 		return ++player->idle_looks >= IDLE_LOOKS;
 	player->idle_looks = 0;
 	if (player->busy_ns == 0)
@@ -479,14 +493,21 @@ int turns_on_timeout(void *ctx, struct error *err)
 {
 	struct player *player = ctx;
 	struct played_unit *u = first_waiting(player);
+	bool any_due = put_off_patience_us(player) == 0;
+	int r = any_due ? put_off_ask_again(player, err) : 0;
 
 	player->active_ns = session_now(&player->session);
-	if (!u || player->unsettled)
+	if (r < 0)
+		return r;
+	if (any_due || !u || player->unsettled)
 		return let_go_on(player, err);
 	if (!is_in_vain(player))
 		return 0;
 	player->busy_ns = 0;
 	player->idle_looks = 0;
+	/* It may not spawn what is waited for because we hold its thread, in another spawn. */
+	if (player->put_off_count > 0)
+		return put_off_let_go(player, err);
 	if (player->in_vain < IN_VAIN_MAX)
 		player->in_vain++;
 	score_give_up(player->score, answer_time(u->answer));

@@ -43,8 +43,10 @@ enum stream_kind {
 struct stream {
 	int fd; /* 0 stdin, 1 stdout, 2 stderr, then passed fds; then inputs above 2 */
 	enum stream_kind kind;
-	int same_as;  /* STREAM_SAME */
-	bool eof;     /* input: the unit read up to the end of the stream */
+	int same_as; /* STREAM_SAME */
+	/* input: the unit read up to the end of the stream; output of an unfinished unit: it had
+	 * been closed */
+	bool eof;
 	bool unseen;  /* fd 0: what else it read of it is not known */
 	bool packets; /* output: each chunk is one packet, for whoever receives it */
 	int rows;     /* of a terminal, at the unit's start; 0 when not known */

@@ -103,6 +103,7 @@ static int read_exec(const struct interceptor *t, const struct task *task,
 		.env = ret->env.item,
 		.env_count = ret->env.count,
 	};
+	ret->request.may_wait = !task->process->put_off;
 	ret->request.cwd.data = ret->cwd;
 	ret->request.cwd.len =
 		read_proc_link(task->process->pid, "cwd", ret->cwd, sizeof(ret->cwd));
@@ -147,7 +148,8 @@ static int let_miss(struct interceptor *t, const struct task *task, struct error
 	return r < 0 ? r : tracer_resume(task, PTRACE_CONT, 0, err);
 }
 
-static int carry_out(struct task *task, enum call_kind kind, struct error *err)
+static int carry_out(struct interceptor *t, struct task *task, enum call_kind kind,
+		     struct error *err)
 {
 	struct process *p = task->process;
 	int r = 0;
@@ -167,6 +169,10 @@ static int carry_out(struct task *task, enum call_kind kind, struct error *err)
 					 (int)p->pid);
 		r = change_call(task, kind, p->planted, 0, err);
 		break;
+	case EXEC_LATER:
+		p->put_off = task->tid;
+		t->put_off++;
+		return 0;
 	case EXEC_UNIT:
 		break;
 	}
@@ -204,7 +210,17 @@ int tracer_on_exec_call(struct interceptor *t, struct task *task, const struct a
 	exec_call_clear(&exec);
 	if (missing)
 		return let_miss(t, task, err);
-	return r < 0 ? r : carry_out(task, call->kind, err);
+	return r < 0 ? r : carry_out(t, task, call->kind, err);
+}
+
+int intercept_ask_again(struct interceptor *t, struct process *p, struct error *err)
+{
+	struct task *task = p->put_off ? tasks_find(&t->tasks, p->put_off) : NULL;
+
+	if (p->put_off)
+		t->put_off--;
+	p->put_off = 0;
+	return task ? tracer_on_seccomp(t, task, err) : 0;
 }
 
 int tracer_on_exec_failed(struct interceptor *t, struct task *task, int sys_errno,
@@ -237,6 +253,9 @@ static void become_single(struct interceptor *t, struct task *task)
 {
 	struct survivor survivor = {t, task};
 
+	if (task->process->put_off)
+		t->put_off--;
+	task->process->put_off = 0;
 	if (task->process->threads > 1)
 		tasks_each(&t->tasks, remove_other_thread, &survivor);
 	task->process->threads = 1;

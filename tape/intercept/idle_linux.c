@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* What comes behind the name in a thread's stat: "S 1 1 1 0 -1 4194304 …"; "" when it is gone. */
@@ -53,19 +54,58 @@ bool tracer_is_exiting(const struct process *p)
 	return sscanf(state, "%*c %*d %*d %*d %*d %*d %u", &flags) == 1 && (flags & FLAG_EXITING);
 }
 
+struct look {
+	bool idle;
+	bool any_put_off;
+};
+
+/* Who waits in an exec that was put off has nothing to do, nor has its parent after a vfork: 'D'.
+ */
 static void look(void *ctx, struct task *task)
 {
-	bool *idle = ctx;
+	struct look *look = ctx;
+	char state;
 
-	if (!*idle || !task->process || task->process->role != ROLE_SUBJECT)
+	if (!look->idle || !task->process || task->process->role != ROLE_SUBJECT ||
+	    task->process->put_off == task->tid)
 		return;
-	*idle = tracer_state_of(task) == 'S';
+	state = tracer_state_of(task);
+	look->idle = state == 'S' || (state == 'D' && look->any_put_off);
 }
 
 bool tracer_subject_is_idle(struct interceptor *t)
 {
-	bool idle = true;
+	struct look all = {true, t->put_off > 0};
 
-	tasks_each(&t->tasks, look, &idle);
-	return idle;
+	tasks_each(&t->tasks, look, &all);
+	return all.idle;
+}
+
+/* The number of the call that a thread is in stands first in its file (proc(5)). */
+static void look_for_sleep(void *ctx, struct task *task)
+{
+	bool *sleeps = ctx;
+	char path[64];
+	char text[32];
+	cleanup_close int fd = -1;
+	ssize_t n;
+	long call;
+
+	if (*sleeps || !task->process || task->process->role != ROLE_SUBJECT)
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/syscall", (int)task->process->pid,
+		 (int)task->tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+	text[n > 0 ? n : 0] = '\0';
+	*sleeps = sscanf(text, "%ld", &call) == 1 &&
+		  (call == SYS_nanosleep || call == SYS_clock_nanosleep);
+}
+
+bool intercept_subject_sleeps(struct interceptor *t)
+{
+	bool sleeps = false;
+
+	tasks_each(&t->tasks, look_for_sleep, &sleeps);
+	return sleeps;
 }

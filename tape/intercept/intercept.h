@@ -39,6 +39,7 @@ struct exec_request {
 	const struct bytes *env;
 	size_t env_count;
 	struct bytes cwd; /* empty when the directory is gone */
+	bool may_wait;	  /* EXEC_LATER is a decision */
 };
 
 enum exec_action {
@@ -46,7 +47,8 @@ enum exec_action {
 	EXEC_UNIT,    /* goes ahead, as a unit */
 	EXEC_REAL,    /* goes ahead, and is let be */
 	EXEC_STUB,    /* the stub runs instead */
-	EXEC_FAIL     /* the call fails with `error` */
+	EXEC_FAIL,    /* the call fails with `error` */
+	EXEC_LATER    /* the process waits in its call, until intercept_ask_again() */
 };
 
 struct exec_decision {
@@ -74,6 +76,7 @@ struct process {
 	unsigned long planted; /* the address of the stub's path in its memory, or 0 */
 	unsigned threads;
 	bool held;		       /* its end is held back */
+	pid_t put_off;		       /* the thread whose exec waits (EXEC_LATER), or 0 */
 	int own_stop;		       /* the signal by which its unit may be about to stop it */
 	struct exec_decision decision; /* waits for the exec to succeed */
 };
@@ -90,6 +93,7 @@ struct io {
 	uint64_t address;  /* modes: of its argument in the unit's memory */
 	bool passes_fds;   /* descriptors went along (SCM_RIGHTS) */
 	uint64_t began_ns; /* of the client: what io_begins has put there */
+	bool alone;	   /* likewise: no other such call begins before this one is done */
 };
 
 /* What does not work below a tracer. */
@@ -193,6 +197,10 @@ int intercept_keep(struct interceptor *t, const struct intercept_ops *ops, struc
 /* Whether all threads of the subject sleep: it has taken notice of whatever it was told. */
 bool intercept_subject_is_idle(struct interceptor *t);
 
+/* Whether a thread of the subject sleeps until a time of its own choice (nanosleep(2)): it goes on
+ * by itself. */
+bool intercept_subject_sleeps(struct interceptor *t);
+
 /* The unit that the process is, or is about to be: its parent may go on, and send it a signal,
  * before the exec has been seen to succeed. NULL for any other process. */
 struct traced_unit *intercept_unit_of(const struct process *p);
@@ -244,6 +252,9 @@ int intercept_swap_streams(struct interceptor *t, struct process *p, struct task
 
 /* The answer that `hypercall` put off. */
 int intercept_reply(struct interceptor *t, struct process *p, long result, struct error *err);
+
+/* `exec` is called once more, for the exec of a process that was put off; not from `exec`. */
+int intercept_ask_again(struct interceptor *t, struct process *p, struct error *err);
 
 /* From `started`: these signals (bit n - 1 for signal n) wait until the program lets them in. */
 int intercept_block_signals(struct interceptor *t, struct process *p, uint64_t mask,

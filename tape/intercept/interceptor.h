@@ -55,6 +55,7 @@ struct interceptor {
 	struct tasks tasks;
 	struct started started;
 	struct process *root;
+	unsigned put_off; /* how many processes wait in their exec */
 	bool root_ended;
 	bool keeping;		  /* in intercept_keep() */
 	uint64_t linger_until_ns; /* after that, see is_over() */

@@ -66,9 +66,37 @@ int tracer_on_io_call(struct interceptor *t, struct task *task,
 	}
 	if (r < 0 || !wanted)
 		return r < 0 ? r : tracer_resume(task, PTRACE_CONT, 0, err);
+	if (io.alone && tracer_of(t)->writer) {
+		task->io_waits = true;
+		return 0;
+	}
+	if (io.alone)
+		tracer_of(t)->writer = task->tid;
 	task->io_began_ns = io.began_ns;
 	task->watch = WATCH_IO;
 	return tracer_resume(task, PTRACE_SYSCALL, 0, err);
+}
+
+static void find_waiting(void *ctx, struct task *task)
+{
+	struct task **found = ctx;
+
+	if (task->io_waits)
+		*found = task;
+}
+
+int tracer_end_writer(struct interceptor *t, pid_t tid, struct error *err)
+{
+	struct task *next = NULL;
+
+	if (tracer_of(t)->writer != tid)
+		return 0;
+	tracer_of(t)->writer = 0;
+	tasks_each(&t->tasks, find_waiting, &next);
+	if (!next)
+		return 0;
+	next->io_waits = false;
+	return tracer_on_seccomp(t, next, err);
 }
 
 struct remote_vec {

@@ -183,6 +183,8 @@ static int carry_out(struct conn *c, const struct exec_request *request, int kno
 	case EXEC_FAIL:
 		known_errno = p->decision.error;
 		break;
+	case EXEC_LATER: /* it was not offered (may_wait) */
+		break;
 	case EXEC_SUBJECT:
 		if (known_errno == 0)
 			return begin_subject(c, request, err);

@@ -300,6 +300,8 @@ static int on_call_exit(struct interceptor *t, struct task *task, struct error *
 		r = tracer_on_exec_failed(t, task, (int)-result, err);
 	else if (watch == WATCH_IO && result >= 0)
 		r = tracer_on_io_done(t, task, (uint64_t)result, err);
+	if (r == 0 && watch == WATCH_IO)
+		r = tracer_end_writer(t, task->tid, err);
 	return r < 0 ? r : go_on(task, err);
 }
 
@@ -434,6 +436,8 @@ static int forget(struct interceptor *t, struct process *p, struct error *err)
 
 	struct task *leader = tasks_find(&t->tasks, p->pid);
 
+	if (p->put_off)
+		t->put_off--;
 	if (leader)
 		tasks_remove(&t->tasks, leader);
 	if (p->threads > 1)
@@ -469,8 +473,10 @@ int tracer_on_end(struct interceptor *t, pid_t tid, int wait_status, struct erro
 	struct task *task = tasks_find(&t->tasks, tid);
 	struct process *p = task ? task->process : NULL;
 	bool hold = false;
-	int r = 0;
+	int r = tracer_end_writer(t, tid, err);
 
+	if (r < 0)
+		return r;
 	if (!p || tid != p->pid) { /* a thread, or one that died before its parent told of it */
 		waitpid(tid, NULL, __WALL);
 		if (p)

@@ -20,6 +20,7 @@ struct task {
 	uint64_t call_number; /* of the watched call */
 	uint64_t call_args[6];
 	uint64_t io_began_ns;	     /* of the client, for io_done */
+	bool io_waits;		     /* its call is to be alone, and another is under way */
 	struct injection *injection; /* owned */
 	uint64_t kill_since_ns;	     /* its kill is held since then (kill_linux.c), or 0 */
 	uint64_t quiet_since_ns;     /* and those that it would hit sleep since then, or 0 */

@@ -8,6 +8,7 @@
 struct tracer {
 	struct interceptor common;
 	unsigned held_count;
+	pid_t writer;	    /* the thread that is in a call which is to be alone, or 0 */
 	bool kill_waits;    /* perhaps; see tracer_retry_kills() */
 	bool has_spare_cpu; /* to look for events instead of sleeping */
 	int spin_trust;
@@ -34,6 +35,9 @@ int tracer_on_seccomp(struct interceptor *t, struct task *task, struct error *er
 int tracer_on_io_call(struct interceptor *t, struct task *task,
 		      const struct __ptrace_syscall_info *info, struct error *err);
 int tracer_on_io_done(struct interceptor *t, struct task *task, uint64_t result, struct error *err);
+
+/* The call is over, or its thread: the next one that is to be alone may begin. */
+int tracer_end_writer(struct interceptor *t, pid_t tid, struct error *err);
 
 /* kill_linux.c: a signal to what is about to execute something */
 /* Whether the sender has to wait in its stop; `target` is a pid as for kill(2). */

@@ -110,6 +110,63 @@ with os.fdopen(r) as f:
         by_chance=True, replays=3, files={"s": """
         for i in 5 1 7 3 8 2 6 4; do sh -c "sleep 0.$i; exit $i" & done
         for i in 1 2 3 4 5 6 7 8; do wait -n; echo $?; done; wait -n; echo $?"""}),
+    Row("which of two has ended is asked for after a third", replays=5, py="""
+import time
+def start(seconds, code):
+    return os.spawnvp(os.P_NOWAIT, "sh", ["sh", "-c", f"sleep {seconds}; exit {code}"])
+def ended():
+    ends = []
+    while True:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if pid == 0:
+            return ends
+        ends.append(status >> 8)
+start(0.6, 3), start(0.1, 4)
+time.sleep(0.01)
+run("sleep", "0.3")
+put(ended(), os.wait()[1] >> 8)
+start(0.1, 5), start(0.8, 6), start(0.1, 7)
+time.sleep(0.4)
+put(run("uname").returncode, sorted(ended()), os.wait()[1] >> 8)
+"""),
+    Row("which have ended is asked for right after another spawn", replays=5, py="""
+import time
+def start(seconds, code):
+    return subprocess.Popen(["sh", "-c", f"sleep {seconds}; exit {code}"])
+def compute(seconds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        pass
+for i in range(3):
+    several = [start(0.1, 3), start(0.12, 4), start(1, 5)]
+    run("sleep", "0.05")
+    compute(0.3)
+    last = start(0.01, 6)
+    put(*(p.poll() for p in several))
+    put(last.wait(), several[2].wait())
+"""),
+    Row("Popen.poll after others have run", replays=5, py="""
+import time
+def start(seconds, code):
+    return subprocess.Popen(["sh", "-c", f"sleep {seconds}; exit {code}"])
+a, b = start(0.6, 3), start(0.1, 4)
+run("sleep", "0.3")
+put(a.poll(), b.poll())
+put(a.wait())
+several = [start(0.1, i) for i in range(8)]
+time.sleep(0.4)
+run("uname")
+put(*(p.poll() for p in several))
+"""),
+    Row("wait -n -p after another command", argv=["bash", "s"], needs=("bash",), replays=5, files={
+        "s": """
+        sh -c 'sleep 0.6; exit 3' & a=$!
+        sh -c 'sleep 0.1; exit 4' & b=$!
+        sleep 0.3
+        wait -n -p p; echo $? $((p == a)) $((p == b))
+        wait -n -p p; echo $? $((p == a)) $((p == b))
+        sh -c 'sleep 0.1; exit 5' & sh -c 'exit 6' & sh -c 'sleep 0.9; exit 7' & sleep 0.4
+        uname; jobs | grep -c Running; exit 0"""}),
     Row("wait for each job by its number", argv=["bash", "s"], needs=("bash",), files={"s": """
         for i in 1 2 3 4 5 6; do sh -c "exit $i" & pids[i]=$!; done
         for i in 6 2 4 1 3 5; do wait ${pids[i]}; echo $?; done"""}),

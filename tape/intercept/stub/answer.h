@@ -20,6 +20,7 @@ enum stub_op_kind {
 	STUB_WAIT_SIGNAL, /* until the signal `arg` comes */
 	STUB_MODE,	  /* ioctl(terminal, arg, data[offset, offset+len)): sets its modes */
 	STUB_STOP,	  /* stops itself by the signal `arg` */
+	STUB_CLOSE,	  /* the descriptor `arg` */
 	STUB_LEAVE,	  /* fork: the parent carries out `end`, the child what follows */
 	STUB_MORE	  /* ask the player for the next operations */
 };

@@ -305,6 +305,9 @@ static int do_op(struct stub_room *room, const struct stub_op *op, int *is_child
 	case STUB_STOP:
 		stop(op->arg);
 		return STUB_GO_ON;
+	case STUB_CLOSE:
+		CALL1(__NR_close, op->arg);
+		return STUB_GO_ON;
 	case STUB_LEAVE:
 		if (stub_call(__NR_fork, 0, 0, 0, 0, 0, 0) != 0)
 			end(answer);
