@@ -1,8 +1,78 @@
 """How commands begin and end: every way to start one, to end one, and to learn of its end."""
 
-from table import PLAIN, Row, add_rows
+import os
 
-BEGIN_ROWS = []
+from harness import Skipped, case
+from table import PLAIN, Row, add_rows, check_row
+
+# exec as C has it, with whatever argv.
+EXEC = """
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+def execute(path, *argv):
+    libc.execve(path.encode(), (ctypes.c_char_p * (len(argv) + 1))(*argv),
+                (ctypes.c_char_p * 2)(b"PATH=" + os.environb[b"PATH"]))
+    os._exit(99)
+"""
+
+BEGIN_ROWS = [
+    Row("vfork, 20 times", units=20, py="""
+for i in range(20):
+    put(run("sh", "-c", f"echo {i}; exit {i}").returncode)
+"""),
+    Row("raw clone3, with a pidfd, and like vfork", units=3, py=EXEC + """
+import struct, select
+CLONE3, CLONE_PIDFD, CLONE_VFORK = 435, 0x1000, 0x4000
+for flags in 0, CLONE_PIDFD, CLONE_VFORK:
+    pidfd = ctypes.c_int(-1)
+    args = struct.pack("8Q", flags, ctypes.addressof(pidfd), 0, 0, 17, 0, 0, 0)
+    pid = libc.syscall(CLONE3, args, len(args))
+    if pid == 0:
+        execute("/bin/sh", b"sh", b"-c", b"echo cloned %d; exit 3" % flags)
+    if flags == CLONE_PIDFD:
+        select.select([pidfd.value], [], [])
+    put(os.waitpid(pid, 0)[1] >> 8)
+"""),
+    Row("exec from a thread that is not the first", units=2, py=EXEC + """
+import threading, time
+for i in range(2):
+    pid = os.fork()
+    if pid == 0:
+        threads = [threading.Thread(target=time.sleep, args=(20,), daemon=True) for _ in range(3)]
+        threads.append(threading.Thread(
+            target=execute, args=("/bin/sh", b"sh", b"-c", b"echo from a thread; exit %d" % i)))
+        for t in threads:
+            t.start()
+        time.sleep(20)
+    put(os.waitpid(pid, 0)[1] >> 8)
+"""),
+    Row("an empty argv[0], and none", units=2, py=EXEC + """
+for argv in (b"", b"-c", b"echo \\"<$0>\\"; exit 3"), ():
+    pid = os.fork()
+    if pid == 0:
+        execute("/bin/sh", *argv)
+    put(os.waitpid(pid, 0)[1] >> 8)
+"""),
+    Row("interpreter lines with and without an argument", files={
+        "one": ("#!/bin/sh -e\nfalse\necho not reached\n", 0o755),
+        "two": ("#!/usr/bin/env sh\necho \"$0 $*\"; exit 4\n", 0o755),
+        "nested": ("#! ./two  a b \nnothing\n", 0o755)}, units=3,
+        sh='./one x; echo $?; ./two y "z z"; echo $?; ./nested c; echo $?'),
+    Row("a session of its own, a group of its own, posix_spawn with both", units=3, py="""
+for how in {"setsid": True}, {"setpgroup": 0}, {"setsigmask": [15], "setsigdef": [13]}:
+    r, w = os.pipe()
+    ours, go = os.pipe()  # it must be there when it is looked at
+    pid = os.posix_spawnp("sh", ["sh", "-c", "echo up; read -r x; exit 3"],
+                          os.environ,
+                          file_actions=[(os.POSIX_SPAWN_DUP2, w, 1), (os.POSIX_SPAWN_DUP2, ours, 0)],
+                          **how)
+    os.close(w)
+    put(os.read(r, 100))
+    put("setsid" in how and os.getsid(pid) == pid, os.getpgid(pid) == pid)
+    os.write(go, b"go\\n")
+    put(os.waitpid(pid, 0)[1] >> 8)
+"""),
+]
 
 ENDS = """
         sleep 20 & kill -9 $!; wait $!; echo $?
@@ -110,6 +180,29 @@ put(p.communicate(b"end\\n")[0], p.returncode)
         sh -c 'echo up; kill -STOP $$; echo on; exit 3' & wait $!; echo $?
         jobs; fg; echo $?
         sh -c 'kill -TSTP $$; echo on; exit 4'; echo $?; jobs -s; bg; wait %1; echo $?"""}),
+    Row("memory that a limit refuses", units=2, py="""
+import resource
+def limit():
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 28, 1 << 28))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+code = "import os\\ntry:\\n    b'x' * (1 << 29)\\nexcept MemoryError:\\n    "
+put(subprocess.run([sys.executable, "-c", code + "os.abort()"], preexec_fn=limit).returncode)
+put(subprocess.run([sys.executable, "-c", code + "os._exit(7)"], preexec_fn=limit).returncode)
+"""),
+    Row("timeout(1) in all its ways", units=5, sh="""
+        timeout 0.2 sleep 20; echo $?; timeout -s KILL 0.2 sleep 20; echo $?
+        timeout 20 sh -c 'exit 7'; echo $?
+        timeout -k 0.2 0.2 sh -c 'trap "" TERM; while :; do sleep 0.05; done'; echo $?
+        timeout --preserve-status 0.2 sh -c 'trap "exit 5" TERM; while :; do sleep 0.05; done'
+        echo $?"""),
+    Row("a grandchild that keeps a pipe open", units=2, py="""
+import time
+p = subprocess.Popen(["sh", "-c", "(sleep 0.4; echo late) & echo early; exit 3"], stdout=PIPE,
+                     bufsize=0)
+put(p.wait(), p.stdout.read(6), p.stdout.read(), p.stdout.read())
+p = subprocess.Popen(["sh", "-c", "sleep 0.4 & echo early; exit 4"], stdout=PIPE)
+put(*p.communicate(), p.returncode)
+"""),
     Row("process groups and sessions", units=5, py="""
 import signal, time
 def spawn(code, **how):
@@ -307,3 +400,45 @@ put(run("sh", "-c", "echo $V0 $V1999", env={**os.environ, **many}).stdout)
 ]
 
 add_rows(BEGIN_ROWS, END_ROWS, DATA_ROWS)
+
+
+# Where a group can be made, and what its limit of memory is called there: cgroup v2, then v1.
+GROUPS = (("/sys/fs/cgroup", "cgroup.controllers", "memory.max"),
+          ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.limit_in_bytes"))
+
+OOM = """
+group = os.environ["GROUP"]
+def enter():
+    with open(group + "/cgroup.procs", "w") as f:
+        f.write("0")
+p = subprocess.Popen([sys.executable, "-c", "print('up', flush=True); x = b'x' * (1 << 28)"],
+                     preexec_fn=enter, stdout=PIPE)
+put(p.communicate()[0], p.returncode)
+"""
+
+
+def make_group(name):
+    for base, mark, limit in GROUPS:
+        group = os.path.join(base, name)
+        if not os.path.exists(os.path.join(base, mark)):
+            continue
+        try:
+            os.mkdir(group)
+            with open(os.path.join(group, limit), "w") as f:
+                f.write(str(1 << 26))
+            return group
+        except OSError as e:
+            if os.path.isdir(group):
+                os.rmdir(group)
+            raise Skipped(f"no cgroup with a limit of memory can be made: {e}") from e
+    raise Skipped("there is no cgroup whose memory can be limited")
+
+
+@case("a command that the kernel kills for want of memory", ["python3"])
+def out_of_memory(place):
+    group = make_group(f"sandtape-e2e-{os.getpid()}")
+    try:
+        row = Row("", py=OOM, units=1, env={"GROUP": group})
+        check_row(place, row, "pipe")
+    finally:
+        os.rmdir(group)
