@@ -411,6 +411,25 @@ static bool is_written(const struct stream_capture *s)
 	return s->method == METHOD_WRITES || (s->method == METHOD_TERMINAL && s->fd > 0);
 }
 
+/* Whether it was seen to write more than it went ahead: it went back in the file in between. */
+static bool wrote_over_its_own(const struct stream_capture *s)
+{
+	return s->method == METHOD_WRITES && s->kind == STREAM_FILE &&
+	       !stream_appends(s->original) &&
+	       stream_position(s->original, false) - s->start < (off_t)spool_size(s->spool);
+}
+
+static int take_range_instead(struct stream_capture *s, struct error *err)
+{
+	int r;
+
+	unit_forget_chunks(s->owner->unit, s->fd);
+	spool_free(s->spool);
+	s->spool = NULL;
+	r = capture_new_spool(s, err);
+	return r < 0 ? r : take_range(s, err);
+}
+
 /* Whether it read a file up to its end: another file that only begins alike is another stdin. */
 static void note_end_of_file(const struct stream_capture *s)
 {
@@ -442,6 +461,8 @@ static int finish_stream(struct stream_capture *s, struct error *err)
 		return 0;
 	if (s->method == METHOD_RANGE)
 		r = take_range(s, err);
+	else if (wrote_over_its_own(s))
+		r = take_range_instead(s, err);
 	if (s->method == METHOD_RANGE && s->fd == 0)
 		note_end_of_file(s);
 	if (r == 0)

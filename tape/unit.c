@@ -247,6 +247,18 @@ int unit_add_chunk_apart(struct unit *u, int fd, uint64_t len, uint64_t time_ns)
 	return 0;
 }
 
+void unit_forget_chunks(struct unit *u, int fd)
+{
+	struct unit_time *t = &u->time;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < t->chunk_count; i++) {
+		if (t->chunks[i].fd != fd)
+			t->chunks[kept++] = t->chunks[i];
+	}
+	t->chunk_count = kept;
+}
+
 static struct bytes last_component(const struct buf *path)
 {
 	const char *slash = path->len ? memrchr(path->data, '/', path->len) : NULL;

@@ -170,6 +170,8 @@ int unit_add_order(struct unit *u, const struct chunk *chunk);
 int unit_add_chunk(struct unit *u, int fd, uint64_t len, uint64_t time_ns);
 /* Never merges: something else happened in between, or `len` is 0 (the end of stdin). */
 int unit_add_chunk_apart(struct unit *u, int fd, uint64_t len, uint64_t time_ns);
+/* As if nothing were known of when it wrote to the stream. */
+void unit_forget_chunks(struct unit *u, int fd);
 
 /*
  * The matching key (FORMAT.md, "Keys"). argv[0] counts by its last path component only, so that

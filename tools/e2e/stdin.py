@@ -168,6 +168,28 @@ with open("log") as log:
     Row("two openings of one file", keeps=("f",), sh="""
         sh -c 'echo out; echo err >&2' >f 2>f; uname >>f; sh -c 'echo a; echo b >&2' >>f 2>>f
         while read -r l; do echo "$l"; done <f"""),
+    Row("a file that the subject and two commands write to", keeps=("f",), modes=PLAIN, units=2, py="""
+import time
+f = os.open("f", os.O_WRONLY | os.O_CREAT)
+out = os.dup(1)
+os.dup2(f, 1)
+a, b = (subprocess.Popen(["cat"], stdin=subprocess.PIPE, bufsize=0) for _ in range(2))
+def size(n):
+    while os.stat("f").st_size < n:
+        time.sleep(0.001)
+os.write(1, b"mine\\n")
+a.stdin.write(b"first\\n"); size(11)
+b.stdin.write(b"second\\n"); size(18)
+os.write(1, b"again\\n")
+a.stdin.write(b"third\\n"); size(30)
+a.communicate(); b.communicate()
+os.dup2(out, 1)
+"""),
+    Row("the subject's own file, copied to and gone back in", keeps=("f",), modes=PLAIN,
+        files={"g": TEXT}, sh="""
+        exec 3>&1 >f 2>&1; echo first; cat g; dd if=g bs=7 count=3 2>/dev/null; cat g g
+        python3 -c 'import os; w = os.write; w(1, b"abcdef"); os.lseek(1, -5, 1); w(1, b"X"); os.lseek(1, 0, 2)'
+        sh -c 'echo out; echo err >&2; echo out' & wait; ls none; echo last; exec >&3"""),
     Row("stdout and stderr by their names", modes=ALL, sh="""
         for i in 1 2 3; do sh -c 'echo a; echo b >&2; echo c' 2>/dev/stdout; done
         sh -c 'echo a; echo b >&2; echo c' >/dev/stderr | cat"""),
