@@ -19,8 +19,10 @@ int answer_new(const struct tape_reader *reader, const struct roots *roots,
 void answer_free(struct answer *a); /* NULL is allowed */
 
 /*
- * The next operations: those of events up to `limit_ns`, a time of the recording. *ret_len: how
- * many bytes of `ret` count, from its start. The last of them is STUB_MORE when there is more.
+ * The next operations: those of events up to `limit_ns`, a time of the recording; UINT64_MAX: all,
+ * as far as they have room, for a unit that has no turns. Any other asks for more before it reads
+ * or waits. *ret_len: how many bytes of `ret` count, from its start. The last operation is
+ * STUB_MORE when there is more.
  */
 void answer_next(struct answer *a, uint64_t limit_ns, struct stub_answer *ret, size_t *ret_len);
 

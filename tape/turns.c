@@ -57,11 +57,16 @@ static int give_until(struct played_unit *u, struct process *p, uint64_t limit_n
 	return write_ops(u, p, &ops, len, err);
 }
 
+/* Who has turns asks for the next one though nothing limits it now: others may come. */
+#define NO_LIMIT_NOW (UINT64_MAX - 1)
+
 /* What the unit may do now. *ret_alone: and it needs us no more. */
 static int give(struct played_unit *u, struct process *p, bool *ret_alone, struct error *err)
 {
 	uint64_t limit_ns = u->ordered ? score_limit(u->player->score, u->index) : UINT64_MAX;
 
+	if (u->ordered && limit_ns > NO_LIMIT_NOW)
+		limit_ns = NO_LIMIT_NOW;
 	return give_until(u, p, limit_ns, ret_alone, err);
 }
 
