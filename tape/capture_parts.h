@@ -65,6 +65,10 @@ struct stream *capture_stream_of(struct stream_capture *s);
 void capture_stream_init(struct capture *c, struct stream_capture *s, int fd);
 int capture_new_spool(struct stream_capture *s, struct error *err);
 
+/* pump_linux.c: our end of a replacement, s->source, from the moment that there is one. */
+int capture_watch_source(struct stream_capture *s, struct error *err);
+void capture_close_source(struct stream_capture *s);
+
 /* look_linux.c: fills c->stream and the streams of the unit. */
 int capture_look(struct capture *c, struct error *err);
 
