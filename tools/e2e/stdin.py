@@ -126,8 +126,10 @@ for name in "fg":
     Row("background jobs that write one file", keeps=("g",), differs=("f",), replays=3, sh="""
         (sh -c 'for i in 1 2 3 4 5 6 7 8; do echo a $i; done' &
          sh -c 'for i in 1 2 3 4 5 6 7 8; do echo b $i; done' & wait) >f
-        sh -c 'echo a; sleep 0.2; echo a' >>g & sh -c 'sleep 0.1; echo b; sleep 0.2; echo b' >>g &
-        sleep 0.15; echo c >>g; wait
+        : >g; until_() { echo "until $1; do sleep 0.01; done"; }
+        sh -c "echo a; $(until_ '[ -e go ]'); echo a; echo >second" >>g &
+        sh -c "$(until_ '[ -s g ]'); echo b; $(until_ '[ -e second ]'); echo b" >>g &
+        sh -c "$(until_ '[ "$(grep -c . g)" = 2 ]')"; echo c >>g; : >go; wait
         while read -r l; do echo "$l"; done <f | sort; while read -r l; do echo "$l"; done <g"""),
     Row("a log above 2", keeps=("f", "g"), modes=PLAIN, units=6, replays=2, sh="""
         exec 3>>f; sh -c 'echo one; echo two >&3; exit 2' >&3; echo $? >&3
