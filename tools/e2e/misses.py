@@ -97,7 +97,7 @@ print(p.communicate()[0], p.returncode)
     expect_status(place.replay([python, "s.py", "one"], "-q"), 0, "replay")
     result = place.replay([python, "s.py", "two"])
     expect_status(result, 123)
-    expect_text(result, "what this command gets on descriptor")
+    expect_text(result, "descriptor 4")
     expect_equal("stdout", b"b'' 123\n", result.out)
 
 
