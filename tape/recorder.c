@@ -350,7 +350,7 @@ static int on_timeout(void *ctx, struct error *err)
 
 	while (u && !is_overdue(u))
 		u = u->next;
-	if (!u || !intercept_subject_is_idle(r->interceptor))
+	if (!u || intercept_subject_rest(r->interceptor) == SUBJECT_WORKS)
 		return 0;
 	return release(u, err);
 }

@@ -102,21 +102,21 @@ static bool has_turn(const struct played_unit *u)
 #define SETTLE_NS      UINT64_C(500000000)
 #define SETTLE_BUSY_NS UINT64_C(5000000)
 #define BUSY_AFTER     3
-/* It must be seen idle for so long: a thread that has just been woken may still look asleep. */
-#define IDLE_NS	       UINT64_C(300000)
+/* Where it only seems to rest, it must for so long. */
+#define REST_NS	       UINT64_C(300000)
 #define SETTLE_LOOK_US 100
 
 /* A look at all threads of the subject takes time that the subject may need itself. */
 #define LOOK_SHARE 3
 
-static bool looks_idle(struct player *player)
+static enum subject_rest look(struct player *player)
 {
 	uint64_t began_ns = session_now(&player->session);
-	bool idle = intercept_subject_is_idle(player->interceptor);
+	enum subject_rest rest = intercept_subject_rest(player->interceptor);
 	uint64_t ended_ns = session_now(&player->session);
 
 	player->next_look_ns = ended_ns + LOOK_SHARE * (ended_ns - began_ns);
-	return idle;
+	return rest;
 }
 
 /* Between two events of a recording the subject had time to take notice of the first: a shell that
@@ -125,13 +125,15 @@ static bool is_settled(struct player *player)
 {
 	uint64_t limit_ns = player->busy_times < BUSY_AFTER ? SETTLE_NS : SETTLE_BUSY_NS;
 	uint64_t now_ns = session_now(&player->session);
+	enum subject_rest rest;
 
 	if (now_ns < player->next_look_ns)
 		return false;
-	if (looks_idle(player)) {
+	rest = look(player);
+	if (rest != SUBJECT_WORKS) {
 		if (player->idle_ns < player->moved_ns)
 			player->idle_ns = now_ns;
-		if (now_ns - player->idle_ns < IDLE_NS)
+		if (rest == SUBJECT_SEEMS_TO_REST && now_ns - player->idle_ns < REST_NS)
 			return false;
 		player->busy_times = 0;
 		return true;
@@ -354,7 +356,7 @@ static int nothing_comes(struct played_unit *u, struct process *p, long *ret_res
 	size_t index = CHOICE_NONE;
 	int r = 0;
 
-	if (u->choice && intercept_subject_is_idle(player->interceptor))
+	if (u->choice && intercept_subject_rest(player->interceptor) != SUBJECT_WORKS)
 		r = choice_without_more(u->choice, &index, err);
 	if (r == 0 && index != CHOICE_NONE) {
 		*ret_result = STUB_ANEW;
@@ -483,7 +485,7 @@ static bool is_in_vain(struct player *player)
 {
 	uint64_t now_ns = session_now(&player->session);
 
-	if (intercept_subject_is_idle(player->interceptor) &&
+	if (intercept_subject_rest(player->interceptor) != SUBJECT_WORKS &&
 	    !intercept_subject_sleeps(player->interceptor))
 		return ++player->idle_looks >= IDLE_LOOKS;
 	player->idle_looks = 0;

@@ -189,12 +189,12 @@ static bool look_for_work(void *ctx, pid_t pid)
 	return true;
 }
 
-bool server_is_idle(struct interceptor *t)
+enum subject_rest server_subject_rest(struct interceptor *t)
 {
 	struct subject_search search = {server_of(t), false};
 
 	family_each(look_for_work, &search);
-	return !search.found;
+	return search.found ? SUBJECT_WORKS : SUBJECT_SEEMS_TO_REST;
 }
 
 static bool kill_one(void *ctx, pid_t pid)

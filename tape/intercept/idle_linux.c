@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -54,31 +55,129 @@ bool tracer_is_exiting(const struct process *p)
 	return sscanf(state, "%*c %*d %*d %*d %*d %*d %u", &flags) == 1 && (flags & FLAG_EXITING);
 }
 
+/*
+ * The state 'S' alone does not tell that a thread sleeps: it has it already while it looks whether
+ * it must (wait4(2) does all its work so), and may be taken from its processor then. The file
+ * "syscall" names a call only for a thread that is off the processors.
+ *
+ * And threads are looked at one after the other. That each was found asleep does not mean that all
+ * slept: one may have woken another that had been looked at before. So what the scheduler counts of
+ * each is read before and after: who has not run in between cannot have woken anybody.
+ */
 struct look {
+	struct tasks *tasks;
 	bool idle;
 	bool any_put_off;
+	bool known; /* all of that could be read */
 };
 
-/* Who waits in an exec that was put off has nothing to do, nor has its parent after a vfork: 'D'.
- */
-static void look(void *ctx, struct task *task)
-{
-	struct look *look = ctx;
-	char state;
+/* Of more threads the files are opened each time. */
+#define KEPT_FILES_MAX 256
 
-	if (!look->idle || !task->process || task->process->role != ROLE_SUBJECT ||
-	    task->process->put_off == task->tid)
-		return;
-	state = tracer_state_of(task);
-	look->idle = state == 'S' || (state == 'D' && look->any_put_off);
+/* Reads a small file of a thread's directory; *fd is where it is kept open. -1 when it is gone. */
+static ssize_t read_file(struct tasks *tasks, const struct task *task, const char *name, int *fd,
+			 char *text, size_t size)
+{
+	cleanup_close int own = -1;
+	char path[64];
+	ssize_t n;
+	int at = *fd;
+
+	if (at < 0) {
+		snprintf(path, sizeof(path), "/proc/%d/task/%d/%s", (int)task->process->pid,
+			 (int)task->tid, name);
+		at = open(path, O_RDONLY | O_CLOEXEC);
+		if (at >= 0 && tasks->kept_files < KEPT_FILES_MAX) {
+			tasks->kept_files++;
+			*fd = at;
+		} else {
+			own = at;
+		}
+	}
+	n = at < 0 ? -1 : pread(at, text, size - 1, 0);
+	text[n > 0 ? n : 0] = '\0';
+	return n;
 }
 
-bool tracer_subject_is_idle(struct interceptor *t)
+/* {0, 0} when this kernel does not count (CONFIG_SCHED_INFO) or the thread is gone. */
+static struct task_ran count_runs(struct tasks *tasks, struct task *task)
 {
-	struct look all = {true, t->put_off > 0};
+	struct task_ran ran = {0, 0};
+	char text[96];
 
-	tasks_each(&t->tasks, look, &all);
-	return all.idle;
+	if (read_file(tasks, task, "schedstat", &task->schedstat_fd, text, sizeof(text)) < 0 ||
+	    sscanf(text, "%" SCNu64 " %*u %" SCNu64, &ran.ran_ns, &ran.times) != 2)
+		return (struct task_ran){0, 0};
+	return ran;
+}
+
+/* Who waits in an exec that was put off has nothing to do. */
+static bool is_asked(const struct task *task)
+{
+	return task->process && task->process->role == ROLE_SUBJECT &&
+	       task->process->put_off != task->tid;
+}
+
+static void look_before(void *ctx, struct task *task)
+{
+	struct look *look = ctx;
+
+	if (is_asked(task))
+		task->ran = count_runs(look->tasks, task);
+}
+
+static char state_of(struct tasks *tasks, struct task *task)
+{
+	char text[512];
+	const char *paren;
+
+	if (read_file(tasks, task, "stat", &task->stat_fd, text, sizeof(text)) < 0)
+		return 'X';
+	paren = strrchr(text, ')');
+	return paren && paren[1] == ' ' ? paren[2] : 'X';
+}
+
+/* *ret_known becomes false where the kernel does not tell (it asks for the rights of a tracer). */
+static bool is_off_processors(struct tasks *tasks, struct task *task, bool *ret_known)
+{
+	char text[32];
+
+	if (read_file(tasks, task, "syscall", &task->syscall_fd, text, sizeof(text)) <= 0) {
+		*ret_known = false;
+		return true;
+	}
+	return strncmp(text, "running", strlen("running")) != 0;
+}
+
+/* The parent of one that was put off after a vfork is in state 'D'. */
+static void look_after(void *ctx, struct task *task)
+{
+	struct look *look = ctx;
+	struct task_ran ran;
+	char state;
+
+	if (!look->idle || !is_asked(task))
+		return;
+	state = state_of(look->tasks, task);
+	look->idle = state == 'S' || (state == 'D' && look->any_put_off);
+	if (look->idle)
+		look->idle = is_off_processors(look->tasks, task, &look->known);
+	if (!look->idle)
+		return;
+	ran = count_runs(look->tasks, task);
+	look->known = look->known && ran.times > 0;
+	look->idle = ran.times == task->ran.times && ran.ran_ns == task->ran.ran_ns;
+}
+
+enum subject_rest tracer_subject_rest(struct interceptor *t)
+{
+	struct look all = {&t->tasks, true, t->put_off > 0, true};
+
+	tasks_each(&t->tasks, look_before, &all);
+	tasks_each(&t->tasks, look_after, &all);
+	if (!all.idle)
+		return SUBJECT_WORKS;
+	return all.known ? SUBJECT_RESTS : SUBJECT_SEEMS_TO_REST;
 }
 
 /* The number of the call that a thread is in stands first in its file (proc(5)). */

@@ -174,9 +174,9 @@ size_t intercept_left(const struct interceptor *t)
 	return t->backend->left(t);
 }
 
-bool intercept_subject_is_idle(struct interceptor *t)
+enum subject_rest intercept_subject_rest(struct interceptor *t)
 {
-	return t->backend->is_idle(t);
+	return t->backend->rest(t);
 }
 
 int intercept_release(struct interceptor *t, struct process *p, struct error *err)

@@ -195,7 +195,12 @@ size_t intercept_left(const struct interceptor *t);
 int intercept_keep(struct interceptor *t, const struct intercept_ops *ops, struct error *err);
 
 /* Whether all threads of the subject sleep: it has taken notice of whatever it was told. */
-bool intercept_subject_is_idle(struct interceptor *t);
+enum subject_rest {
+	SUBJECT_WORKS = 0,
+	SUBJECT_SEEMS_TO_REST, /* each was seen asleep, but one may have woken another meanwhile */
+	SUBJECT_RESTS
+};
+enum subject_rest intercept_subject_rest(struct interceptor *t);
 
 /* Whether a thread of the subject sleeps until a time of its own choice (nanosleep(2)): it goes on
  * by itself. */

@@ -1,6 +1,7 @@
 #include "tape/intercept/tasks.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 static unsigned bucket_of(pid_t number)
 {
@@ -24,10 +25,21 @@ struct task *tasks_add(struct tasks *t, pid_t tid)
 	if (!task)
 		return NULL;
 	task->tid = tid;
+	task->stat_fd = -1;
+	task->syscall_fd = -1;
+	task->schedstat_fd = -1;
 	task->next = *head;
 	*head = task;
 	t->count++;
 	return task;
+}
+
+static void forget_file(struct tasks *t, int fd)
+{
+	if (fd < 0)
+		return;
+	close(fd);
+	t->kept_files--;
 }
 
 void tasks_remove(struct tasks *t, struct task *task)
@@ -38,6 +50,9 @@ void tasks_remove(struct tasks *t, struct task *task)
 		at = &(*at)->next;
 	*at = task->next;
 	t->count--;
+	forget_file(t, task->stat_fd);
+	forget_file(t, task->syscall_fd);
+	forget_file(t, task->schedstat_fd);
 	free(task->injection);
 	free(task);
 }

@@ -24,6 +24,14 @@ struct task {
 	struct injection *injection; /* owned */
 	uint64_t kill_since_ns;	     /* its kill is held since then (kill_linux.c), or 0 */
 	uint64_t quiet_since_ns;     /* and those that it would hit sleep since then, or 0 */
+	/* idle_linux.c: its files of /proc, kept open, or -1, and what the last one said. */
+	int stat_fd;
+	int syscall_fd;
+	int schedstat_fd;
+	struct task_ran {
+		uint64_t ran_ns;
+		uint64_t times; /* that it got a processor; 0: not known */
+	} ran;
 	struct task *next;
 };
 
@@ -34,6 +42,7 @@ struct tasks {
 	struct process *process_bucket[TASK_BUCKETS];
 	size_t count; /* tasks */
 	size_t process_count;
+	size_t kept_files; /* of /proc, open */
 };
 
 struct task *tasks_find(struct tasks *t, pid_t tid);

@@ -53,7 +53,7 @@ char tracer_state_of(const struct task *task);
 bool tracer_is_exiting(const struct process *p);
 /* No process of this number runs, whoever it was. */
 bool tracer_is_over(pid_t pid);
-bool tracer_subject_is_idle(struct interceptor *t);
+enum subject_rest tracer_subject_rest(struct interceptor *t);
 
 /* Lets the only task of a process go for good, and forgets both. */
 int tracer_let_go(struct interceptor *t, struct task *task, struct error *err);
