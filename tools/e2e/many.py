@@ -166,7 +166,7 @@ put(*(p.poll() for p in several))
         wait -n -p p; echo $? $((p == a)) $((p == b))
         wait -n -p p; echo $? $((p == a)) $((p == b))
         sh -c 'sleep 0.1; exit 5' & sh -c 'exit 6' & sh -c 'sleep 0.9; exit 7' & sleep 0.4
-        uname; jobs | grep -c Running; exit 0"""}),
+        uname; jobs -r | grep -c Running; exit 0"""}),
     Row("wait for each job by its number", argv=["bash", "s"], needs=("bash",), files={"s": """
         for i in 1 2 3 4 5 6; do sh -c "exit $i" & pids[i]=$!; done
         for i in 6 2 4 1 3 5; do wait ${pids[i]}; echo $?; done"""}),
