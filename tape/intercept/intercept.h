@@ -78,6 +78,7 @@ struct process {
 	bool held;		       /* its end is held back */
 	pid_t put_off;		       /* the thread whose exec waits (EXEC_LATER), or 0 */
 	int own_stop;		       /* the signal by which its unit may be about to stop it */
+	bool may_be_stopped;	       /* it got what stops by default, and was not made to go on */
 	struct exec_decision decision; /* waits for the exec to succeed */
 };
 

@@ -332,8 +332,8 @@ static int held(void)
 	return exit_code_of(unit) == 3 ? 0 : 3;
 }
 
-/* Returns when the child is a unit that runs. */
-static pid_t start_sleep(bool own_group)
+/* Returns when the child is a unit that runs, and has written to descriptor 9. */
+static pid_t start_sh(const char *script, bool own_group)
 {
 	int started[2];
 	char byte;
@@ -347,13 +347,18 @@ static pid_t start_sleep(bool own_group)
 		if (own_group)
 			setpgid(0, 0);
 		dup2(started[1], 9);
-		execl("/bin/sh", "sh", "-c", "echo >&9; exec sleep 1000", (char *)NULL);
+		execl("/bin/sh", "sh", "-c", script, (char *)NULL);
 		_exit(BROKEN);
 	}
 	(void)!read(started[0], &byte, 1);
 	close(started[0]);
 	close(started[1]);
 	return pid;
+}
+
+static pid_t start_sleep(bool own_group)
+{
+	return start_sh("echo >&9; exec sleep 1000", own_group);
 }
 
 static int signal_of(pid_t pid)
@@ -512,6 +517,51 @@ static int stop_and_go_on(void)
 	return signal_of(pid);
 }
 
+static int send_what_does_nothing(void)
+{
+	char *const argv[] = {"sleep", "1000", NULL};
+	pid_t pid;
+	int status;
+
+	if (posix_spawn(&pid, "/bin/sleep", NULL, NULL, argv, environ) != 0)
+		return BROKEN;
+	kill(pid, SIGCHLD);
+	kill(pid, SIGCONT);
+	kill(pid, SIGURG);
+	kill(pid, SIGWINCH);
+	kill(pid, SIGSTOP);
+	if (waitpid(pid, &status, WUNTRACED) != pid || !WIFSTOPPED(status))
+		return BROKEN;
+	kill(pid, SIGCONT);
+	if (waitpid(pid, &status, WCONTINUED) != pid || !WIFCONTINUED(status))
+		return BROKEN;
+	kill(pid, SIGCONT);
+	kill(pid, SIGTERM);
+	return signal_of(pid);
+}
+
+static int send_what_is_blocked_or_caught(void)
+{
+	sigset_t blocked;
+	pid_t pid;
+
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGURG);
+	pid = fork();
+	if (pid == 0) {
+		sigprocmask(SIG_BLOCK, &blocked, NULL);
+		execl("/bin/sleep", "sleep", "1000", (char *)NULL);
+		_exit(BROKEN);
+	}
+	kill(pid, SIGURG);
+	kill(pid, SIGKILL);
+	if (signal_of(pid) != SIGKILL)
+		return BROKEN;
+	pid = start_sh("trap 'exit 3' WINCH; echo >&9; while :; do :; done", false);
+	kill(pid, SIGWINCH);
+	return exit_code_of(pid);
+}
+
 static int odd_request(void)
 {
 	pid_t pid;
@@ -640,6 +690,8 @@ static const struct subject {
 	SUBJECT(kill_another_group),
 	SUBJECT(kill_by_itself),
 	SUBJECT(stop_and_go_on),
+	SUBJECT(send_what_does_nothing),
+	SUBJECT(send_what_is_blocked_or_caught),
 	SUBJECT(odd_request),
 	SUBJECT(empty_request),
 	SUBJECT(leaves_sleepers),
@@ -1146,6 +1198,24 @@ START_TEST(a_signal_that_the_subject_sends_is_told)
 }
 END_TEST
 
+START_TEST(a_signal_that_does_nothing_is_not_told)
+{
+	ck_assert_int_eq(run_subject("send_what_does_nothing"), SIGTERM);
+	ck_assert_uint_eq(client.signals, 3);
+	ck_assert_ptr_nonnull(strstr(client.log.data, "signal:sleep:19 signal:sleep:18 "
+						      "signal:sleep:15 ended:sleep:signal15"));
+}
+END_TEST
+
+START_TEST(a_signal_that_is_blocked_or_caught_is_told)
+{
+	ck_assert_int_eq(run_subject("send_what_is_blocked_or_caught"), 3);
+	ck_assert_uint_eq(client.signals, 3);
+	ck_assert_ptr_nonnull(strstr(client.log.data, "signal:sleep:23"));
+	ck_assert_ptr_nonnull(strstr(client.log.data, "signal:sh:28"));
+}
+END_TEST
+
 START_TEST(a_signal_right_after_the_spawn_is_told)
 {
 	ck_assert_int_eq(run_subject("kill_at_once"), SIGTERM);
@@ -1520,6 +1590,8 @@ Suite *intercept_run_suite(void)
 	tcase_add_test(all, a_held_end_is_seen_after_its_release);
 	tcase_add_loop_test(all, a_signal_that_the_subject_sends_is_told, 0, COUNT(signal_rows));
 	tcase_add_loop_test(all, a_signal_right_after_the_spawn_is_told, 0, 20);
+	tcase_add_test(all, a_signal_that_does_nothing_is_not_told);
+	tcase_add_test(all, a_signal_that_is_blocked_or_caught_is_told);
 	tcase_add_loop_test(all, an_exec_comes_before_the_signal_that_meets_it, 0,
 			    COUNT(early_kills));
 	tcase_add_test(all, a_child_that_does_not_execute_is_killed_as_ever);

@@ -39,6 +39,15 @@ int tracer_on_io_done(struct interceptor *t, struct task *task, uint64_t result,
 /* The call is over, or its thread: the next one that is to be alone may begin. */
 int tracer_end_writer(struct interceptor *t, pid_t tid, struct error *err);
 
+/* signals_linux.c */
+/* A call that sends a signal. */
+int tracer_on_kill(struct interceptor *t, struct task *task, const struct arch_call *call,
+		   const uint64_t *args, struct error *err);
+/* A signal is about to be delivered; a process stops, or is born. */
+int tracer_on_signal(struct interceptor *t, struct task *task, int signal, struct error *err);
+int tracer_on_event_stop(struct interceptor *t, const struct task *task, int signal,
+			 struct error *err);
+
 /* kill_linux.c: a signal to what is about to execute something */
 /* Whether the sender has to wait in its stop; `target` is a pid as for kill(2). */
 bool tracer_hold_kill(struct interceptor *t, struct task *sender, pid_t target);

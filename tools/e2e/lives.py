@@ -2,7 +2,7 @@
 
 import os
 
-from harness import Skipped, case
+from harness import Skipped, case, expect_equal, expect_status, find_program
 from table import PLAIN, Row, add_rows, check_row
 
 # exec as C has it, with whatever argv.
@@ -442,3 +442,22 @@ def out_of_memory(place):
         check_row(place, row, "pipe")
     finally:
         os.rmdir(group)
+
+
+@case("a signal that did nothing is not waited for", ["python3"])
+def nothing_done(place):
+    argv = [find_program("python3"), "s.py"]
+    place.fresh({"s.py": """
+import signal, subprocess, sys
+p = subprocess.Popen(["sleep", "0.2"])
+for name in sys.argv[1:]:
+    p.send_signal(signal.Signals[name])
+print(p.wait())
+"""})
+    sent = ["SIGCONT", "SIGCHLD", "SIGURG", "SIGWINCH"]
+    expect_status(place.record([*argv, *sent], "-q"), 0, "record")
+    # A shell sends it, or does not, as time has it.
+    for names in sent, []:
+        result = place.replay([*argv, *names], "-q")
+        expect_status(result, 0, "replay")
+        expect_equal("stdout", b"0\n", result.out)
