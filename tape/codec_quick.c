@@ -1,46 +1,16 @@
 #include "tape/codec_quick.h"
 #include "base/text.h"
+#include "tape/cursor.h"
 #include "tape/names.h"
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* What is left to read of the fields of a line. */
-struct cursor {
-	const char *at;
-	const char *end;
-};
-
-static bool take(struct cursor *c, const char *literal)
-{
-	size_t len = strlen(literal);
-
-	if ((size_t)(c->end - c->at) < len || memcmp(c->at, literal, len) != 0)
-		return false;
-	c->at += len;
-	return true;
-}
-
-/* A non-negative number below 10^18, without leading zeros. */
-static bool take_number(struct cursor *c, uint64_t *ret)
-{
-	const char *first = c->at;
-	uint64_t value = 0;
-
-	while (c->at < c->end && *c->at >= '0' && *c->at <= '9' && c->at - first < 18)
-		value = value * 10 + (uint64_t)(*c->at++ - '0');
-	if (c->at == first || (*first == '0' && c->at - first > 1) ||
-	    (c->at < c->end && *c->at >= '0' && *c->at <= '9'))
-		return false;
-	*ret = value;
-	return true;
-}
-
 static bool take_int(struct cursor *c, int *ret)
 {
 	uint64_t value;
 
-	if (!take_number(c, &value) || value > INT_MAX)
+	if (!cursor_take_number(c, &value) || value > INT_MAX)
 		return false;
 	*ret = (int)value;
 	return true;
@@ -83,7 +53,7 @@ static bool take_string(struct cursor *c, struct buf *out)
 	const char *from, *at;
 	bool escapes = false;
 
-	if (!take(c, "\""))
+	if (!cursor_take(c, "\""))
 		return false;
 	from = at = c->at;
 	while (at < c->end && *at != '"') {
@@ -110,21 +80,21 @@ static bool take_arg(struct cursor *c, struct unit *u)
 
 static bool take_argv(struct cursor *c, struct unit *u)
 {
-	if (!take(c, ",\"argv\":["))
+	if (!cursor_take(c, ",\"argv\":["))
 		return false;
 	do {
 		if (!take_arg(c, u))
 			return false;
-	} while (take(c, ","));
-	return take(c, "]");
+	} while (cursor_take(c, ","));
+	return cursor_take(c, "]");
 }
 
 bool codec_quick_spawn(const struct line *line, struct unit *u)
 {
 	struct cursor c = {line->fields.data, line->fields.data + line->fields.len};
 
-	if (take(&c, ",\"parent\":") && take_string(&c, &u->parent) && take_argv(&c, u) &&
-	    take(&c, ",\"cwd\":") && take_string(&c, &u->cwd) && c.at == c.end) {
+	if (cursor_take(&c, ",\"parent\":") && take_string(&c, &u->parent) && take_argv(&c, u) &&
+	    cursor_take(&c, ",\"cwd\":") && take_string(&c, &u->cwd) && c.at == c.end) {
 		u->id = line->id;
 		return true;
 	}
@@ -138,7 +108,7 @@ static bool take_kind(struct cursor *c, struct stream *s)
 	char name[16];
 	size_t len;
 
-	if (!take(c, "{\"kind\":\""))
+	if (!cursor_take(c, "{\"kind\":\""))
 		return false;
 	quote = memchr(c->at, '"', (size_t)(c->end - c->at));
 	len = quote ? (size_t)(quote - c->at) : sizeof(name);
@@ -151,7 +121,7 @@ static bool take_kind(struct cursor *c, struct stream *s)
 		return false;
 	if (s->kind != STREAM_SAME)
 		return true;
-	return take(c, ",\"same\":") && take_int(c, &s->same_as) && s->same_as != s->fd;
+	return cursor_take(c, ",\"same\":") && take_int(c, &s->same_as) && s->same_as != s->fd;
 }
 
 static bool take_stream(struct cursor *c, int fd, struct unit *u)
@@ -160,15 +130,15 @@ static bool take_stream(struct cursor *c, int fd, struct unit *u)
 
 	if (!s || !take_kind(c, s))
 		return false;
-	if (take(c, ",\"text\":")) {
+	if (cursor_take(c, ",\"text\":")) {
 		if (!take_string(c, &s->data.bytes))
 			return false;
 		s->data.size = s->data.bytes.len;
 		s->data.form = s->data.size ? PAYLOAD_INLINE : PAYLOAD_EMPTY;
-		s->data.rooted = take(c, ",\"roots\":true");
+		s->data.rooted = cursor_take(c, ",\"roots\":true");
 	}
-	s->eof = take(c, ",\"eof\":true");
-	return take(c, "}");
+	s->eof = cursor_take(c, ",\"eof\":true");
+	return cursor_take(c, "}");
 }
 
 static bool take_out(struct cursor *c, struct unit *u)
@@ -179,12 +149,12 @@ static bool take_out(struct cursor *c, struct unit *u)
 		int fd;
 
 		/* Ascending, so that none is there twice. */
-		if (!take(c, "\"") || !take_int(c, &fd) || fd <= before || !take(c, "\":") ||
-		    !take_stream(c, fd, u))
+		if (!cursor_take(c, "\"") || !take_int(c, &fd) || fd <= before ||
+		    !cursor_take(c, "\":") || !take_stream(c, fd, u))
 			return false;
 		before = fd;
-	} while (take(c, ","));
-	return take(c, "}");
+	} while (cursor_take(c, ","));
+	return cursor_take(c, "}");
 }
 
 /* Back to a unit that has only been spawned. */
@@ -204,9 +174,9 @@ bool codec_quick_exit(const struct line *line, struct unit *u)
 
 	if (u->stream_count)
 		return false;
-	if (take(&c, ",\"code\":") && take_int(&c, &u->end.code) &&
-	    (!take(&c, ",\"stdin\":") || take_stream(&c, 0, u)) &&
-	    (!take(&c, ",\"out\":{") || take_out(&c, u)) && c.at == c.end) {
+	if (cursor_take(&c, ",\"code\":") && take_int(&c, &u->end.code) &&
+	    (!cursor_take(&c, ",\"stdin\":") || take_stream(&c, 0, u)) &&
+	    (!cursor_take(&c, ",\"out\":{") || take_out(&c, u)) && c.at == c.end) {
 		u->end.how = END_EXITED;
 		return true;
 	}
@@ -218,9 +188,10 @@ static bool take_chunk(struct cursor *c, struct unit *u)
 {
 	struct chunk chunk;
 
-	return take(c, "[") && take_int(c, &chunk.fd) && take(c, ",") &&
-	       take_number(c, &chunk.len) && take(c, ",") && take_number(c, &chunk.time_ns) &&
-	       take(c, "]") && unit_add_chunk_apart(u, chunk.fd, chunk.len, chunk.time_ns) == 0;
+	return cursor_take(c, "[") && take_int(c, &chunk.fd) && cursor_take(c, ",") &&
+	       cursor_take_number(c, &chunk.len) && cursor_take(c, ",") &&
+	       cursor_take_number(c, &chunk.time_ns) && cursor_take(c, "]") &&
+	       unit_add_chunk_apart(u, chunk.fd, chunk.len, chunk.time_ns) == 0;
 }
 
 static bool take_chunks(struct cursor *c, struct unit *u)
@@ -228,8 +199,8 @@ static bool take_chunks(struct cursor *c, struct unit *u)
 	do {
 		if (!take_chunk(c, u))
 			return false;
-	} while (take(c, ","));
-	return take(c, "]");
+	} while (cursor_take(c, ","));
+	return cursor_take(c, "]");
 }
 
 bool codec_quick_time(const struct line *line, struct unit *u)
@@ -237,11 +208,11 @@ bool codec_quick_time(const struct line *line, struct unit *u)
 	struct cursor c = {line->fields.data, line->fields.data + line->fields.len};
 	uint64_t pid;
 
-	if (take(&c, ",\"pid\":") && take_number(&c, &pid) && take(&c, ",\"start_ns\":") &&
-	    take_number(&c, &u->time.start_ns) && take(&c, ",\"duration_ns\":") &&
-	    take_number(&c, &u->time.duration_ns) && take(&c, ",\"program\":") &&
-	    take_string(&c, &u->time.program) &&
-	    (!take(&c, ",\"chunks\":[") || take_chunks(&c, u)) && c.at == c.end) {
+	if (cursor_take(&c, ",\"pid\":") && cursor_take_number(&c, &pid) &&
+	    cursor_take(&c, ",\"start_ns\":") && cursor_take_number(&c, &u->time.start_ns) &&
+	    cursor_take(&c, ",\"duration_ns\":") && cursor_take_number(&c, &u->time.duration_ns) &&
+	    cursor_take(&c, ",\"program\":") && take_string(&c, &u->time.program) &&
+	    (!cursor_take(&c, ",\"chunks\":[") || take_chunks(&c, u)) && c.at == c.end) {
 		u->time.pid = (int64_t)pid;
 		u->time.known = true;
 		return true;

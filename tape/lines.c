@@ -1,6 +1,7 @@
 #include "tape/lines.h"
 #include "base/hash.h"
 #include "base/text.h"
+#include "tape/cursor.h"
 #include <inttypes.h>
 #include <string.h>
 
@@ -14,22 +15,6 @@ static const char *const type_names[LINE_TYPES] = {
 	[LINE_TAIL] = "tail", [LINE_TIME] = "time",
 };
 
-/* What is left to read of a line. */
-struct cursor {
-	const char *at;
-	const char *end;
-};
-
-static bool take(struct cursor *c, const char *literal)
-{
-	size_t len = strlen(literal);
-
-	if ((size_t)(c->end - c->at) < len || memcmp(c->at, literal, len) != 0)
-		return false;
-	c->at += len;
-	return true;
-}
-
 static bool take_hex64(struct cursor *c, uint64_t *ret)
 {
 	if (c->end - c->at < TEXT_HEX64_LEN || !text_parse_hex64(c->at, ret))
@@ -38,15 +23,11 @@ static bool take_hex64(struct cursor *c, uint64_t *ret)
 	return true;
 }
 
-/* A decimal without leading zeros, as only one spelling of a number may have the checksum. */
 static bool take_ordinal(struct cursor *c, uint32_t *ret)
 {
-	const char *first = c->at;
-	uint64_t value = 0;
+	uint64_t value;
 
-	while (c->at < c->end && *c->at >= '0' && *c->at <= '9' && value <= UINT32_MAX)
-		value = value * 10 + (uint64_t)(*c->at++ - '0');
-	if (c->at == first || value > UINT32_MAX || (*first == '0' && c->at - first > 1))
+	if (!cursor_take_number(c, &value) || value > UINT32_MAX)
 		return false;
 	*ret = (uint32_t)value;
 	return true;
@@ -74,7 +55,8 @@ static enum line_type type_of_name(struct bytes name)
 
 static bool take_sum(struct cursor *c, uint64_t *ret)
 {
-	return take(c, SUM_BEFORE) && take_hex64(c, ret) && take(c, SUM_AFTER) && c->at == c->end;
+	return cursor_take(c, SUM_BEFORE) && take_hex64(c, ret) && cursor_take(c, SUM_AFTER) &&
+	       c->at == c->end;
 }
 
 enum line_state line_parse(const char *text, size_t len, struct line *ret)
@@ -90,9 +72,10 @@ enum line_state line_parse(const char *text, size_t len, struct line *ret)
 		return LINE_FRAME;
 	front = (struct cursor){text, text + len - SUM_SIZE};
 	back = (struct cursor){text + len - SUM_SIZE, text + len};
-	if (!take(&front, "{\"k\":\"") || !take_hex64(&front, &line.id.key) ||
-	    !take(&front, "\",\"n\":") || !take_ordinal(&front, &line.id.ordinal) ||
-	    !take(&front, ",\"t\":\"") || !take_type_name(&front, &type) || !take_sum(&back, &sum))
+	if (!cursor_take(&front, "{\"k\":\"") || !take_hex64(&front, &line.id.key) ||
+	    !cursor_take(&front, "\",\"n\":") || !take_ordinal(&front, &line.id.ordinal) ||
+	    !cursor_take(&front, ",\"t\":\"") || !take_type_name(&front, &type) ||
+	    !take_sum(&back, &sum))
 		return LINE_FRAME;
 	line.fields = (struct bytes){front.at, (size_t)(front.end - front.at)};
 	if (line.fields.len && line.fields.data[0] != ',')
