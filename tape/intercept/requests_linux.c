@@ -282,6 +282,14 @@ static int on_signal(struct conn *c, const struct wire_ask *ask, struct error *e
 	return t->ops.signalled(t->ctx, p, (int)ask->number, err);
 }
 
+static int on_stopped(struct conn *c, int signal, struct error *err)
+{
+	struct interceptor *t = &c->server->common;
+	int r = t->ops.stopped ? t->ops.stopped(t->ctx, c->peer->process, signal, err) : 0;
+
+	return r < 0 ? r : do_reply(c, WIRE_END, 0, err);
+}
+
 static int on_ended(struct conn *c, const struct wire_ask *ask, struct error *err)
 {
 	struct interceptor *t = &c->server->common;
@@ -383,6 +391,7 @@ static bool is_in_place(const struct conn *c, const struct wire_ask *ask)
 	case WIRE_FAILED:
 		return p && !p->main;
 	case WIRE_SIGNAL:
+	case WIRE_STOPPED:
 	case WIRE_ENDED:
 		return p && p->role == ROLE_UNIT && p->main && !p->ended;
 	case WIRE_STUB:
@@ -416,6 +425,8 @@ int request_serve(struct conn *c, const struct wire_ask *ask, int *fds, size_t f
 		return error_sys(err, (int)ask->number, "cannot start a command of the subject");
 	case WIRE_SIGNAL:
 		return on_signal(c, ask, err);
+	case WIRE_STOPPED:
+		return on_stopped(c, (int)ask->number, err);
 	case WIRE_ENDED:
 		return on_ended(c, ask, err);
 	case WIRE_READY:

@@ -133,6 +133,13 @@ static int on_signalled(void *ctx, struct process *p, int signal, struct error *
 	return 0;
 }
 
+static int on_stopped(void *ctx, struct process *p, int signal, struct error *err)
+{
+	(void)ctx, (void)p, (void)err;
+	log_add("stopped %d", signal);
+	return 0;
+}
+
 static int on_hypercall(void *ctx, struct process *p, const uint64_t args[6], long *ret_result,
 			bool *ret_later, struct error *err)
 {
@@ -156,6 +163,7 @@ static const struct intercept_ops ops = {
 	.ended = on_ended,
 	.unit_gone = on_unit_gone,
 	.signalled = on_signalled,
+	.stopped = on_stopped,
 	.hypercall = on_hypercall,
 	.patience_us = no_patience,
 };
@@ -271,6 +279,7 @@ static const struct {
 	{EXEC_UNIT, {WIRE_STARTED}},
 	{EXEC_UNIT, {WIRE_FAILED}},
 	{EXEC_UNIT, {WIRE_SIGNAL}},
+	{EXEC_UNIT, {WIRE_STOPPED}},
 	{EXEC_UNIT, {WIRE_ENDED}},
 	{EXEC_UNIT, {WIRE_READY}},
 	{EXEC_UNIT, {WIRE_STUB}},
@@ -282,11 +291,13 @@ static const struct {
 	{EXEC_UNIT, {X, WIRE_READY}},
 	{EXEC_UNIT, {X, WIRE_ENDED}},
 	{EXEC_UNIT, {X, WIRE_SIGNAL}},
+	{EXEC_UNIT, {X, WIRE_STOPPED}},
 	{EXEC_UNIT, {X, WIRE_STARTED, WIRE_STARTED}},
 	{EXEC_UNIT, {X, WIRE_STARTED, WIRE_FAILED}},
 	{EXEC_UNIT, {X, WIRE_STARTED, WIRE_STUB}},
 	{EXEC_UNIT, {X, WIRE_STARTED, X}},
 	{EXEC_UNIT, {X, WIRE_STARTED, WIRE_ENDED, WIRE_ENDED}},
+	{EXEC_UNIT, {X, WIRE_STARTED, WIRE_ENDED, WIRE_STOPPED}},
 	{EXEC_UNIT, {X, WIRE_FAILED, WIRE_STARTED}},
 	{EXEC_STUB, {X, WIRE_STARTED}},
 	{EXEC_STUB, {X, WIRE_STUB}},
@@ -698,6 +709,23 @@ START_TEST(an_end_that_is_held_is_released_once)
 }
 END_TEST
 
+START_TEST(a_stop_is_told_before_its_parent_can_see_it)
+{
+	int sock = connect_one();
+
+	client.action = EXEC_UNIT;
+	say_exec(sock, 0, 0);
+	expect_reply(sock, WIRE_DO_UNIT);
+	say(sock, (struct wire_ask){.kind = WIRE_STARTED});
+	say(sock, (struct wire_ask){.kind = WIRE_STOPPED, .number = SIGTSTP});
+	expect_reply(sock, WIRE_END);
+	say(sock, (struct wire_ask){.kind = WIRE_STOPPED, .number = SIGCONT});
+	expect_reply(sock, WIRE_END);
+	assert_log("exec /bin/x 'x' 'y' started stopped 20 stopped 18");
+	close(sock);
+}
+END_TEST
+
 START_TEST(a_new_conversation_comes_after_the_old_one)
 {
 	int old = connect_one();
@@ -925,6 +953,7 @@ Suite *intercept_server_suite(void)
 	tcase_add_loop_test(c, a_process_that_dies_has_its_end, 0, COUNT(deaths));
 	tcase_add_loop_test(c, a_process_that_dies_unserved_is_over, 0, COUNT(deaths));
 	tcase_add_test(c, an_end_that_is_held_is_released_once);
+	tcase_add_test(c, a_stop_is_told_before_its_parent_can_see_it);
 	tcase_add_test(c, a_new_conversation_comes_after_the_old_one);
 	tcase_add_loop_test(c, only_the_room_is_read_and_written, 0, COUNT(room_rows));
 	tcase_add_test(c, what_the_stub_asks_is_answered);

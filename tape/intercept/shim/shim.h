@@ -21,4 +21,8 @@ struct shim_call {
  * in the same way. All signals are blocked. */
 _Noreturn void shim_supervise(int sock, pid_t pid);
 
+/* Signals to it come to nothing any more. */
+bool shim_is_exiting(pid_t pid);
+bool shim_is_stopped(pid_t pid);
+
 #endif

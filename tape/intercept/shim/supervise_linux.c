@@ -59,21 +59,80 @@ static bool stdin_has_ended(void)
 	       left == 0;
 }
 
-static void tell_signal(int sock, const struct signalfd_siginfo *info)
-{
-	const struct wire_ask ask = {
-		.kind = WIRE_SIGNAL, .number = info->ssi_signo, .pid = (int64_t)info->ssi_pid};
+/* A program, and who stands above it. */
+struct watch {
+	int sock;
+	int signals;	  /* signalfd(2) */
+	pid_t pid;	  /* of the program */
+	pid_t waker;	  /* see stop_with(); -1: none yet */
+	bool was_stopped; /* and has not been told to go on since */
+	uint64_t outer; /* bit n: the signal n, which stops, did not come from the program itself */
+};
 
-	wire_send(sock, &ask, NULL, 0);
+static void tell_signal(const struct watch *w, int signal, pid_t sender)
+{
+	const struct wire_ask ask = {.kind = WIRE_SIGNAL, .number = signal, .pid = sender};
+
+	wire_send(w->sock, &ask, NULL, 0);
 }
 
-/* What the kernel sends for a terminal goes to the whole group, so the program has it already. */
-static void hand_on(int sock, pid_t pid, const struct signalfd_siginfo *info)
+/* Tells, and waits until the output so far is delivered. Without a server there is nobody to wait
+ * for. */
+static void tell_and_wait(const struct watch *w, const struct wire_ask *ask)
 {
-	if (info->ssi_code > 0)
+	struct wire_reply reply;
+	int fds[WIRE_FDS];
+	size_t count;
+
+	if (wire_send(w->sock, ask, NULL, 0) == 0)
+		wire_receive(w->sock, &reply, fds, &count);
+}
+
+static void tell_stop(const struct watch *w, int signal)
+{
+	const struct wire_ask ask = {.kind = WIRE_STOPPED, .number = signal};
+
+	tell_and_wait(w, &ask);
+}
+
+static bool is_stop(int signal)
+{
+	return signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
+}
+
+/* What the kernel sends for a terminal goes to the whole group, so the program has it already. What
+ * the program sent to its group is nothing that the subject did. To one that is exiting a signal
+ * does nothing: its parent has seen the end of its output, and not its end. */
+static void hand_on(struct watch *w, const struct signalfd_siginfo *info)
+{
+	int signal = (int)info->ssi_signo;
+	pid_t sender = (pid_t)info->ssi_pid;
+
+	if (signal == SIGCHLD)
 		return;
-	tell_signal(sock, info);
-	kill(pid, (int)info->ssi_signo);
+	if (sender == w->waker) {
+		w->was_stopped = false;
+		tell_stop(w, signal);
+		return;
+	}
+	if (sender != w->pid && is_stop(signal))
+		w->outer |= 1ull << signal;
+	if (info->ssi_code > 0 || sender == w->pid)
+		return;
+	/* SIGCONT to the whole group has made it go on already, and perhaps it is over. */
+	if (shim_is_exiting(w->pid) && !(signal == SIGCONT && w->was_stopped))
+		return;
+	w->was_stopped = w->was_stopped && signal != SIGCONT;
+	tell_signal(w, signal, sender);
+	kill(w->pid, signal);
+}
+
+static void serve_signals(struct watch *w)
+{
+	struct signalfd_siginfo info;
+
+	while (read(w->signals, &info, sizeof(info)) == sizeof(info))
+		hand_on(w, &info);
 }
 
 _Noreturn static void end_like(int wait_status)
@@ -83,38 +142,93 @@ _Noreturn static void end_like(int wait_status)
 	_exit(WEXITSTATUS(wait_status));
 }
 
-_Noreturn static void tell_end(int sock, int wait_status)
+/* The program stays a zombie until the server has heard all: it looks at who sent signals. */
+_Noreturn static void tell_end(const struct watch *w, int wait_status)
 {
 	struct wire_ask ask = {.kind = WIRE_ENDED, .number = wait_status};
-	struct wire_reply reply;
-	int fds[WIRE_FDS];
-	size_t count;
 
 	if (stdin_has_ended())
 		ask.flags = WIRE_STDIN_ENDED;
 	close(0); /* its writer may wait for that, and the recorder for the writer */
-	/* Without a server there is nobody to wait for. */
-	if (wire_send(sock, &ask, NULL, 0) == 0)
-		wire_receive(sock, &reply, fds, &count);
+	tell_and_wait(w, &ask);
+	waitpid(w->pid, NULL, __WALL);
 	end_like(wait_status);
 }
 
-/* Its end, or a stop, which the parent is to see as well. */
-static void look_at_program(int sock, pid_t pid)
+/* As wait(2) would have it: <bits/waitstatus.h>. */
+static int wait_status_of(const siginfo_t *info)
 {
-	int status;
+	if (info->si_code == CLD_EXITED)
+		return info->si_status << 8;
+	return info->si_status | (info->si_code == CLD_DUMPED ? 0x80 : 0);
+}
 
-	while (waitpid(pid, &status, WNOHANG | WUNTRACED | __WALL) == pid) {
-		if (!WIFSTOPPED(status))
-			tell_end(sock, status);
-		kill(getpid(), SIGSTOP);
+static void look_at_end(const struct watch *w)
+{
+	siginfo_t info = {.si_pid = 0};
+
+	if (waitid(P_PID, (id_t)w->pid, &info, WEXITED | WNOWAIT | WNOHANG | __WALL) == 0 &&
+	    info.si_pid == w->pid)
+		tell_end(w, wait_status_of(&info));
+}
+
+#define WAKE_MS 20
+
+/* Nobody but a parent hears of a process that goes on, and the shim is stopped by then. */
+_Noreturn static void wake_when_it_goes_on(pid_t shim, pid_t pid)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	close_range_of(0, ~0u);
+	while (getppid() == shim && shim_is_stopped(pid))
+		poll(NULL, 0, WAKE_MS);
+	if (getppid() == shim)
+		kill(shim, SIGCONT);
+	_exit(0);
+}
+
+/* Stops as the program has, until SIGCONT comes: from the subject; or, when something else has made
+ * the program go on, from a child of ours that looks at it. */
+static void stop_with(struct watch *w, int signal)
+{
+	pid_t self = getpid();
+	sigset_t all;
+
+	w->was_stopped = true;
+	w->waker = fork();
+	if (w->waker == 0)
+		wake_when_it_goes_on(self, w->pid);
+	stub_stop(signal);
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	if (w->waker > 0) { /* without one it waits for the subject alone */
+		kill(w->waker, SIGKILL);
+		waitpid(w->waker, NULL, 0);
 	}
+}
+
+/* Its parent is to see that as well. What goes on again by now, nobody has seen. */
+static void look_at_stop(struct watch *w)
+{
+	siginfo_t info = {.si_pid = 0};
+	bool is_own;
+
+	if (waitid(P_PID, (id_t)w->pid, &info, WSTOPPED | WNOHANG | __WALL) < 0 ||
+	    info.si_pid != w->pid)
+		return;
+	serve_signals(w); /* what has stopped it may have come to us, too */
+	is_own = !(w->outer >> info.si_status & 1);
+	w->outer = 0;
+	if (!shim_is_stopped(w->pid))
+		return;
+	if (is_own)
+		tell_stop(w, info.si_status);
+	stop_with(w, info.si_status);
 }
 
 _Noreturn void shim_supervise(int sock, pid_t pid)
 {
 	const struct sigaction plain = {.sa_handler = SIG_DFL};
-	struct signalfd_siginfo info;
+	struct watch w = {.sock = sock, .pid = pid, .waker = -1};
 	struct pollfd wait[2] = {{.events = POLLIN}, {.fd = sock, .events = POLLIN}};
 	sigset_t all;
 
@@ -122,15 +236,13 @@ _Noreturn void shim_supervise(int sock, pid_t pid)
 	close_all_but(sock);
 	sigaction(SIGCHLD, &plain, NULL);
 	sigfillset(&all);
-	wait[0].fd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+	w.signals = wait[0].fd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
 	prctl(PR_SET_DUMPABLE, 0); /* a core is the program's */
 	for (;;) {
-		look_at_program(sock, pid);
+		look_at_end(&w);
+		look_at_stop(&w);
 		poll(wait, 2, -1);
-		while (read(wait[0].fd, &info, sizeof(info)) == sizeof(info)) {
-			if (info.ssi_signo != SIGCHLD)
-				hand_on(sock, pid, &info);
-		}
+		serve_signals(&w);
 		/* The server says nothing yet: it has gone. */
 		if (wait[1].revents)
 			kill(pid, SIGKILL);

@@ -29,10 +29,11 @@ enum wire_ask_kind {
 	WIRE_FAILED,	/* it has not: `number` is the errno; WIRE_END when somebody waits */
 	WIRE_BROKEN,	/* `number` is an errno of our own: it could not even be tried; no reply */
 	WIRE_SIGNAL,	/* `number` was sent by `pid` and handed on; no reply */
-	WIRE_ENDED,	/* `number` is the wait status: WIRE_END when the output is delivered */
-	WIRE_READY,	/* a shim is to stand in for a unit: WIRE_ROOM */
-	WIRE_STUB,	/* its answer asks something (enum stub_ask): WIRE_RESULT */
-	WIRE_WAIT	/* posix_spawn(3): WIRE_TOKEN, and WIRE_TOLD when its child has executed */
+	WIRE_STOPPED, /* the unit has stopped itself by `number`, or goes on (SIGCONT): WIRE_END */
+	WIRE_ENDED,   /* `number` is the wait status: WIRE_END when the output is delivered */
+	WIRE_READY,   /* a shim is to stand in for a unit: WIRE_ROOM */
+	WIRE_STUB,    /* its answer asks something (enum stub_ask): WIRE_RESULT */
+	WIRE_WAIT     /* posix_spawn(3): WIRE_TOKEN, and WIRE_TOLD when its child has executed */
 };
 
 enum wire_flag {

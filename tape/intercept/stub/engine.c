@@ -230,8 +230,7 @@ static void send_myself(int signal)
 	      stub_call(__NR_gettid, 0, 0, 0, 0, 0, 0), signal);
 }
 
-/* Until somebody sends SIGCONT. */
-static void stop(int signal)
+void stub_stop(int signal)
 {
 	unsigned long set = bit(signal);
 
@@ -303,7 +302,7 @@ static int do_op(struct stub_room *room, const struct stub_op *op, int *is_child
 		set_mode(answer, op);
 		return STUB_GO_ON;
 	case STUB_STOP:
-		stop(op->arg);
+		stub_stop(op->arg);
 		return STUB_GO_ON;
 	case STUB_CLOSE:
 		CALL1(__NR_close, op->arg);
