@@ -109,6 +109,44 @@ def crosswise(place):
                         place.replay(ARGV, "-q", "--all-used"))
 
 
+CONFINED = (os.path.join(FIXTURES, "confined"),)
+
+
+@case("ptrace is refused: told before anything runs, with the way out")
+def ptrace_refused(place):
+    argv = ["/bin/sh", "-c", "echo >ran; " + SCRIPT]
+    place.record(ARGV, "-q")
+    tape = open(os.path.join(place.tape, "tape.jsonl"), "rb").read()
+    place.fresh()
+    place.within = CONFINED
+    for backend in (None, "ptrace"):
+        place.backend = backend
+        for run in (place.record, place.replay):
+            result = run(argv, "-q")
+            expect_status(result, 125)
+            expect_text(result, "does not allow tracing (ptrace: Operation not permitted)",
+                        "--backend preload")
+            expect_equal("stdout", b"", result.out)
+            expect_equal("files", {}, place.snapshot())
+    expect_equal("tape", tape, open(os.path.join(place.tape, "tape.jsonl"), "rb").read())
+
+
+@case("ptrace is refused: the other backends record and replay")
+def ptrace_refused_others(place):
+    native = place.run(ARGV)
+    for backend in BACKENDS:
+        place.backend = backend
+        place.within = CONFINED
+        expect_same(f"record with {backend}", native, place.record(ARGV, "-q"))
+        expect_equal("units", 3, len(place.units()))
+        for under in BACKENDS:
+            place.backend = under
+            expect_same(f"replay of {backend} with {under}", native,
+                        place.replay(ARGV, "-q", "--all-used"))
+        place.backend, place.within = None, ()
+        expect_same("replay elsewhere", native, place.replay(ARGV, "-q", "--all-used"))
+
+
 @case("preload: every function that executes something")
 def execs(place):
     argv = [os.path.join(FIXTURES, "execs")]

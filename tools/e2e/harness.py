@@ -86,9 +86,11 @@ class Place:
     none/   the PATH that hides all commands
 
     backend: that of record() and replay(), None for the default.
+    within: a program with its arguments that executes sandtape.
     """
 
     backend = None
+    within = ()
 
     def __init__(self, root):
         self.root = root
@@ -204,7 +206,7 @@ class Place:
             wiring.close()
 
     def sandtape(self, *args, **how):
-        return self.run([SANDTAPE, *args], **how)
+        return self.run([*self.within, SANDTAPE, *args], **how)
 
     def backend_option(self):
         return ["--backend", self.backend] if self.backend else []
