@@ -2,6 +2,7 @@
 #include "tape/intercept/server.h"
 
 #include "base/cleanup.h"
+#include "tape/intercept/shim/fds.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,26 +12,14 @@
 /* So many messages and connections are served before others get their turn. */
 #define AT_ONCE 64
 
-union fd_message {
-	struct cmsghdr header;
-	char room[CMSG_SPACE(WIRE_FDS * sizeof(int))];
-};
-
 int conn_reply(const struct conn *c, const struct wire_reply *reply, const int *fds, size_t count,
 	       struct error *err)
 {
 	struct iovec io = {(void *)reply, sizeof(*reply)};
-	union fd_message control = {.room = {0}};
+	union fds_room room = {.bytes = {0}};
 	struct msghdr message = {.msg_iov = &io, .msg_iovlen = 1};
 
-	if (count > 0) {
-		message.msg_control = &control;
-		message.msg_controllen = CMSG_SPACE(count * sizeof(int));
-		control.header.cmsg_level = SOL_SOCKET;
-		control.header.cmsg_type = SCM_RIGHTS;
-		control.header.cmsg_len = CMSG_LEN(count * sizeof(int));
-		memcpy(CMSG_DATA(&control.header), fds, count * sizeof(int));
-	}
+	fds_put(&message, &room, fds, count);
 	if (sendmsg(c->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno != EPIPE &&
 	    errno != ECONNRESET)
 		return error_sys(err, errno, "cannot answer process %d of the subject",
@@ -74,22 +63,16 @@ static ssize_t receive(const struct conn *c, struct message *ret, int ret_fds[WI
 		       size_t *ret_count)
 {
 	struct iovec io = {ret, sizeof(*ret)};
-	union fd_message control = {.room = {0}};
-	struct msghdr message = {.msg_iov = &io,
-				 .msg_iovlen = 1,
-				 .msg_control = &control,
-				 .msg_controllen = sizeof(control)};
-	const struct cmsghdr *rights;
-	ssize_t n = recvmsg(c->fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	union fds_room room = {.bytes = {0}};
+	struct msghdr message = {.msg_iov = &io, .msg_iovlen = 1};
+	ssize_t n;
 
+	fds_expect(&message, &room);
+	n = recvmsg(c->fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 	*ret_count = 0;
 	if (n < 0)
 		return errno == ECONNRESET ? 0 : -errno;
-	rights = CMSG_FIRSTHDR(&message);
-	if (rights && rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS) {
-		*ret_count = (rights->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		memcpy(ret_fds, CMSG_DATA(rights), *ret_count * sizeof(int));
-	}
+	*ret_count = fds_take(&message, ret_fds);
 	if (message.msg_flags & MSG_CTRUNC)
 		return -EMFILE;
 	return n < (ssize_t)sizeof(ret->ask) || message.msg_flags & MSG_TRUNC ? 0 : n;

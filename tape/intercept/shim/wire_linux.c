@@ -1,5 +1,6 @@
 #include "tape/intercept/shim/wire.h"
 
+#include "tape/intercept/shim/fds.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -61,27 +62,15 @@ int wire_connect(const char *dir)
 	return sock;
 }
 
-union fd_message {
-	struct cmsghdr header;
-	char room[CMSG_SPACE(WIRE_FDS * sizeof(int))];
-};
-
 static int send_text(int sock, const struct wire_ask *ask, const int *fds, size_t count,
 		     const char *text, size_t len)
 {
 	struct iovec io[2] = {{(void *)ask, sizeof(*ask)}, {(void *)text, len}};
-	union fd_message control = {.room = {0}};
+	union fds_room room = {.bytes = {0}};
 	struct msghdr message = {.msg_iov = io, .msg_iovlen = 2};
 	ssize_t n;
 
-	if (count > 0) {
-		message.msg_control = &control;
-		message.msg_controllen = CMSG_SPACE(count * sizeof(int));
-		control.header.cmsg_level = SOL_SOCKET;
-		control.header.cmsg_type = SCM_RIGHTS;
-		control.header.cmsg_len = CMSG_LEN(count * sizeof(int));
-		memcpy(CMSG_DATA(&control.header), fds, count * sizeof(int));
-	}
+	fds_put(&message, &room, fds, count);
 	do {
 		n = sendmsg(sock, &message, MSG_NOSIGNAL);
 	} while (n < 0 && errno == EINTR);
@@ -107,13 +96,8 @@ static size_t wanted_fds(const struct wire_reply *reply)
 static int take_fds(struct msghdr *message, const struct wire_reply *reply, int ret_fds[WIRE_FDS],
 		    size_t *ret_count)
 {
-	const struct cmsghdr *rights = CMSG_FIRSTHDR(message);
-	size_t count = 0;
+	size_t count = fds_take(message, ret_fds);
 
-	if (rights && rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS) {
-		count = (rights->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		memcpy(ret_fds, CMSG_DATA(rights), count * sizeof(int));
-	}
 	if (reply->place_count > WIRE_PLACES || count != wanted_fds(reply)) {
 		for (size_t i = 0; i < count; i++)
 			close(ret_fds[i]);
@@ -129,14 +113,12 @@ int wire_receive(int sock, struct wire_reply *ret, int ret_fds[WIRE_FDS], size_t
 {
 	struct wire_reply reply;
 	struct iovec io = {&reply, sizeof(reply)};
-	union fd_message control = {.room = {0}};
-	struct msghdr message = {.msg_iov = &io,
-				 .msg_iovlen = 1,
-				 .msg_control = &control,
-				 .msg_controllen = sizeof(control)};
+	union fds_room room = {.bytes = {0}};
+	struct msghdr message = {.msg_iov = &io, .msg_iovlen = 1};
 	ssize_t n;
 	int r;
 
+	fds_expect(&message, &room);
 	do {
 		n = recvmsg(sock, &message, MSG_CMSG_CLOEXEC);
 	} while (n < 0 && errno == EINTR);
