@@ -1,6 +1,7 @@
 #!/bin/sh
 # Checks who includes whom: base <- sandbox, base <- tape, base+sandbox <- conformance,
-# all <- tools. A test beside the code may include tools/tests.h besides.
+# all <- tools; and the rooms below tape, each of which names what it takes of the others. A test
+# beside the code may include tools/tests.h besides, and one below tape what tape may.
 # Usage: tools/check_includes.sh [ROOT]; prints each line that breaks the rule, exits 1.
 set -eu
 
@@ -19,12 +20,20 @@ awk '
 BEGIN {
 	allowed["base"] = "base"
 	allowed["sandbox"] = "base sandbox"
-	allowed["tape"] = "base tape"
+	answer = "tape/intercept/stub/answer.h"
+	wire = "tape/intercept/shim/wire.h tape/intercept/shim/fds.h"
+	allowed["tape"] = "base tape tape/intercept " answer
+	allowed["tape/intercept"] = "base tape/intercept " answer " " wire
+	# Without our libraries, since they run in the place of any program, or inside it.
+	allowed["tape/intercept/stub"] = "tape/intercept/stub"
+	allowed["tape/intercept/shim"] = "tape/intercept/shim tape/intercept/stub"
+	allowed["tape/intercept/preload"] = "tape/intercept/preload tape/intercept/shim/launch.h " wire
 	allowed["conformance"] = "base sandbox conformance"
-	allowed["tools"] = "base sandbox tape conformance tools"
-	split(allowed["tools"], list, " ")
-	for (i in list)
-		ours[list[i]] = 1
+	allowed["tools"] = "base sandbox tape tape/intercept conformance tools"
+	for (room in allowed) {
+		split(room, top, "/")
+		ours[top[1]] = 1
+	}
 }
 
 function complain(why) {
@@ -32,10 +41,17 @@ function complain(why) {
 	bad++
 }
 
-function is_allowed(from, to,    n, list, i) {
+# The innermost one that the file stands in.
+function room_of(path) {
+	while (!(path in allowed) && sub(/\/[^\/]*$/, "", path))
+		;
+	return path
+}
+
+function is_allowed(from, target,    n, list, i) {
 	n = split(allowed[from], list, " ")
 	for (i = 1; i <= n; i++)
-		if (list[i] == to)
+		if (list[i] == target || list[i] == room_of(target))
 			return 1
 	return 0
 }
@@ -45,7 +61,7 @@ function is_allowed(from, to,    n, list, i) {
 	target = $0
 	sub(/^[^"<]*["<]/, "", target)
 	sub(/[">].*$/, "", target)
-	split(FILENAME, from, "/")
+	from = room_of(FILENAME)
 	split(target, to, "/")
 	seen++
 
@@ -57,10 +73,12 @@ function is_allowed(from, to,    n, list, i) {
 		next
 	else if (!quoted)
 		complain("ours, so it takes quotes")
-	else if (FILENAME ~ /_test\.c$/ && target == "tools/tests.h")
+	else if (is_allowed(from, target))
 		next
-	else if (!is_allowed(from[1], to[1]))
-		complain(from[1] "/ must not include " to[1] "/")
+	else if (FILENAME !~ /_test\.c$/)
+		complain(from "/ must not include " target)
+	else if (target != "tools/tests.h" && !(from ~ /^tape\// && is_allowed("tape", target)))
+		complain("a test in " from "/ must not include " target)
 }
 
 END {

@@ -474,3 +474,38 @@ def forwarded(place):
     expect_equal("stdout", b"told\n", out)
     expect_equal("status", 7, process.returncode)
     expect_status(place.sandtape("tape", "show", place.tape), 0, "tape show")
+
+
+# A file, what it includes, and whether it may.
+INCLUDES = [
+    ("tape/a.c", "base/error.h", True),
+    ("tape/a.c", "tape/intercept/intercept.h", True),
+    ("tape/a.c", "tape/intercept/stub/answer.h", True),
+    ("tape/a.c", "tape/intercept/stub/engine.h", False),
+    ("tape/a.c", "tape/intercept/shim/wire.h", False),
+    ("tape/a.c", "tools/tests.h", False),
+    ("tape/a_test.c", "tools/tests.h", True),
+    ("tape/intercept/a.c", "tape/intercept/shim/wire.h", True),
+    ("tape/intercept/a.c", "tape/intercept/shim/shim.h", False),
+    ("tape/intercept/a.c", "tape/intercept/preload/preload.h", False),
+    ("tape/intercept/a.c", "tape/unit.h", False),
+    ("tape/intercept/a_test.c", "tape/scratch_test.h", True),
+    ("tape/intercept/shim/a.c", "tape/intercept/stub/engine.h", True),
+    ("tape/intercept/shim/a.c", "tape/intercept/server.h", False),
+    ("tape/intercept/shim/a.c", "tape/intercept/preload/preload.h", False),
+    ("tape/intercept/shim/a.c", "base/error.h", False),
+    ("tape/intercept/preload/a.c", "tape/intercept/shim/launch.h", True),
+    ("tape/intercept/preload/a.c", "tape/intercept/shim/shim.h", False),
+    ("tape/intercept/preload/a.c", "base/fs.h", False),
+    ("tape/intercept/stub/a.c", "tape/intercept/shim/wire.h", False),
+    ("tools/a.c", "tape/intercept/preload/preload.h", False),
+    ("base/a.c", "tape/tape.h", False),
+]
+
+
+@case("who may include whom is held to")
+def includes(place):
+    for number, (name, target, may) in enumerate(INCLUDES):
+        place.fresh({name: f'#include "{target}"\n'})
+        result = place.run([os.path.join(ROOT, "tools", "check_includes.sh"), place.work])
+        expect_status(result, 0 if may else 1, f"row {number}: {name} includes {target}")
