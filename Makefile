@@ -234,6 +234,10 @@ $(BUILD)/fixtures/%_static: fixtures/programs/%_static.c
 	@mkdir -p $(@D)
 	$(CC) $(FIXTURE_CFLAGS) -static -o $@ $<
 
+$(BUILD)/fixtures/%_library: fixtures/programs/%_library.c
+	@mkdir -p $(@D)
+	$(CC) $(FIXTURE_CFLAGS) -fPIC -shared -o $@ $<
+
 $(BUILD)/fixtures/%: fixtures/programs/%.c
 	@mkdir -p $(@D)
 	$(CC) $(FIXTURE_CFLAGS) -o $@ $<

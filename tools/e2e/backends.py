@@ -188,6 +188,19 @@ if len(sys.argv) == 1:
     expect_same("with one of its own", own, place.record(argv, "-q", env={"LD_PRELOAD": "libc.so.6"}))
 
 
+@case("preload: a library's constructor spawns before ours has run")
+def early(place):
+    argv = [find_program("env"), "EARLY=1", "LD_PRELOAD=" + os.path.join(FIXTURES, "early_library"),
+            "/bin/sh", "-c", "echo $LD_PRELOAD; uname; exit 3"]
+    native = place.run(argv)
+    expect_status(native, 3)
+    expect(native.out.startswith(b"vfork early\nsystem early\n"), native.out)
+    for place.backend in (None, "preload"):
+        expect_same("record", native, place.record(argv, "-q"))
+        expect_equal("units", 3, len(place.units()))
+        expect_same("replay", native, place.replay(argv, "-q", "--all-used"))
+
+
 @case("path: commands do not see it")
 def path_is_clean(place):
     place.backend = "path"

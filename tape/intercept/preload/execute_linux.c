@@ -163,6 +163,7 @@ int preload_execute(const struct wire_program *program)
 	struct exec e = {.program = program};
 	int r;
 
+	preload_set_up();
 	wire_set_aside(&e.aside);
 	e.sock = wire_connect(preload.dir);
 	r = e.sock < 0 ? -preload_unheard() : ask_and_do(&e);

@@ -11,7 +11,7 @@
 
 #define PRELOAD_API __attribute__((visibility("default")))
 
-/* Where the library was loaded from: the server's private directory. Set before main. */
+/* Where the library was loaded from: the server's private directory. */
 struct preload {
 	char dir[PATH_MAX];
 	char library[PATH_MAX];
@@ -19,6 +19,9 @@ struct preload {
 };
 
 extern struct preload preload;
+
+/* Fills it, if that has not been done yet: first of all in everything that executes something. */
+void preload_set_up(void);
 
 /* Executes the program, or what the server says instead. Returns -1 and sets errno, as execve(2).
  * Async-signal-safe, and good for the child of a vfork(2). */

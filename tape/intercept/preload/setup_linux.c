@@ -1,4 +1,5 @@
-/* Before main: where we are, and no trace of us in the environment of the program. */
+/* Before main, or before the first spawn: where we are, and no trace of us in the environment of
+ * the program. */
 #include "tape/intercept/preload/preload.h"
 
 #include <dlfcn.h>
@@ -20,12 +21,13 @@ static void say_hello(void)
 	close(sock);
 }
 
-__attribute__((constructor)) static void set_up(void)
+/* Constructors of other libraries may have run before ours, and spawn. */
+__attribute__((constructor)) void preload_set_up(void)
 {
 	Dl_info info;
 	char *slash;
 
-	if (dladdr(&preload, &info) == 0 || !info.dli_fname)
+	if (preload.shim[0] || dladdr(&preload, &info) == 0 || !info.dli_fname)
 		return;
 	snprintf(preload.library, sizeof(preload.library), "%s", info.dli_fname);
 	snprintf(preload.dir, sizeof(preload.dir), "%s", info.dli_fname);

@@ -127,9 +127,11 @@ static int spawn_and_wait(preload_spawner spawn, pid_t *pid, const char *path,
 {
 	uint64_t token = 0;
 	pid_t child = 0;
-	int sock = with_more(get_sock, &token);
+	int sock;
 	int r;
 
+	preload_set_up();
+	sock = with_more(get_sock, &token);
 	if (sock < 0)
 		return preload_unheard();
 	r = spawn_shim(spawn, &child, path, actions, attributes, argv, env, token);
