@@ -1,4 +1,5 @@
-/* What ld.so(8) would load a library into: dynamic programs that are not set-user-ID. */
+/* What ld.so(8) would load a library into: dynamic programs that gain no privilege by their exec
+ * (getauxval(3), AT_SECURE). */
 #include "tape/intercept/server.h"
 
 #include "base/cleanup.h"
@@ -9,6 +10,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 static int refuse(const char *path, const char *why, struct error *err)
@@ -58,6 +60,17 @@ static bool is_script(char *head, size_t len, char **ret_interpreter)
 	return true;
 }
 
+/* capabilities(7): of root, a program with capabilities is one like all others. */
+static int check_privilege(const char *path, int fd, const struct stat *st, struct error *err)
+{
+	if ((st->st_mode & S_ISUID && st->st_uid != geteuid()) ||
+	    (st->st_mode & S_ISGID && st->st_gid != getegid()))
+		return refuse(path, "a set-user-ID program", err);
+	if (getuid() != 0 && fgetxattr(fd, "security.capability", NULL, 0) > 0)
+		return refuse(path, "a program with capabilities of its own", err);
+	return 0;
+}
+
 #define SCRIPTS_MAX 5 /* an interpreter may be a script itself: BINPRM recursion of the kernel */
 
 static int check(const char *path, int depth, struct error *err)
@@ -76,9 +89,8 @@ static int check(const char *path, int depth, struct error *err)
 		return 0;
 	if (is_script(head.text, (size_t)n, &interpreter))
 		return depth < SCRIPTS_MAX ? check(interpreter, depth + 1, err) : 0;
-	if ((st.st_mode & S_ISUID && st.st_uid != geteuid()) ||
-	    (st.st_mode & S_ISGID && st.st_gid != getegid()))
-		return refuse(path, "a set-user-ID program", err);
+	if (check_privilege(path, fd, &st, err) < 0)
+		return ERR_UNSUPPORTED;
 	if ((size_t)n < sizeof(head.elf) || memcmp(head.elf.e_ident, ELFMAG, SELFMAG) != 0)
 		return 0;
 	return check_elf(path, fd, &head.elf, err);

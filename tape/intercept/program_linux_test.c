@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
@@ -121,6 +122,21 @@ START_TEST(the_loader_loads_nothing_for_other_users)
 }
 END_TEST
 
+/* cap_net_bind_service, permitted and effective: struct vfs_cap_data of linux/capability.h. */
+static const unsigned char bind_service[20] = {1, 0, 0, 2, 0, 4};
+
+START_TEST(the_loader_loads_nothing_for_capabilities)
+{
+	put_elf("prog", DYNAMIC);
+	if (setxattr("prog", "security.capability", bind_service, sizeof(bind_service), 0) < 0)
+		return; /* only root can make one */
+	check("prog", NULL);
+	ck_assert_int_eq(setresuid(65534, 0, 0), 0);
+	check("prog", "a program with capabilities of its own");
+	ck_assert_int_eq(setresuid(0, 0, 0), 0);
+}
+END_TEST
+
 START_TEST(what_is_not_there_the_exec_will_tell)
 {
 	check("none", NULL);
@@ -137,6 +153,7 @@ Suite *intercept_program_suite(void)
 	tcase_add_loop_test(c, a_library_needs_a_dynamic_program, 0, COUNT(elf_rows));
 	tcase_add_loop_test(c, of_a_script_its_interpreter_counts, 0, COUNT(script_rows));
 	tcase_add_loop_test(c, the_loader_loads_nothing_for_other_users, 0, COUNT(user_rows));
+	tcase_add_test(c, the_loader_loads_nothing_for_capabilities);
 	tcase_add_test(c, what_is_not_there_the_exec_will_tell);
 	suite_add_tcase(s, c);
 	return s;
