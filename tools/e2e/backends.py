@@ -62,6 +62,8 @@ UNSURE = {
     # the shim is stopped, its program is not
     "stopped and continued",
     "stop and continue as the parent sees it",
+    # the lock is the shim's, which lets go of it soon after the command has begun
+    "a lock that a command holds from before its exec: fcntl",
     # killed right after the fork: perhaps before the shim has said a word
     "jobs that bash ends",
     "jobs that bash ends, with job control",

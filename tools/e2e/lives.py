@@ -83,6 +83,24 @@ ENDS = """
 
 BY_NUMBER = "\nsleep 20 & kill %1; wait %1; echo $?"
 
+LOCK = """
+import fcntl
+f = open("f", "w")
+p = subprocess.Popen(["sh", "-c", "echo up; exec sleep 20"], stdout=PIPE, pass_fds=[f.fileno()],
+                     preexec_fn=lambda: fcntl.{0}(f, fcntl.LOCK_EX))
+put(p.stdout.readline())
+for ended in False, True:
+    if ended:
+        p.terminate()
+        put(p.wait())
+    with open("f", "w") as other:
+        try:
+            fcntl.{0}(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            put("is free")
+        except OSError:
+            put("is locked")
+"""
+
 END_ROWS = [
     Row("jobs that bash ends", argv=["bash", "s"], needs=("bash",), files={
         "s": "ulimit -c 0; exec 2>/dev/null" + ENDS + BY_NUMBER}),
@@ -282,6 +300,8 @@ if pid == 0:
     os.execvp("sleep", ["sleep", "20"])
 put(os.waitpid(pid, 0)[1])
 """),
+    Row("a lock that a command holds from before its exec: flock", units=1, py=LOCK.format("flock")),
+    Row("a lock that a command holds from before its exec: fcntl", units=1, py=LOCK.format("lockf")),
     Row("usage of resources can be asked for", units=2, py="""
 import resource
 for i in range(2):
