@@ -50,7 +50,7 @@ BLIND = {
     "node: fork and messages": {"path": NO_PATH},
 }
 
-# Where chance decides what comes of it, it is not run.
+# Where chance decides what comes of it, it is not run: with none of them, or not with one.
 UNSURE = {
     # the command reads, its stub does not, and may have ended when its parent writes
     "a pipe inside a unit is not its stdin",
@@ -69,6 +69,8 @@ UNSURE = {
     "jobs that bash ends, with job control",
     "jobs that dash ends",
     "every signal ends a unit that its parent sends it to",
+    # killed right after the exec, of which the library has asked before it, and a link has not
+    ("node: exec, execFile, spawn and their kin", "path"),
 }
 
 TABLES = (*programs.TABLES, lives.BEGIN_ROWS, lives.END_ROWS, lives.DATA_ROWS, many.MANY_ROWS)

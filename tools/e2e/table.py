@@ -146,9 +146,10 @@ def check_backend_row(place, row, backend, why):
 
 def add_backend_rows(blind, unsure, *tables):
     """The rows once more, in their first mode, with each of the other backends, but for those in
-    `unsure`. `blind`: row -> backend -> why it does not see what ptrace does."""
+    `unsure`, by their name alone or with that of a backend. `blind`: row -> backend -> why it does
+    not see what ptrace does."""
     for row in (row for rows in tables for row in rows if row.name not in unsure):
-        for backend in BACKENDS:
+        for backend in (b for b in BACKENDS if (row.name, b) not in unsure):
             why = blind.get(row.name, {}).get(backend)
             add_case(f"{row.name} [{backend}]",
                      lambda place, row=row, backend=backend, why=why:
