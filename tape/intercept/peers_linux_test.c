@@ -131,6 +131,27 @@ START_TEST(a_stop_is_told_before_its_parent_can_see_it)
 }
 END_TEST
 
+START_TEST(what_a_unit_sends_to_itself_the_subject_has_not_sent)
+{
+	static const int sent[] = {SIGTERM, SIGCONT};
+	int sock = served_connect();
+
+	served.action = EXEC_UNIT;
+	served_say_exec(sock, 0, 0);
+	served_expect(sock, WIRE_DO_UNIT);
+	served_say(sock, (struct wire_ask){.kind = WIRE_STARTED});
+	for (size_t i = 0; i < COUNT(sent); i++) {
+		served_say(sock, (struct wire_ask){
+					 .kind = WIRE_SIGNAL, .number = sent[i], .pid = getpid()});
+		served_say(sock, (struct wire_ask){
+					 .kind = WIRE_SIGNAL, .number = sent[i], .pid = getppid()});
+	}
+	served_serve();
+	served_expect_log("exec /bin/x 'x' 'y' started signal 15 stopped 18 signal 18");
+	close(sock);
+}
+END_TEST
+
 START_TEST(a_new_conversation_comes_after_the_old_one)
 {
 	int old = served_connect();
@@ -204,6 +225,7 @@ Suite *intercept_peers_suite(void)
 	tcase_add_loop_test(c, a_process_that_dies_unserved_is_over, 0, COUNT(deaths));
 	tcase_add_test(c, an_end_that_is_held_is_released_once);
 	tcase_add_test(c, a_stop_is_told_before_its_parent_can_see_it);
+	tcase_add_test(c, what_a_unit_sends_to_itself_the_subject_has_not_sent);
 	tcase_add_test(c, a_new_conversation_comes_after_the_old_one);
 	tcase_add_test(c, who_is_below_whom);
 	tcase_add_test(c, what_lives_on_may_yet_ask);

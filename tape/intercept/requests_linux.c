@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -271,21 +272,30 @@ static int on_failed(struct conn *c, int sys_errno, struct error *err)
 	return r < 0 ? r : do_reply(c, WIRE_END, 0, err);
 }
 
-/* What the unit sends to its own shim, the subject has not sent. */
+static int tell_stopped(const struct conn *c, int signal, struct error *err)
+{
+	struct interceptor *t = &c->server->common;
+
+	return t->ops.stopped ? t->ops.stopped(t->ctx, c->peer->process, signal, err) : 0;
+}
+
+/* What the unit sends to its own shim, the subject has not sent; but it makes itself go on. */
 static int on_signal(struct conn *c, const struct wire_ask *ask, struct error *err)
 {
 	struct interceptor *t = &c->server->common;
 	struct process *p = c->peer->process;
+	int signal = (int)ask->number;
 
-	if (!intercept_unit_of(p) || family_is_below((pid_t)ask->pid, p->pid))
+	if (!intercept_unit_of(p))
 		return 0;
-	return t->ops.signalled(t->ctx, p, (int)ask->number, err);
+	if (family_is_below((pid_t)ask->pid, p->pid))
+		return signal == SIGCONT ? tell_stopped(c, signal, err) : 0;
+	return t->ops.signalled(t->ctx, p, signal, err);
 }
 
 static int on_stopped(struct conn *c, int signal, struct error *err)
 {
-	struct interceptor *t = &c->server->common;
-	int r = t->ops.stopped ? t->ops.stopped(t->ctx, c->peer->process, signal, err) : 0;
+	int r = tell_stopped(c, signal, err);
 
 	return r < 0 ? r : do_reply(c, WIRE_END, 0, err);
 }

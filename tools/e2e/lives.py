@@ -185,6 +185,10 @@ put(p.stdout.read(), p.wait())
     Row("a command that its own child makes go on", units=1, py="""
 put(run("sh", "-c", "(sleep 0.2; kill -CONT $$) & kill -STOP $$; echo on; wait; exit 3").stdout)
 """),
+    Row("a command that its own child makes go on, with its group", units=1, py="""
+put(run("sh", "-c", "(sleep 0.2; kill -CONT 0; sleep 0.2) & kill -STOP $$; echo on; wait; exit 3",
+        start_new_session=True).stdout)
+"""),
     Row("a command that handles what would stop it", units=1, py="""
 import signal
 p = subprocess.Popen(["sh", "-c", "trap 'echo kept' TSTP; kill -TSTP $$; echo up; read -r x; "

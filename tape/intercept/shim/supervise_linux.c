@@ -66,6 +66,7 @@ struct watch {
 	pid_t pid;	  /* of the program */
 	pid_t waker;	  /* see stop_with(); -1: none yet */
 	bool was_stopped; /* and has not been told to go on since */
+	bool told_stop;	  /* the last stop was its own */
 	uint64_t outer; /* bit n: the signal n, which stops, did not come from the program itself */
 };
 
@@ -111,8 +112,9 @@ static void hand_on(struct watch *w, const struct signalfd_siginfo *info)
 	if (signal == SIGCHLD)
 		return;
 	if (sender == w->waker) {
-		w->was_stopped = false;
-		tell_stop(w, signal);
+		if (w->told_stop)
+			tell_stop(w, signal);
+		w->was_stopped = w->told_stop = false;
 		return;
 	}
 	if (sender != w->pid && is_stop(signal))
@@ -220,6 +222,7 @@ static void look_at_stop(struct watch *w)
 	w->outer = 0;
 	if (!shim_is_stopped(w->pid))
 		return;
+	w->told_stop = is_own;
 	if (is_own)
 		tell_stop(w, info.si_status);
 	stop_with(w, info.si_status);
