@@ -195,7 +195,7 @@ static void clear_exit(struct unit *u)
 	free(u->streams);
 	u->streams = NULL;
 	u->stream_count = 0;
-	u->end = (struct unit_end){END_UNFINISHED, 0, 0, false, 0};
+	u->end = (struct unit_end){.how = END_UNFINISHED};
 }
 
 bool codec_quick_exit(const struct line *line, struct unit *u)

@@ -272,6 +272,9 @@ static int read_end(const json_t *object, struct unit_end *end, struct error *er
 	end->how = END_UNFINISHED;
 	if (unfinished)
 		return 0;
+	rc = read_bool(object, "timeout", &end->timeout, err);
+	if (rc < 0)
+		return rc;
 	if (code) {
 		rc = codec_read_integer(code, "code", INT_MIN, INT_MAX, &number, err);
 		if (rc < 0)

@@ -81,6 +81,7 @@ static void assert_same_unit(const struct unit *a, const struct unit *b)
 	ck_assert_int_eq(a->end.signal, b->end.signal);
 	ck_assert_int_eq(a->end.core, b->end.core);
 	ck_assert_int_eq(a->end.exec_errno, b->end.exec_errno);
+	ck_assert_int_eq(a->end.timeout, b->end.timeout);
 	ck_assert_uint_eq(a->stream_count, b->stream_count);
 	for (i = 0; i < a->stream_count; i++)
 		assert_same_stream(&a->streams[i], &b->streams[i]);
@@ -238,6 +239,8 @@ START_TEST(every_end_comes_back)
 		{.how = END_EXITED, .code = 0},
 		{.how = END_EXITED, .code = 255},
 		{.how = END_SIGNALED, .signal = SIGKILL},
+		{.how = END_SIGNALED, .signal = SIGKILL, .timeout = true},
+		{.how = END_EXITED, .code = 3, .timeout = true},
 		{.how = END_SIGNALED, .signal = SIGSEGV, .core = true},
 		{.how = END_SIGNALED, .signal = 33},
 		{.how = END_EXEC_FAILED, .exec_errno = ENOENT},
@@ -650,7 +653,7 @@ Suite *tape_codec_suite(void)
 	tcase_set_timeout(all, 60);
 	tcase_add_test(all, any_bytes_in_any_field_come_back);
 	tcase_add_test(all, every_kind_of_stream_comes_back);
-	tcase_add_loop_test(all, every_end_comes_back, 0, 7);
+	tcase_add_loop_test(all, every_end_comes_back, 0, 9);
 	tcase_add_test(all, what_an_unfinished_unit_wrote_comes_back);
 	tcase_add_test(all, a_unit_for_any_cwd_comes_back);
 	tcase_add_test(all, the_lines_are_those_of_the_standard);

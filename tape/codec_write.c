@@ -265,6 +265,8 @@ static int put_end(json_t *object, const struct unit_end *end, struct error *err
 	default:
 		return error_set(err, ERR_INVALID, "a unit cannot end like that");
 	}
+	if (rc == 0 && end->timeout)
+		rc = codec_put_take(object, "timeout", json_true());
 	return rc < 0 ? error_no_memory(err) : 0;
 }
 

@@ -166,6 +166,8 @@ static int set_end(json_t *object, const struct unit_end *end)
 		failed |= json_object_set_new(object, "core", json_true());
 	if (end->how == END_EXEC_FAILED)
 		failed |= json_object_set_new(object, "error", json_string(name ? name : "?"));
+	if (end->timeout)
+		failed |= json_object_set_new(object, "timeout", json_true());
 	if (end->how == END_UNFINISHED)
 		failed |= json_object_set_new(object, "unfinished", json_true());
 	return failed;

@@ -88,6 +88,7 @@ struct unit_end {
 	int signal;
 	bool core;
 	int exec_errno; /* Linux number; named on the tape */
+	bool timeout;	/* END_EXITED, END_SIGNALED: it was killed because its time was over */
 };
 
 /* The volatile part: kept in timing.jsonl. */
