@@ -22,9 +22,6 @@ struct tape_writer;
  * a killed first recording is there, it becomes tape.jsonl first, so that it survives a failure of
  * this one. `head` is borrowed for the call. With `sync`, every record is on the disk when its call
  * returns, and so are the blobs that it names.
- *
- * The lock is a POSIX one: it falls when the process closes any descriptor of the journal. Open no
- * reader of a tape that has only a journal while this is open.
  */
 int tape_writer_open(const char *path, const struct tape_head *head, bool sync,
 		     struct tape_writer **ret, struct error *err);
