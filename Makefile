@@ -18,7 +18,7 @@ VALGRIND     ?= valgrind
 # STUB_ANSWER_ADDRESS of tape/intercept/stub/answer.h.
 STUB_LDFLAGS ?= -Wl,--section-start=.answer=0x440000 -Wl,-z,noseparate-code
 
-PUBLIC_HEADERS := $(wildcard tape/tape.h tape/clock.h) base/error.h
+PUBLIC_HEADERS := tape/tape.h tape/clock.h tape/command.h base/error.h
 
 LIB_DIRS := base tape tape/intercept
 STUB_DIR := tape/intercept/stub

@@ -167,6 +167,26 @@ int matcher_reads_stdin(struct matcher *m, size_t index, bool *ret, struct error
 	return r;
 }
 
+int matcher_peek(struct matcher *m, size_t index, const struct unit **ret, struct error *err)
+{
+	int r = 0;
+
+	if (!m->has_ahead || m->ahead_index != index) {
+		struct unit record = {0};
+
+		r = tape_reader_unit(m->reader, index, &record, err);
+		if (r < 0)
+			return r;
+		if (m->has_ahead)
+			unit_clear(&m->ahead);
+		m->ahead = record;
+		m->ahead_index = index;
+		m->has_ahead = true;
+	}
+	*ret = &m->ahead;
+	return r;
+}
+
 int matcher_take(struct matcher *m, size_t index, struct unit *ret_record, struct error *err)
 {
 	int r = read_record(m, index, ret_record, err);
@@ -420,4 +440,16 @@ int matcher_explain(const struct matcher *m, const struct unit *command, struct 
 			       ? error_no_memory(err)
 			       : 0;
 	return add_nearest(m, (size_t)nearest, command, out, err);
+}
+
+int matcher_nearest(const struct matcher *m, const struct unit *command, size_t *ret_index,
+		    struct error *err)
+{
+	unsigned far;
+	long nearest;
+	int r = find_nearest(m, command, &nearest, &far, err);
+
+	if (r == 0 && nearest >= 0 && far < ANOTHER_PROGRAM)
+		*ret_index = (size_t)nearest;
+	return r;
 }

@@ -25,6 +25,10 @@ int matcher_find(struct matcher *m, const struct unit *command, size_t *ret, siz
 /* Whether the record tells what the unit read from its stdin. */
 int matcher_reads_stdin(struct matcher *m, size_t index, bool *ret, struct error *err);
 
+/* Looks at a record without using it: *ret is borrowed until the next call. When the record is
+ * taken next, it is not read again. */
+int matcher_peek(struct matcher *m, size_t index, const struct unit **ret, struct error *err);
+
 /* Takes the record, which then is used; the caller clears it. */
 int matcher_take(struct matcher *m, size_t index, struct unit *ret_record, struct error *err);
 
@@ -38,6 +42,11 @@ bool matcher_is_used(const struct matcher *m, size_t index);
 /* Why there was no record, in lines for a human: the nearest unused records and how they differ.
  * Appends to `out`. */
 int matcher_explain(const struct matcher *m, const struct unit *command, struct buf *out,
+		    struct error *err);
+
+/* The unused record of the same program that is nearest: *ret_index is as it was when there is
+ * none. */
+int matcher_nearest(const struct matcher *m, const struct unit *command, size_t *ret_index,
 		    struct error *err);
 
 /* The command as a line for a human. Appends to `out`; 0 or ERR_NOMEM. */

@@ -29,6 +29,13 @@ int tape_writer_open(const char *path, const struct tape_head *head, bool sync,
 /* The directory, for spool_new(). Valid until the writer is freed. */
 const char *tape_writer_dir(const struct tape_writer *w);
 
+/*
+ * Copies what the tape holds into the journal, before anything is recorded: the recording goes on
+ * behind it. *ret_end_ns: when the last of the old units ended, by their times. ERR_NOTFOUND when
+ * there is no tape.jsonl; what makes reading fail, fails here.
+ */
+int tape_writer_continue(struct tape_writer *w, uint64_t *ret_end_ns, struct error *err);
+
 /* A unit starts: argv, cwd, env and parent are written; sets u->id (key and ordinal). ERR_INVALID
  * for an env name that is not UTF-8 (FORMAT.md, "Limits"), ERR_LIMIT for a record beyond 16 MiB;
  * nothing is written then, and the recording can go on. */
