@@ -31,7 +31,8 @@ static enum fit fit_bytes(const struct stream *s, struct bytes wanted, struct by
 
 	if (s->unseen)
 		return FIT_ANY;
-	if (wanted.len > input.len || (wanted.len && memcmp(wanted.data, input.data, wanted.len)))
+	if (wanted.len > input.len ||
+	    (wanted.len && memcmp(wanted.data, input.data, wanted.len) != 0))
 		return FIT_NONE;
 	if ((s->eof || nothing) && wanted.len != input.len)
 		return FIT_NONE;

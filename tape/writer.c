@@ -390,23 +390,30 @@ static int copy_units(struct tape_writer *w, const struct tape_index *old, uint6
 	return rc;
 }
 
-int tape_writer_continue(struct tape_writer *w, uint64_t *ret_end_ns, struct error *err)
+/* Unlike open_old(): what cannot be read must not be lost. */
+static int open_whole(const char *dir, struct tape_index **ret, struct error *err)
 {
 	cleanup_free char *tape = NULL, *timing = NULL;
 	struct timing_damage damage;
-	struct tape_index *old = NULL;
-	uint64_t end_ns = 0;
-	int rc = tape_file_path(w->dir, TAPE_FILE, &tape, err);
+	int rc = tape_file_path(dir, TAPE_FILE, &tape, err);
 
 	if (rc == 0)
-		rc = tape_file_path(w->dir, TIMING_FILE, &timing, err);
+		rc = tape_file_path(dir, TIMING_FILE, &timing, err);
 	if (rc == 0)
-		rc = tape_index_open(tape, INDEX_TAPE, &old, err);
+		rc = tape_index_open(tape, INDEX_TAPE, ret, err);
 	if (rc < 0)
 		return rc;
-	rc = tape_index_add_timing(old, timing, &damage, err);
-	/* Without it, the units have no times. */
-	if (rc == 0 || rc == ERR_NOTFOUND)
+	rc = tape_index_add_timing(*ret, timing, &damage, err);
+	return rc == ERR_NOTFOUND ? 0 : rc; /* without it, the units have no times */
+}
+
+int tape_writer_continue(struct tape_writer *w, uint64_t *ret_end_ns, struct error *err)
+{
+	struct tape_index *old = NULL;
+	uint64_t end_ns = 0;
+	int rc = open_whole(w->dir, &old, err);
+
+	if (rc == 0 && old)
 		rc = copy_units(w, old, &end_ns, err);
 	tape_index_free(old);
 	if (rc == 0)
