@@ -25,6 +25,8 @@ STUB_DIR := tape/intercept/stub
 SHIM_DIR := tape/intercept/shim
 PRELOAD_DIR := tape/intercept/preload
 
+COMMA := ,
+
 # --- Which files -------------------------------------------------------------------------------
 # A file name's suffix chooses the platform: x_linux.c, x_x86_64.c, x_linux_x86_64_test.c.
 
@@ -215,8 +217,14 @@ $(BUILD)/sandtape-shim: $(SHIM_OBJS) $(BUILD)/sources
 $(BUILD)/libsandtape-preload.so: $(PRELOAD_OBJS) $(BUILD)/sources
 	$(CC) -shared -pthread -Wl,-z,defs -o $@ $(PRELOAD_OBJS)
 
+# What asks for memory goes through tape/command_chaos_test.c, where it can be made to fail.
+CHAOS_CALLS   := malloc calloc realloc reallocarray strdup strndup vasprintf realpath opendir \
+		 posix_spawn_file_actions_adddup2 posix_spawn_file_actions_addchdir_np
+CHAOS_LDFLAGS := $(addprefix -Wl$(COMMA)--wrap=,$(CHAOS_CALLS))
+
 $(TESTS): $(TEST_OBJS) $(TESTED_OBJS) $(LIB_A)
-	$(CC) $(ALL_LDFLAGS) -o $@ $(TEST_OBJS) $(TESTED_OBJS) $(LIB_A) $(CHECK_LIBS) $(PKG_LIBS)
+	$(CC) $(ALL_LDFLAGS) $(CHAOS_LDFLAGS) -o $@ $(TEST_OBJS) $(TESTED_OBJS) $(LIB_A) \
+		$(CHECK_LIBS) $(PKG_LIBS)
 
 $(BENCHES): $(BUILD)/bench_%: $(BUILD)/obj/tools/bench_%.o $(LIB_A)
 	$(CC) $(ALL_LDFLAGS) -o $@ $< $(LIB_A) $(PKG_LIBS)

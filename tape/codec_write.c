@@ -52,11 +52,6 @@ static json_t *byte_string_of_buf(const struct buf *b)
 	return byte_string((struct bytes){b->data, b->len});
 }
 
-static int append_text(const char *buffer, size_t size, void *out)
-{
-	return buf_add(out, buffer, size) < 0 ? -1 : 0;
-}
-
 /* The line of a record whose own fields are the members of `object`. */
 static int add_record(struct buf *out, enum line_type type, struct unit_id id, const json_t *object,
 		      struct error *err)
@@ -64,7 +59,7 @@ static int add_record(struct buf *out, enum line_type type, struct unit_id id, c
 	cleanup_buf struct buf text = BUF_INIT;
 	struct bytes fields = {NULL, 0};
 
-	if (json_dump_callback(object, append_text, &text, JSON_COMPACT) < 0)
+	if (codec_dump(object, &text) < 0)
 		return error_no_memory(err);
 	if (json_object_size(object)) {
 		text.data[0] = ',';

@@ -68,6 +68,8 @@ static int remove_spools(const char *dir, struct error *err)
 	if (rc < 0)
 		return rc;
 	d = opendir(blobs);
+	if (!d && errno == ENOMEM)
+		return error_no_memory(err);
 	if (!d)
 		return error_sys(err, errno, "cannot read the directory %s", blobs);
 	while ((entry = readdir(d))) {

@@ -228,12 +228,14 @@ int tape_reader_unit(const struct tape_reader *r, size_t index, struct unit *ret
 		rc = read_record(r, at->exit, codec_read_exit, &u, err);
 	if (rc == 0)
 		rc = read_record(r, at->tail, codec_read_tail, &u, err);
+	/* When its checksum is right, but the times make no sense, they are not worth an error. */
+	if (rc == 0 && read_record(r, at->time, codec_read_time, &u, NULL) == ERR_NOMEM)
+		rc = error_no_memory(err);
 	if (rc < 0) {
 		unit_clear(&u);
 		return rc;
 	}
-	/* The checksum is right, but the times make no sense: they are not worth an error. */
-	if (read_record(r, at->time, codec_read_time, &u, NULL) < 0)
+	if (!u.time.known)
 		unit_time_clear(&u.time);
 	*ret = u;
 	return 0;

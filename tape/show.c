@@ -2,6 +2,7 @@
 #include "tape/show.h"
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "tape/codec_parts.h"
 #include "tape/names.h"
 #include "tape/reader.h"
 
@@ -224,6 +225,7 @@ static int fill(json_t *object, const struct shower *sh, const struct unit *u, s
 
 static int make_json(const struct shower *sh, size_t index, char **ret_json, struct error *err)
 {
+	cleanup_buf struct buf text = BUF_INIT;
 	struct unit u = {0};
 	json_t *object;
 	int rc = show_unit(sh->reader, index, sh->shown, &u, err);
@@ -233,12 +235,11 @@ static int make_json(const struct shower *sh, size_t index, char **ret_json, str
 	object = json_object();
 	rc = object ? fill(object, sh, &u, err) : error_no_memory(err);
 	unit_clear(&u);
-	if (rc == 0) {
-		*ret_json = json_dumps(object, JSON_COMPACT);
-		if (!*ret_json)
-			rc = error_no_memory(err);
-	}
+	if (rc == 0 && codec_dump(object, &text) < 0)
+		rc = error_no_memory(err);
 	json_decref(object);
+	if (rc == 0)
+		*ret_json = buf_steal(&text);
 	return rc;
 }
 
