@@ -236,13 +236,16 @@ bool codec_quick_time(const struct line *line, struct unit *u)
 {
 	struct cursor c = {line->fields.data, line->fields.data + line->fields.len};
 	uint64_t pid;
+	int episode = 0;
 
 	if (take(&c, ",\"pid\":") && take_number(&c, &pid) && take(&c, ",\"start_ns\":") &&
 	    take_number(&c, &u->time.start_ns) && take(&c, ",\"duration_ns\":") &&
 	    take_number(&c, &u->time.duration_ns) && take(&c, ",\"program\":") &&
 	    take_string(&c, &u->time.program) &&
-	    (!take(&c, ",\"chunks\":[") || take_chunks(&c, u)) && c.at == c.end) {
+	    (!take(&c, ",\"chunks\":[") || take_chunks(&c, u)) &&
+	    (!take(&c, ",\"episode\":") || take_int(&c, &episode)) && c.at == c.end) {
 		u->time.pid = (int64_t)pid;
+		u->time.episode = (uint32_t)episode;
 		u->time.known = true;
 		return true;
 	}

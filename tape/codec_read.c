@@ -520,6 +520,8 @@ static int read_ns(const json_t *object, const char *key, uint64_t *ret, struct 
 int codec_read_time(const struct line *line, struct unit *u, struct error *err)
 {
 	cleanup_json json_t *object = NULL;
+	const json_t *value;
+	int64_t episode = 0;
 	uint64_t pid = 0;
 	int rc;
 
@@ -538,8 +540,12 @@ int codec_read_time(const struct line *line, struct unit *u, struct error *err)
 				      &u->time.program, err);
 	if (rc == 0)
 		rc = codec_read_chunks(json_object_get(object, "chunks"), u, err);
+	value = json_object_get(object, "episode");
+	if (rc == 0 && value)
+		rc = codec_read_integer(value, "episode", 0, INT_MAX, &episode, err);
 	if (rc < 0)
 		return rc;
+	u->time.episode = (uint32_t)episode;
 	u->time.pid = (int64_t)pid;
 	u->time.known = true;
 	return 0;

@@ -62,6 +62,7 @@ static void assert_same_time(const struct unit_time *a, const struct unit_time *
 	ck_assert_int_eq(a->pid, b->pid);
 	ck_assert_uint_eq(a->start_ns, b->start_ns);
 	ck_assert_uint_eq(a->duration_ns, b->duration_ns);
+	ck_assert_uint_eq(a->episode, b->episode);
 	assert_same_buf(&a->program, &b->program);
 	assert_same_chunks(a->chunks, a->chunk_count, b->chunks, b->chunk_count);
 }
@@ -202,6 +203,7 @@ static void make_rich_unit(struct unit *u)
 		unit_add_order(u, &rich_order[i]);
 	u->time = (struct unit_time){.pid = 4711, .start_ns = 1, .duration_ns = INT64_MAX};
 	u->time.known = true;
+	u->time.episode = 7;
 	buf_add(&u->time.program, bytes, sizeof(bytes));
 	unit_add_chunk(u, 1, 4, 10);
 	unit_add_chunk_apart(u, CHUNK_SIGNAL, SIGRTMIN + 3, 15);

@@ -326,7 +326,8 @@ int codec_write_time(struct buf *out, const struct unit *u, struct error *err)
 	    codec_put_take(o, "start_ns", json_integer((json_int_t)t->start_ns)) < 0 ||
 	    codec_put_take(o, "duration_ns", json_integer((json_int_t)t->duration_ns)) < 0 ||
 	    codec_put_take(o, "program", byte_string_of_buf(&t->program)) < 0 ||
-	    codec_put_container_take(o, "chunks", codec_chunk_list(t)) < 0)
+	    codec_put_container_take(o, "chunks", codec_chunk_list(t)) < 0 ||
+	    (t->episode && codec_put_take(o, "episode", json_integer(t->episode)) < 0))
 		return error_no_memory(err);
 	return add_record(out, LINE_TIME, u->id, o, err);
 }

@@ -82,7 +82,7 @@ static int look_at(struct search *s, size_t index, struct error *err)
 		note_first(&s->other, index);
 		return r;
 	}
-	before = orders_before(s->tape->orders, index);
+	before = orders_before(s->tape->orders, index, &record->time);
 	if (before != ORDERS_NONE && s->late == ORDERS_NONE) {
 		s->late = index;
 		s->late_for = before;
@@ -215,8 +215,11 @@ int command_find(struct tape_child *c, const struct tape_command *command, bool 
 		.unfinished = ORDERS_NONE,
 	};
 	struct unit record;
-	int r = look_for(&search, err);
+	int r;
 
+	if (t->in_sequence)
+		matcher_read_ahead(t->matcher);
+	r = look_for(&search, err);
 	*ret_found = false;
 	if (r < 0)
 		return r;
@@ -225,6 +228,8 @@ int command_find(struct tape_child *c, const struct tape_command *command, bool 
 	r = matcher_take(t->matcher, search.found, &record, err);
 	if (r < 0)
 		return r;
+	t->in_sequence = search.found == t->expected;
+	t->expected = search.found + 1;
 	unit_clear(&c->unit);
 	c->unit = record;
 	*ret_found = true;

@@ -492,6 +492,25 @@ START_TEST(a_real_clock_stamps_real_time)
 }
 END_TEST
 
+/* Of what one recording left and another added, neither has to be asked for before the other. */
+START_TEST(episodes_do_not_wait_for_one_another)
+{
+	struct tape *t;
+
+	record_all("a b");
+	for (int i = 0; i < 2; i++) {
+		t = open_as(TAPE_NEW_EPISODES);
+		run_all(t, i ? "c d e f" : "c d");
+		close_it(t);
+	}
+	t = open_as(TAPE_REPLAY);
+	run_all(t, "!f !d c d !f e f");
+	ck_assert_uint_eq(tape_unused(t), 2);
+	run_all(t, "!b a b");
+	close_it(t);
+}
+END_TEST
+
 /* New episodes are stamped as after the end of the old ones. */
 START_TEST(new_episodes_come_after_the_old_ones)
 {
@@ -507,10 +526,6 @@ START_TEST(new_episodes_come_after_the_old_ones)
 	t = open_as(TAPE_NEW_EPISODES);
 	run_all(t, "b");
 	close_it(t);
-	t = open_as(TAPE_REPLAY);
-	run_all(t, "a b");
-	close_it(t);
-	/* At the end of `a`, and not before it; at the same moment is not after it. */
 	t = open_with(&(struct tape_config){.tape = TAPE, .order = TAPE_STRICT});
 	run_all(t, "!b a b");
 	close_it(t);
@@ -541,6 +556,7 @@ Suite *tape_command_modes_suite(void)
 	tcase_add_test(all, the_callers_own_time_is_not_repeated);
 	tcase_add_test(all, a_real_clock_stamps_real_time);
 	tcase_add_test(all, new_episodes_come_after_the_old_ones);
+	tcase_add_test(all, episodes_do_not_wait_for_one_another);
 	suite_add_tcase(s, all);
 	return s;
 }

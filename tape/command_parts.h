@@ -32,8 +32,11 @@ struct tape {
 	pthread_mutex_t lock; /* for all that follows */
 	struct matcher *matcher;
 	struct orders *orders;
+	size_t expected;	    /* behind the record that answered last */
+	bool in_sequence;	    /* that one was expected: the next one is read ahead */
 	struct tape_writer *writer; /* NULL in a replay, and before the first new episode */
 	uint64_t shift_ns; /* added to the starts of new episodes, which are after the old ones */
+	uint32_t episode;  /* of what is recorded */
 	bool closed;
 	size_t pending; /* children that were neither collected nor freed */
 	size_t refs;	/* the caller's, and one for each child */

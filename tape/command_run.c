@@ -62,16 +62,19 @@ static int open_writer(const struct tape *t, const struct tape_head *old, struct
 	return r;
 }
 
-/* The old records go first, and what is new begins after their end. */
+/* The old records go first, and what is new begins after their end: times of two recordings must
+ * not look as if the two had run at once. */
 static int continue_old(struct tape *t, struct tape_writer *w, struct error *err)
 {
-	uint64_t end_ns = 0;
 	uint64_t now_ns = tape_clock_now(t->clock) - t->opened_ns;
-	int r = tape_writer_continue(w, &end_ns, err);
+	struct tape_past past;
+	int r = tape_writer_continue(w, &past, err);
 
-	if (r == 0)
-		t->shift_ns = end_ns > now_ns ? end_ns - now_ns : 0;
-	return r;
+	if (r < 0)
+		return r;
+	t->shift_ns = past.end_ns > now_ns ? past.end_ns - now_ns : 0;
+	t->episode = past.episode + 1;
+	return 0;
 }
 
 int command_open_writer(struct tape *t, struct error *err)
@@ -102,6 +105,7 @@ static int write_spawn(struct tape_child *c, struct error *err)
 
 	pthread_mutex_lock(&t->lock);
 	c->unit.time.start_ns = c->started_ns - t->opened_ns + t->shift_ns;
+	c->unit.time.episode = t->episode;
 	r = tape_writer_spawn(t->writer, &c->unit, err);
 	pthread_mutex_unlock(&t->lock);
 	return r;

@@ -7,22 +7,32 @@
 
 struct moment {
 	uint64_t time_ns; /* of the start (strict), or of the end (causal) */
+	uint32_t episode; /* causal: only times of one episode are comparable */
 	uint32_t index;
+};
+
+/* The records of an episode. */
+struct episode {
+	uint32_t number;
+	size_t next; /* in `sorted`: the first that may be unused */
+	size_t end;
 };
 
 struct orders {
 	const struct matcher *matcher;
 	enum tape_order order;
 	size_t count;
-	size_t next;	       /* all before it in `sorted` are used */
-	struct moment *sorted; /* NULL: every record may answer */
-	uint64_t *start_ns; /* causal: by index; of an unknown one 0, so that it waits for none */
+	struct moment *sorted;	  /* by episode and time; NULL: every record may answer */
+	struct episode *episodes; /* ascending */
+	size_t episode_count;
 };
 
 static int by_time(const void *left, const void *right)
 {
 	const struct moment *a = left, *b = right;
 
+	if (a->episode != b->episode)
+		return a->episode < b->episode ? -1 : 1;
 	if (a->time_ns != b->time_ns)
 		return a->time_ns < b->time_ns ? -1 : 1;
 	return (a->index > b->index) - (a->index < b->index);
@@ -52,22 +62,38 @@ static void read_starts(struct orders *o, const struct tape_reader *reader)
 static void read_ends(struct orders *o, const struct tape_reader *reader)
 {
 	for (size_t i = 0; i < o->count; i++) {
+		struct moment *end = &o->sorted[i];
 		uint64_t start_ns, duration_ns;
 
-		o->sorted[i].time_ns = NEVER;
-		if (!tape_reader_span(reader, i, &start_ns, &duration_ns))
-			continue;
-		o->start_ns[i] = start_ns;
-		o->sorted[i].time_ns =
-			duration_ns < NEVER - start_ns ? start_ns + duration_ns : NEVER;
+		end->time_ns = NEVER;
+		if (tape_reader_episode(reader, i, &start_ns, &duration_ns, &end->episode) &&
+		    duration_ns < NEVER - start_ns)
+			end->time_ns = start_ns + duration_ns;
 	}
+}
+
+static int find_episodes(struct orders *o)
+{
+	for (size_t i = 0; i < o->count; i++) {
+		struct episode *grown;
+
+		if (i > 0 && o->sorted[i].episode == o->sorted[i - 1].episode) {
+			o->episodes[o->episode_count - 1].end = i + 1;
+			continue;
+		}
+		grown = reallocarray(o->episodes, o->episode_count + 1, sizeof(*grown));
+		if (!grown)
+			return ERR_NOMEM;
+		o->episodes = grown;
+		grown[o->episode_count++] = (struct episode){o->sorted[i].episode, i, i + 1};
+	}
+	return 0;
 }
 
 static int fill(struct orders *o, const struct tape_reader *reader)
 {
 	o->sorted = calloc(o->count + 1, sizeof(*o->sorted));
-	o->start_ns = o->order == TAPE_CAUSAL ? calloc(o->count + 1, sizeof(*o->start_ns)) : NULL;
-	if (!o->sorted || (o->order == TAPE_CAUSAL && !o->start_ns))
+	if (!o->sorted)
 		return ERR_NOMEM;
 	for (size_t i = 0; i < o->count; i++)
 		o->sorted[i].index = (uint32_t)i;
@@ -77,7 +103,7 @@ static int fill(struct orders *o, const struct tape_reader *reader)
 		read_starts(o, reader);
 	if (!is_sorted(o))
 		qsort(o->sorted, o->count, sizeof(*o->sorted), by_time);
-	return 0;
+	return find_episodes(o);
 }
 
 int orders_new(const struct tape_reader *reader, const struct matcher *matcher,
@@ -103,25 +129,38 @@ void orders_free(struct orders *o)
 	if (!o)
 		return;
 	free(o->sorted);
-	free(o->start_ns);
+	free(o->episodes);
 	free(o);
 }
 
-size_t orders_before(struct orders *o, size_t index)
+static int by_number(const void *number, const void *episode)
 {
-	const struct moment *first;
+	uint32_t a = *(const uint32_t *)number;
+	uint32_t b = ((const struct episode *)episode)->number;
 
-	if (!o->sorted)
+	return (a > b) - (a < b);
+}
+
+size_t orders_before(struct orders *o, size_t index, const struct unit_time *time)
+{
+	bool causal = o->order == TAPE_CAUSAL;
+	const uint32_t number = causal ? time->episode : 0;
+	const struct moment *first;
+	struct episode *episode;
+
+	if (!o->sorted || (causal && !time->known))
 		return ORDERS_NONE;
-	while (o->next < o->count && matcher_is_used(o->matcher, o->sorted[o->next].index))
-		o->next++;
-	if (o->next == o->count)
+	episode = bsearch(&number, o->episodes, o->episode_count, sizeof(*o->episodes), by_number);
+	while (episode && episode->next < episode->end &&
+	       matcher_is_used(o->matcher, o->sorted[episode->next].index))
+		episode->next++;
+	if (!episode || episode->next == episode->end)
 		return ORDERS_NONE;
-	first = &o->sorted[o->next];
+	first = &o->sorted[episode->next];
 	if (first->index == index)
 		return ORDERS_NONE;
 	/* At the same moment is not before it: a mock clock may stand still. */
-	if (o->order == TAPE_CAUSAL && first->time_ns >= o->start_ns[index])
+	if (causal && first->time_ns >= time->start_ns)
 		return ORDERS_NONE;
 	return first->index;
 }

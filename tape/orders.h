@@ -20,7 +20,7 @@ int orders_new(const struct tape_reader *reader, const struct matcher *matcher,
 	       enum tape_order order, struct orders **ret, struct error *err);
 void orders_free(struct orders *o); /* NULL is allowed */
 
-/* The unused record that has to be used before this one, or ORDERS_NONE. */
-size_t orders_before(struct orders *o, size_t index);
+/* The unused record that has to be used before this one, whose time is given, or ORDERS_NONE. */
+size_t orders_before(struct orders *o, size_t index, const struct unit_time *time);
 
 #endif

@@ -99,7 +99,8 @@ struct unit_time {
 	struct buf program; /* the file that was executed, as the kernel was given it */
 	struct chunk *chunks;
 	size_t chunk_count;
-	bool known; /* false: the tape has no timing for this unit */
+	uint32_t episode; /* which recording the times are of: only those are comparable */
+	bool known;	  /* false: the tape has no timing for this unit */
 };
 
 struct unit_id {

@@ -361,19 +361,24 @@ static int copy_unit(struct tape_writer *w, const struct tape_index *old,
 	return rc < 0 ? rc : counts_next(&w->counts, u->id.key, &ordinal, err);
 }
 
-static void note_end(const struct tape_index *old, const struct index_unit *u, uint64_t *end_ns)
+static void note_time(const struct tape_index *old, const struct index_unit *u,
+		      struct tape_past *past)
 {
 	struct unit unit = {0};
+	const struct unit_time *t = &unit.time;
 	struct line line;
 
 	if (u->time != INDEX_NONE && tape_index_line(old, u->time, &line, NULL) == 0 &&
-	    codec_read_time(&line, &unit, NULL) == 0 &&
-	    unit.time.start_ns + unit.time.duration_ns > *end_ns)
-		*end_ns = unit.time.start_ns + unit.time.duration_ns;
+	    codec_read_time(&line, &unit, NULL) == 0) {
+		if (t->start_ns + t->duration_ns > past->end_ns)
+			past->end_ns = t->start_ns + t->duration_ns;
+		if (t->episode > past->episode)
+			past->episode = t->episode;
+	}
 	unit_clear(&unit);
 }
 
-static int copy_units(struct tape_writer *w, const struct tape_index *old, uint64_t *end_ns,
+static int copy_units(struct tape_writer *w, const struct tape_index *old, struct tape_past *past,
 		      struct error *err)
 {
 	int rc = 0;
@@ -381,7 +386,7 @@ static int copy_units(struct tape_writer *w, const struct tape_index *old, uint6
 	buf_clear(&w->line);
 	for (size_t i = 0; rc == 0 && i < old->count; i++) {
 		rc = copy_unit(w, old, &old->units[i], err);
-		note_end(old, &old->units[i], end_ns);
+		note_time(old, &old->units[i], past);
 		if (rc == 0 && (w->line.len >= COPY_BYTES || i + 1 == old->count)) {
 			rc = journal_append(&w->journal, w->line.data, w->line.len, err);
 			buf_clear(&w->line);
@@ -407,17 +412,17 @@ static int open_whole(const char *dir, struct tape_index **ret, struct error *er
 	return rc == ERR_NOTFOUND ? 0 : rc; /* without it, the units have no times */
 }
 
-int tape_writer_continue(struct tape_writer *w, uint64_t *ret_end_ns, struct error *err)
+int tape_writer_continue(struct tape_writer *w, struct tape_past *ret, struct error *err)
 {
 	struct tape_index *old = NULL;
-	uint64_t end_ns = 0;
+	struct tape_past past = {0, 0};
 	int rc = open_whole(w->dir, &old, err);
 
 	if (rc == 0 && old)
-		rc = copy_units(w, old, &end_ns, err);
+		rc = copy_units(w, old, &past, err);
 	tape_index_free(old);
 	if (rc == 0)
-		*ret_end_ns = end_ns;
+		*ret = past;
 	return rc;
 }
 

@@ -29,12 +29,17 @@ int tape_writer_open(const char *path, const struct tape_head *head, bool sync,
 /* The directory, for spool_new(). Valid until the writer is freed. */
 const char *tape_writer_dir(const struct tape_writer *w);
 
+/* What the times of a tape say of those of the next recording that is added to it. */
+struct tape_past {
+	uint64_t end_ns;  /* when the last of its units ended */
+	uint32_t episode; /* the last of its episodes */
+};
+
 /*
  * Copies what the tape holds into the journal, before anything is recorded: the recording goes on
- * behind it. *ret_end_ns: when the last of the old units ended, by their times. ERR_NOTFOUND when
- * there is no tape.jsonl; what makes reading fail, fails here.
+ * behind it. ERR_NOTFOUND when there is no tape.jsonl; what makes reading fail, fails here.
  */
-int tape_writer_continue(struct tape_writer *w, uint64_t *ret_end_ns, struct error *err);
+int tape_writer_continue(struct tape_writer *w, struct tape_past *ret, struct error *err);
 
 /* A unit starts: argv, cwd, env and parent are written; sets u->id (key and ordinal). ERR_INVALID
  * for an env name that is not UTF-8 (FORMAT.md, "Limits"), ERR_LIMIT for a record beyond 16 MiB;
