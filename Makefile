@@ -143,7 +143,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .SECONDARY:
-.PHONY: all check unit demo valgrind asan bench suites install includes format format-check tidy clean
+.PHONY: all check unit demo valgrind asan tsan bench suites install includes format format-check tidy clean
 .PHONY: fuzz fuzz-corpus FORCE
 
 all: $(PROGRAM) $(STUB) $(SHIM) $(PRELOAD) $(LIB_A) $(LIB_SO) $(FIXTURES)
@@ -238,6 +238,11 @@ $(FUZZERS): $(BUILD)/fuzz_%: $(BUILD)/obj/tools/fuzz/fuzz_%.o $(LIB_A)
 
 $(BUILD)/fuzz_tape: $(BUILD)/obj/tools/fuzz/seal.o
 
+# Programs that use the library.
+$(BUILD)/fixtures/%_tape: fixtures/programs/%_tape.c $(LIB_A)
+	@mkdir -p $(@D)
+	$(CC) $(FIXTURE_CFLAGS) $(SANITIZE_FLAGS) -o $@ $< $(LIB_A) $(PKG_LIBS)
+
 $(BUILD)/fixtures/%_static: fixtures/programs/%_static.c
 	@mkdir -p $(@D)
 	$(CC) $(FIXTURE_CFLAGS) -static -o $@ $<
@@ -275,6 +280,13 @@ valgrind: all $(TESTS)
 asan:
 	ASAN_OPTIONS=allocator_may_return_null=1 CK_TIMEOUT_MULTIPLIER=5 \
 		$(MAKE) BUILD=build-asan SANITIZE=address,undefined unit fuzz-corpus
+
+# Data races, in all that threads may share.
+TSAN_SUITES := tape_clock tape_writer tape_command tape_command_modes tape_command_threads
+
+tsan:
+	$(MAKE) BUILD=build-tsan SANITIZE=thread build-tsan/sandtape-tests
+	CK_TIMEOUT_MULTIPLIER=5 build-tsan/sandtape-tests $(TSAN_SUITES)
 
 # All that was found once, and what covers the code: without a fuzzer.
 fuzz-corpus: $(FUZZ_FILES)
@@ -346,7 +358,7 @@ install: all $(BUILD)/sandtape.pc
 	done
 
 clean:
-	rm -rf $(BUILD) build-asan build-clang build-fuzz
+	rm -rf $(BUILD) build-asan build-clang build-fuzz build-tsan
 
 -include $(LIB_OBJS:.o=.d) $(TEST_OBJS:.o=.d) $(PROGRAM_OBJS:.o=.d) $(BENCH_OBJS:.o=.d)
 -include $(FUZZ_OBJS:.o=.d) $(TESTED_OBJS:.o=.d)
