@@ -1,7 +1,9 @@
 #include "base/cleanup.h"
+#include "base/fs.h"
 #include "tape/command.h"
 #include "tape/scratch_test.h"
 #include "tools/tests.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -9,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define TAPE "t.tape"
@@ -386,6 +389,71 @@ START_TEST(a_hand_written_record_matches_in_any_directory)
 }
 END_TEST
 
+#define BAD_TAPES "fixtures/tapes/bad"
+
+/* Each has one fault, which is seen when it is opened or when its command is asked for; and nothing
+ * is run or written in any mode that answers. */
+static void check_bad_tape(const char *path, enum tape_mode mode)
+{
+	struct tape_command command = {.argv = ARGV("ls", "-l")};
+	struct tape_result got = {0};
+	struct tape *t = NULL;
+	struct error err = {0};
+	int rc = tape_open(&(struct tape_config){.tape = path, .mode = mode}, &t, &err);
+
+	if (rc == 0)
+		rc = tape_run(t, &command, &got, &err);
+	ck_assert_msg(rc == ERR_FORMAT || rc == ERR_VERSION || rc == ERR_NOTFOUND, "%s: %d %s",
+		      path, rc, err.text);
+	ck_assert_msg(strstr(err.text, path) != NULL, "%s: %s", path, err.text);
+	tape_free(t);
+}
+
+START_TEST(bad_tapes_are_errors)
+{
+	cleanup_closedir DIR *d = opendir(BAD_TAPES);
+	struct dirent *entry;
+	size_t count = 0;
+
+	ck_assert_ptr_nonnull(d);
+	while ((entry = readdir(d))) {
+		cleanup_free char *path = NULL;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		path = fs_join(BAD_TAPES, entry->d_name);
+		check_bad_tape(path, TAPE_REPLAY);
+		check_bad_tape(path, TAPE_ONCE);
+		check_bad_tape(path, TAPE_NEW_EPISODES);
+		count++;
+	}
+	ck_assert_uint_ge(count, 18);
+}
+END_TEST
+
+/* What a killed recorder had collected can be asked for. */
+START_TEST(a_kill_leaves_what_was_collected)
+{
+	struct tape *t;
+	int status;
+	pid_t pid = fork();
+
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		t = open_as(TAPE_RECORD);
+		expect_out(t, "echo a", "a\n");
+		expect_out(t, "echo b", "b\n");
+		kill(getpid(), SIGKILL);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFSIGNALED(status));
+	t = open_as(TAPE_REPLAY);
+	expect_out(t, "echo a", "a\n");
+	expect_out(t, "echo b", "b\n");
+	close_it(t);
+}
+END_TEST
+
 START_TEST(a_miss_names_the_nearest_record)
 {
 	const struct tape_divergence *d;
@@ -680,6 +748,7 @@ Suite *tape_command_suite(void)
 	tcase_add_test(all, several_run_at_once);
 	tcase_add_test(all, a_launcher_of_the_callers_starts_the_programs);
 	tcase_add_test(all, the_variables_that_count_tell_commands_apart);
+	tcase_add_test(all, a_kill_leaves_what_was_collected);
 	tcase_add_test(all, a_miss_names_the_nearest_record);
 	tcase_add_test(all, another_stdin_is_a_divergence);
 	tcase_add_test(all, equal_commands_are_told_apart_by_stdin);
@@ -694,6 +763,7 @@ Suite *tape_command_suite(void)
 	tcase_add_test(all, a_tape_that_is_being_recorded_is_busy);
 	suite_add_tcase(s, all);
 	tcase_add_test(samples, a_hand_written_record_matches_in_any_directory);
+	tcase_add_test(samples, bad_tapes_are_errors);
 	suite_add_tcase(s, samples);
 	return s;
 }
