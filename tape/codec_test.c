@@ -349,6 +349,27 @@ START_TEST(a_million_arguments_come_back)
 }
 END_TEST
 
+/* Any way that JSON has to write a character; whether all of them came is counted. */
+START_TEST(any_escapes_are_read)
+{
+	static const char fields[] =
+		",\"argv\":[\"\\u0000\\u0041\\u00e9\\u20aC\\uD83d\\uDE00\\/\\\\"
+		"\\\"\\b\\f\\n\\r\\t\\\\u0041\"],\"\\u0065nv\":{\"A\":\"b\"},\"x\":[\"\"]";
+	static const char wanted[] = "\0Aé€😀/\\\"\b\f\n\r\t\\u0041";
+	cleanup_buf struct buf text = BUF_INIT;
+	struct error err = {0};
+	struct unit u = {0};
+	struct line line;
+
+	line_add(&text, LINE_SPAWN, u.id, bytes_of_str(fields), NULL);
+	ck_assert_int_eq(line_parse(text.data, text.len - 1, &line), LINE_OK);
+	ck_assert_msg(codec_read_spawn(&line, &u, &err) == 0, "%s", err.text);
+	assert_same_bytes(u.argv[0].data, u.argv[0].len, wanted, sizeof(wanted) - 1);
+	ck_assert_uint_eq(u.env_count, 1);
+	unit_clear(&u);
+}
+END_TEST
+
 START_TEST(a_million_nested_arrays_are_refused)
 {
 	cleanup_buf struct buf fields = BUF_INIT, out = BUF_INIT;
@@ -440,6 +461,8 @@ static const struct bad_record {
 	{LINE_SPAWN, ERR_FORMAT, ",\"argv\":[\"\\ud800\"]"},
 	{LINE_SPAWN, ERR_FORMAT, ",\"argv\":[]}"},
 	{LINE_EXIT, ERR_FORMAT, ""},
+	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"timeout\":1"},
+	{LINE_TIME, ERR_FORMAT, ",\"episode\":-1"},
 	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"signal\":\"SIGTERM\""},
 	{LINE_EXIT, ERR_FORMAT, ",\"code\":1.5"},
 	{LINE_EXIT, ERR_FORMAT, ",\"code\":99999999999"},
@@ -662,6 +685,7 @@ Suite *tape_codec_suite(void)
 	tcase_add_loop_test(all, an_env_name_that_json_cannot_hold_is_refused, 0, 3);
 	tcase_add_test(all, a_line_beyond_the_limit_is_refused);
 	tcase_add_test(all, a_million_arguments_come_back);
+	tcase_add_test(all, any_escapes_are_read);
 	tcase_add_test(all, a_million_nested_arrays_are_refused);
 	tcase_add_test(all, chunks_beyond_the_limit_are_left_out);
 	tcase_add_test(all, the_head_comes_back);
