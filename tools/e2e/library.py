@@ -57,3 +57,18 @@ def no_tape(place):
     result = report(place, "replay")
     expect_status(result, 1)
     expect_text(result, "there is no tape")
+
+
+@case("library: a tape of the command line answers a program, and the other way round")
+def both_ways(place):
+    place.fresh(TEXT)
+    argv = [REPORT, "record", place.path("inner.tape"), "text"]
+    recorded = place.record(argv, "-q")
+    expect_status(recorded, 0, "record")
+    replayed = report(place, "replay", hidden=True)
+    expect_status(replayed, 0, "replay by the library")
+    expect_equal("what it said", told(recorded), told(replayed))
+    place.tape = place.path("inner.tape")
+    again = place.replay([REPORT, "record", place.path("third.tape"), "text"], "-q")
+    expect_status(again, 0, "replay by the command line")
+    expect_equal("what it said then", told(recorded), told(again))
