@@ -3,7 +3,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "tape/reader.h"
-#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +11,7 @@
 
 struct tape_divergence {
 	enum tape_divergence_kind kind;
-	pthread_t thread;
+	unsigned long thread;
 	struct buf command;
 	struct buf text;
 	char nearest[UNIT_ID_SIZE]; /* empty: none */
@@ -31,6 +31,17 @@ static const char *const introductions[] = {
 	[TAPE_OUT_OF_ORDER] = "before it comes the unused record",
 	[TAPE_UNFINISHED] = "the unfinished record",
 };
+
+/* A number that no other thread has or gets, which pthread_self() is not: it is given out again. */
+static unsigned long own_thread(void)
+{
+	static atomic_ulong last;
+	static _Thread_local unsigned long own;
+
+	if (!own)
+		own = atomic_fetch_add(&last, 1) + 1;
+	return own;
+}
 
 static int add_bytes(struct buf *out, struct bytes bytes, size_t from)
 {
@@ -114,7 +125,7 @@ int divergence_new(const struct divergence_facts *facts, struct tape_divergence 
 	if (!d)
 		return error_no_memory(err);
 	d->kind = facts->kind;
-	d->thread = pthread_self();
+	d->thread = own_thread();
 	r = fill(d, facts, err);
 	if (r < 0) {
 		divergence_free(d);
@@ -141,7 +152,7 @@ int divergence_error(const struct tape_divergence *d, const char *tape, struct e
 
 bool divergence_is_mine(const struct tape_divergence *d)
 {
-	return pthread_equal(d->thread, pthread_self()) != 0;
+	return d->thread == own_thread();
 }
 
 enum tape_divergence_kind tape_divergence_kind(const struct tape_divergence *d)
