@@ -18,12 +18,14 @@ VALGRIND     ?= valgrind
 # STUB_ANSWER_ADDRESS of tape/intercept/stub/answer.h.
 STUB_LDFLAGS ?= -Wl,--section-start=.answer=0x440000 -Wl,-z,noseparate-code
 
-PUBLIC_HEADERS := $(wildcard tape/tape.h tape/clock.h) base/error.h
+PUBLIC_HEADERS := tape/tape.h tape/clock.h tape/command.h base/error.h
 
 LIB_DIRS := base tape tape/intercept
 STUB_DIR := tape/intercept/stub
 SHIM_DIR := tape/intercept/shim
 PRELOAD_DIR := tape/intercept/preload
+
+COMMA := ,
 
 # --- Which files -------------------------------------------------------------------------------
 # A file name's suffix chooses the platform: x_linux.c, x_x86_64.c, x_linux_x86_64_test.c.
@@ -141,7 +143,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .SECONDARY:
-.PHONY: all check unit demo valgrind asan bench suites install includes format format-check tidy clean
+.PHONY: all check unit demo valgrind asan tsan bench suites install includes format format-check tidy clean
 .PHONY: fuzz fuzz-corpus FORCE
 
 all: $(PROGRAM) $(STUB) $(SHIM) $(PRELOAD) $(LIB_A) $(LIB_SO) $(FIXTURES)
@@ -215,8 +217,14 @@ $(BUILD)/sandtape-shim: $(SHIM_OBJS) $(BUILD)/sources
 $(BUILD)/libsandtape-preload.so: $(PRELOAD_OBJS) $(BUILD)/sources
 	$(CC) -shared -pthread -Wl,-z,defs -o $@ $(PRELOAD_OBJS)
 
+# What asks for memory goes through tape/command_chaos_test.c, where it can be made to fail.
+CHAOS_CALLS   := malloc calloc realloc reallocarray strdup strndup vasprintf realpath opendir \
+		 posix_spawn_file_actions_adddup2 posix_spawn_file_actions_addchdir_np
+CHAOS_LDFLAGS := $(addprefix -Wl$(COMMA)--wrap=,$(CHAOS_CALLS))
+
 $(TESTS): $(TEST_OBJS) $(TESTED_OBJS) $(LIB_A)
-	$(CC) $(ALL_LDFLAGS) -o $@ $(TEST_OBJS) $(TESTED_OBJS) $(LIB_A) $(CHECK_LIBS) $(PKG_LIBS)
+	$(CC) $(ALL_LDFLAGS) $(CHAOS_LDFLAGS) -o $@ $(TEST_OBJS) $(TESTED_OBJS) $(LIB_A) \
+		$(CHECK_LIBS) $(PKG_LIBS)
 
 $(BENCHES): $(BUILD)/bench_%: $(BUILD)/obj/tools/bench_%.o $(LIB_A)
 	$(CC) $(ALL_LDFLAGS) -o $@ $< $(LIB_A) $(PKG_LIBS)
@@ -229,6 +237,11 @@ $(FUZZERS): $(BUILD)/fuzz_%: $(BUILD)/obj/tools/fuzz/fuzz_%.o $(LIB_A)
 	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS)
 
 $(BUILD)/fuzz_tape: $(BUILD)/obj/tools/fuzz/seal.o
+
+# Programs that use the library.
+$(BUILD)/fixtures/%_tape: fixtures/programs/%_tape.c $(LIB_A)
+	@mkdir -p $(@D)
+	$(CC) $(FIXTURE_CFLAGS) $(SANITIZE_FLAGS) -o $@ $< $(LIB_A) $(PKG_LIBS)
 
 $(BUILD)/fixtures/%_static: fixtures/programs/%_static.c
 	@mkdir -p $(@D)
@@ -271,6 +284,13 @@ valgrind: all $(TESTS)
 asan:
 	ASAN_OPTIONS=allocator_may_return_null=1 CK_TIMEOUT_MULTIPLIER=5 \
 		$(MAKE) BUILD=build-asan SANITIZE=address,undefined unit fuzz-corpus
+
+# Data races, in all that threads may share.
+TSAN_SUITES := tape_clock tape_writer tape_command tape_command_modes tape_command_threads
+
+tsan:
+	$(MAKE) BUILD=build-tsan SANITIZE=thread build-tsan/sandtape-tests
+	CK_TIMEOUT_MULTIPLIER=5 build-tsan/sandtape-tests $(TSAN_SUITES)
 
 # All that was found once, and what covers the code: without a fuzzer.
 fuzz-corpus: $(FUZZ_FILES)
@@ -342,7 +362,7 @@ install: all $(BUILD)/sandtape.pc
 	done
 
 clean:
-	rm -rf $(BUILD) build-asan build-clang build-fuzz
+	rm -rf $(BUILD) build-asan build-clang build-fuzz build-tsan
 
 -include $(LIB_OBJS:.o=.d) $(TEST_OBJS:.o=.d) $(PROGRAM_OBJS:.o=.d) $(BENCH_OBJS:.o=.d)
 -include $(FUZZ_OBJS:.o=.d) $(TESTED_OBJS:.o=.d)

@@ -10,16 +10,17 @@
 #define SANDTAPE_BASE_ERROR_H
 
 enum error_code {
-	ERR_SYSTEM = -1,      /* a system call failed; err->sys is its errno */
-	ERR_NOMEM = -2,	      /* out of memory */
-	ERR_INVALID = -3,     /* the caller's argument is wrong */
-	ERR_FORMAT = -4,      /* input is damaged or not what it claims to be */
-	ERR_VERSION = -5,     /* input is of a format version that this program does not know */
-	ERR_NOTFOUND = -6,    /* there is no such thing */
-	ERR_EXISTS = -7,      /* it is there already */
-	ERR_BUSY = -8,	      /* somebody else holds it */
-	ERR_LIMIT = -9,	      /* a documented size limit was passed */
-	ERR_UNSUPPORTED = -10 /* this host cannot do it; never passed over in silence */
+	ERR_SYSTEM = -1,       /* a system call failed; err->sys is its errno */
+	ERR_NOMEM = -2,	       /* out of memory */
+	ERR_INVALID = -3,      /* the caller's argument is wrong */
+	ERR_FORMAT = -4,       /* input is damaged or not what it claims to be */
+	ERR_VERSION = -5,      /* input is of a format version that this program does not know */
+	ERR_NOTFOUND = -6,     /* there is no such thing */
+	ERR_EXISTS = -7,       /* it is there already */
+	ERR_BUSY = -8,	       /* somebody else holds it */
+	ERR_LIMIT = -9,	       /* a documented size limit was passed */
+	ERR_UNSUPPORTED = -10, /* this host cannot do it; never passed over in silence */
+	ERR_DIVERGED = -11     /* a replay is asked for what is not on the tape */
 };
 
 /* A path of PATH_MAX bytes, and a sentence around it. */

@@ -17,6 +17,10 @@ static inline void cleanup_json_fn(json_t **value)
 
 #define cleanup_json __attribute__((cleanup(cleanup_json_fn)))
 
+/* codec_memory.c: JSON in and out, with the want of memory told (ERR_NOMEM). */
+int codec_load(struct bytes text, json_t **ret, struct error *err);
+int codec_dump(const json_t *value, struct buf *out); /* appends, compact */
+
 /* ERR_FORMAT: "`what` is not `expected`". */
 int codec_wrong(struct error *err, const char *what, const char *expected);
 int codec_read_integer(const json_t *value, const char *what, int64_t min, int64_t max,

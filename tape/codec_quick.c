@@ -165,7 +165,7 @@ static void clear_exit(struct unit *u)
 	free(u->streams);
 	u->streams = NULL;
 	u->stream_count = 0;
-	u->end = (struct unit_end){END_UNFINISHED, 0, 0, false, 0};
+	u->end = (struct unit_end){.how = END_UNFINISHED};
 }
 
 bool codec_quick_exit(const struct line *line, struct unit *u)
@@ -207,13 +207,16 @@ bool codec_quick_time(const struct line *line, struct unit *u)
 {
 	struct cursor c = {line->fields.data, line->fields.data + line->fields.len};
 	uint64_t pid;
+	int episode = 0;
 
 	if (cursor_take(&c, ",\"pid\":") && cursor_take_number(&c, &pid) &&
 	    cursor_take(&c, ",\"start_ns\":") && cursor_take_number(&c, &u->time.start_ns) &&
 	    cursor_take(&c, ",\"duration_ns\":") && cursor_take_number(&c, &u->time.duration_ns) &&
 	    cursor_take(&c, ",\"program\":") && take_string(&c, &u->time.program) &&
-	    (!cursor_take(&c, ",\"chunks\":[") || take_chunks(&c, u)) && c.at == c.end) {
+	    (!cursor_take(&c, ",\"chunks\":[") || take_chunks(&c, u)) &&
+	    (!cursor_take(&c, ",\"episode\":") || take_int(&c, &episode)) && c.at == c.end) {
 		u->time.pid = (int64_t)pid;
+		u->time.episode = (uint32_t)episode;
 		u->time.known = true;
 		return true;
 	}

@@ -18,22 +18,6 @@ int codec_wrong(struct error *err, const char *what, const char *expected)
 	return error_set(err, ERR_FORMAT, "\"%s\" is not %s", what, expected);
 }
 
-static int parse_object(const struct line *line, json_t **ret, struct error *err)
-{
-	json_error_t json_err = {0};
-	json_t *o = json_loadb(line->all.data, line->all.len,
-			       JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &json_err);
-
-	/* jansson says nothing at all when memory ends early, and in its lexer it takes the end of
-	 * memory for bad JSON: there is no telling then. */
-	if (!o && (!json_err.text[0] || json_error_code(&json_err) == json_error_out_of_memory))
-		return error_no_memory(err);
-	if (!o)
-		return error_set(err, ERR_FORMAT, "its JSON cannot be parsed: %s", json_err.text);
-	*ret = o;
-	return 0;
-}
-
 int codec_read_integer(const json_t *value, const char *what, int64_t min, int64_t max,
 		       int64_t *ret, struct error *err)
 {
@@ -141,7 +125,7 @@ int codec_read_head(const struct line *line, struct tape_head *ret, struct error
 {
 	cleanup_json json_t *object = NULL;
 	struct tape_head head = {0};
-	int rc = parse_object(line, &object, err);
+	int rc = codec_load(line->all, &object, err);
 
 	if (rc == 0)
 		rc = read_head(object, &head, err);
@@ -207,7 +191,7 @@ int codec_read_spawn(const struct line *line, struct unit *u, struct error *err)
 
 	if (codec_quick_spawn(line, u))
 		return 0;
-	rc = parse_object(line, &object, err);
+	rc = codec_load(line->all, &object, err);
 	if (rc < 0)
 		return rc;
 	u->id = line->id;
@@ -272,6 +256,9 @@ static int read_end(const json_t *object, struct unit_end *end, struct error *er
 	end->how = END_UNFINISHED;
 	if (unfinished)
 		return 0;
+	rc = read_bool(object, "timeout", &end->timeout, err);
+	if (rc < 0)
+		return rc;
 	if (code) {
 		rc = codec_read_integer(code, "code", INT_MIN, INT_MAX, &number, err);
 		if (rc < 0)
@@ -461,7 +448,7 @@ int codec_read_exit(const struct line *line, struct unit *u, struct error *err)
 
 	if (codec_quick_exit(line, u))
 		return 0;
-	rc = parse_object(line, &object, err);
+	rc = codec_load(line->all, &object, err);
 	if (rc == 0)
 		rc = read_end(object, &u->end, err);
 	if (rc < 0)
@@ -506,7 +493,7 @@ int codec_read_tail(const struct line *line, struct unit *u, struct error *err)
 	const char *key;
 	json_t *value;
 	int fd;
-	int rc = parse_object(line, &object, err);
+	int rc = codec_load(line->all, &object, err);
 
 	if (rc < 0)
 		return rc;
@@ -539,12 +526,14 @@ static int read_ns(const json_t *object, const char *key, uint64_t *ret, struct 
 int codec_read_time(const struct line *line, struct unit *u, struct error *err)
 {
 	cleanup_json json_t *object = NULL;
+	const json_t *value;
+	int64_t episode = 0;
 	uint64_t pid = 0;
 	int rc;
 
 	if (codec_quick_time(line, u))
 		return 0;
-	rc = parse_object(line, &object, err);
+	rc = codec_load(line->all, &object, err);
 	if (rc < 0)
 		return rc;
 	rc = read_ns(object, "pid", &pid, err);
@@ -557,8 +546,12 @@ int codec_read_time(const struct line *line, struct unit *u, struct error *err)
 				      &u->time.program, err);
 	if (rc == 0)
 		rc = codec_read_chunks(json_object_get(object, "chunks"), u, err);
+	value = json_object_get(object, "episode");
+	if (rc == 0 && value)
+		rc = codec_read_integer(value, "episode", 0, INT_MAX, &episode, err);
 	if (rc < 0)
 		return rc;
+	u->time.episode = (uint32_t)episode;
 	u->time.pid = (int64_t)pid;
 	u->time.known = true;
 	return 0;

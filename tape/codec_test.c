@@ -63,6 +63,7 @@ static void assert_same_time(const struct unit_time *a, const struct unit_time *
 	ck_assert_int_eq(a->pid, b->pid);
 	ck_assert_uint_eq(a->start_ns, b->start_ns);
 	ck_assert_uint_eq(a->duration_ns, b->duration_ns);
+	ck_assert_uint_eq(a->episode, b->episode);
 	assert_same_buf(&a->program, &b->program);
 	assert_same_chunks(a->chunks, a->chunk_count, b->chunks, b->chunk_count);
 }
@@ -82,6 +83,7 @@ static void assert_same_unit(const struct unit *a, const struct unit *b)
 	ck_assert_int_eq(a->end.signal, b->end.signal);
 	ck_assert_int_eq(a->end.core, b->end.core);
 	ck_assert_int_eq(a->end.exec_errno, b->end.exec_errno);
+	ck_assert_int_eq(a->end.timeout, b->end.timeout);
 	ck_assert_uint_eq(a->stream_count, b->stream_count);
 	for (i = 0; i < a->stream_count; i++)
 		assert_same_stream(&a->streams[i], &b->streams[i]);
@@ -216,6 +218,7 @@ static void make_rich_unit(struct unit *u)
 		unit_add_order(u, &rich_order[i]);
 	u->time = (struct unit_time){.pid = 4711, .start_ns = 1, .duration_ns = INT64_MAX};
 	u->time.known = true;
+	u->time.episode = 7;
 	buf_add(&u->time.program, bytes, sizeof(bytes));
 	unit_add_chunk(u, 1, 4, 10);
 	unit_add_chunk_apart(u, CHUNK_SIGNAL, SIGRTMIN + 3, 15);
@@ -253,6 +256,8 @@ START_TEST(every_end_comes_back)
 		{.how = END_EXITED, .code = 0},
 		{.how = END_EXITED, .code = 255},
 		{.how = END_SIGNALED, .signal = SIGKILL},
+		{.how = END_SIGNALED, .signal = SIGKILL, .timeout = true},
+		{.how = END_EXITED, .code = 3, .timeout = true},
 		{.how = END_SIGNALED, .signal = SIGSEGV, .core = true},
 		{.how = END_SIGNALED, .signal = 33},
 		{.how = END_EXEC_FAILED, .exec_errno = ENOENT},
@@ -359,6 +364,27 @@ START_TEST(a_million_arguments_come_back)
 }
 END_TEST
 
+/* Any way that JSON has to write a character; whether all of them came is counted. */
+START_TEST(any_escapes_are_read)
+{
+	static const char fields[] =
+		",\"argv\":[\"\\u0000\\u0041\\u00e9\\u20aC\\uD83d\\uDE00\\/\\\\"
+		"\\\"\\b\\f\\n\\r\\t\\\\u0041\"],\"\\u0065nv\":{\"A\":\"b\"},\"x\":[\"\"]";
+	static const char wanted[] = "\0Aé€😀/\\\"\b\f\n\r\t\\u0041";
+	cleanup_buf struct buf text = BUF_INIT;
+	struct error err = {0};
+	struct unit u = {0};
+	struct line line;
+
+	line_add(&text, LINE_SPAWN, u.id, bytes_of_str(fields), NULL);
+	ck_assert_int_eq(line_parse(text.data, text.len - 1, &line), LINE_OK);
+	ck_assert_msg(codec_read_spawn(&line, &u, &err) == 0, "%s", err.text);
+	assert_same_bytes(u.argv[0].data, u.argv[0].len, wanted, sizeof(wanted) - 1);
+	ck_assert_uint_eq(u.env_count, 1);
+	unit_clear(&u);
+}
+END_TEST
+
 START_TEST(a_million_nested_arrays_are_refused)
 {
 	cleanup_buf struct buf fields = BUF_INIT, out = BUF_INIT;
@@ -450,6 +476,8 @@ static const struct bad_record {
 	{LINE_SPAWN, ERR_FORMAT, ",\"argv\":[\"\\ud800\"]"},
 	{LINE_SPAWN, ERR_FORMAT, ",\"argv\":[]}"},
 	{LINE_EXIT, ERR_FORMAT, ""},
+	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"timeout\":1"},
+	{LINE_TIME, ERR_FORMAT, ",\"episode\":-1"},
 	{LINE_EXIT, ERR_FORMAT, ",\"code\":0,\"signal\":\"SIGTERM\""},
 	{LINE_EXIT, ERR_FORMAT, ",\"code\":1.5"},
 	{LINE_EXIT, ERR_FORMAT, ",\"code\":99999999999"},
@@ -677,13 +705,14 @@ Suite *tape_codec_suite(void)
 	tcase_set_timeout(all, 60);
 	tcase_add_test(all, any_bytes_in_any_field_come_back);
 	tcase_add_test(all, every_kind_of_stream_comes_back);
-	tcase_add_loop_test(all, every_end_comes_back, 0, 7);
+	tcase_add_loop_test(all, every_end_comes_back, 0, 9);
 	tcase_add_test(all, what_an_unfinished_unit_wrote_comes_back);
 	tcase_add_test(all, a_unit_for_any_cwd_comes_back);
 	tcase_add_test(all, the_lines_are_those_of_the_standard);
 	tcase_add_loop_test(all, an_env_name_that_json_cannot_hold_is_refused, 0, 3);
 	tcase_add_test(all, a_line_beyond_the_limit_is_refused);
 	tcase_add_test(all, a_million_arguments_come_back);
+	tcase_add_test(all, any_escapes_are_read);
 	tcase_add_test(all, a_million_nested_arrays_are_refused);
 	tcase_add_test(all, chunks_beyond_the_limit_are_left_out);
 	tcase_add_test(all, the_head_comes_back);

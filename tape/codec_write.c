@@ -52,11 +52,6 @@ static json_t *byte_string_of_buf(const struct buf *b)
 	return byte_string((struct bytes){b->data, b->len});
 }
 
-static int append_text(const char *buffer, size_t size, void *out)
-{
-	return buf_add(out, buffer, size) < 0 ? -1 : 0;
-}
-
 /* The line of a record whose own fields are the members of `object`. */
 static int add_record(struct buf *out, enum line_type type, struct unit_id id, const json_t *object,
 		      struct error *err)
@@ -64,7 +59,7 @@ static int add_record(struct buf *out, enum line_type type, struct unit_id id, c
 	cleanup_buf struct buf text = BUF_INIT;
 	struct bytes fields = {NULL, 0};
 
-	if (json_dump_callback(object, append_text, &text, JSON_COMPACT) < 0)
+	if (codec_dump(object, &text) < 0)
 		return error_no_memory(err);
 	if (json_object_size(object)) {
 		text.data[0] = ',';
@@ -267,6 +262,8 @@ static int put_end(json_t *object, const struct unit_end *end, struct error *err
 	default:
 		return error_set(err, ERR_INVALID, "a unit cannot end like that");
 	}
+	if (rc == 0 && end->timeout)
+		rc = codec_put_take(object, "timeout", json_true());
 	return rc < 0 ? error_no_memory(err) : 0;
 }
 
@@ -331,7 +328,8 @@ int codec_write_time(struct buf *out, const struct unit *u, struct error *err)
 	    codec_put_take(o, "start_ns", json_integer((json_int_t)t->start_ns)) < 0 ||
 	    codec_put_take(o, "duration_ns", json_integer((json_int_t)t->duration_ns)) < 0 ||
 	    codec_put_take(o, "program", byte_string_of_buf(&t->program)) < 0 ||
-	    codec_put_container_take(o, "chunks", codec_chunk_list(t)) < 0)
+	    codec_put_container_take(o, "chunks", codec_chunk_list(t)) < 0 ||
+	    (t->episode && codec_put_take(o, "episode", json_integer(t->episode)) < 0))
 		return error_no_memory(err);
 	return add_record(out, LINE_TIME, u->id, o, err);
 }

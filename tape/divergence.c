@@ -23,6 +23,7 @@ static const struct {
 	[DIVERGENCE_INPUT] = {"input",
 			      "the input of this command is not what the recorded one read"},
 	[DIVERGENCE_ORDER] = {"order", "this command comes out of the recorded order"},
+	[DIVERGENCE_UNFINISHED] = {"unfinished", "the recording ended before this command did"},
 };
 
 void divergence_clear(struct divergence *d)
@@ -72,13 +73,21 @@ static json_t *json_of_record(const struct unit *record)
 	return NULL;
 }
 
-static bool add_record_line(struct buf *out, const char *title, const struct unit *record)
+static bool add_record_line(struct divergence *d, const char *title, const struct unit *record)
 {
 	char id[UNIT_ID_SIZE];
 
 	unit_id_format(record->id, id);
-	return buf_addf(out, "\n  %s, %s:\n    ", title, id) == 0 &&
-	       unit_add_text(out, record) == 0;
+	return buf_addf(&d->text, "\n  %s, %s:\n    ", title, id) == 0 &&
+	       unit_add_text(&d->text, record) == 0;
+}
+
+/* The record that a person is told of first. */
+static bool add_record(struct divergence *d, const char *title, const char *name,
+		       const struct unit *record)
+{
+	unit_id_format(record->id, d->record);
+	return set(d->json, name, json_of_record(record)) && add_record_line(d, title, record);
 }
 
 /* What a session did last that agreed. */
@@ -94,7 +103,7 @@ static int add_last(struct divergence *d, const struct divergence_from *from, st
 	if (r < 0)
 		return r;
 	done = set(d->json, "last", json_of_record(&record)) &&
-	       add_record_line(&d->text, "the last command that was answered", &record);
+	       add_record_line(d, "the last command that was answered", &record);
 	unit_clear(&record);
 	return done ? 0 : error_no_memory(err);
 }
@@ -204,11 +213,12 @@ static bool add_near(struct divergence *d, json_t *list, const struct unit *reco
 	bool done = json_array_append_new(list, object) == 0 &&
 		    set(object, "distance", json_integer(distance)) &&
 		    set(object, "differences", differences) &&
-		    add_record_line(&d->text,
-				    is_first ? "nearest unused record" : "another that is near",
+		    add_record_line(d, is_first ? "nearest unused record" : "another that is near",
 				    record) &&
 		    command_changes(record, command, &change, &count) == 0;
 
+	if (is_first)
+		unit_id_format(record->id, d->record);
 	for (size_t i = 0; done && i < count; i++)
 		done = add_change(is_first ? &d->text : &unwanted, differences, &change[i]);
 	free(change);
@@ -385,7 +395,7 @@ static int describe_input(struct divergence *d, const struct divergence_from *fr
 	int r = tape_reader_command(matcher_reader(from->matcher), best->record, &record, err);
 
 	if (r == 0 &&
-	    (!add_record_line(&d->text, "the record that agrees longest", &record) ||
+	    (!add_record_line(d, "the record that agrees longest", &record) ||
 	     !set(d->json, "record", json_of_record(&record)) || !add_input(d, best, read)))
 		r = error_no_memory(err);
 	unit_clear(&record);
@@ -429,25 +439,38 @@ static int describe_expected(struct divergence *d, const struct divergence_from 
 			       ? 0
 			       : error_no_memory(err);
 	r = tape_reader_command(matcher_reader(from->matcher), expected, &record, err);
-	if (r == 0 && (!add_record_line(&d->text, "the next one of the recording", &record) ||
-		       !set(d->json, "expected", json_of_record(&record))))
+	if (r == 0 && !add_record(d, "the one that was to come", "expected", &record))
 		r = error_no_memory(err);
 	unit_clear(&record);
 	return r;
 }
 
-int divergence_of_order(const struct divergence_from *from, size_t index, size_t expected,
-			struct divergence *ret, struct error *err)
+int divergence_of_order(const struct divergence_from *from, const struct unit *command,
+			size_t expected, struct divergence *ret, struct error *err)
 {
-	struct unit record = {0};
-	int r = tape_reader_command(matcher_reader(from->matcher), index, &record, err);
+	int r = 0;
 
 	*ret = (struct divergence){.kind = DIVERGENCE_ORDER};
-	if (r == 0 && !begin(ret, DIVERGENCE_ORDER, &record))
+	if (!begin(ret, DIVERGENCE_ORDER, command))
 		r = error_no_memory(err);
-	unit_clear(&record);
 	if (r == 0)
 		r = describe_expected(ret, from, expected, err);
+	if (r == 0)
+		r = add_last(ret, from, err);
+	return finish(ret, r);
+}
+
+int divergence_of_unfinished(const struct divergence_from *from, const struct unit *command,
+			     size_t record, struct divergence *ret, struct error *err)
+{
+	struct unit unfinished = {0};
+	int r = tape_reader_command(matcher_reader(from->matcher), record, &unfinished, err);
+
+	*ret = (struct divergence){.kind = DIVERGENCE_UNFINISHED};
+	if (r == 0 && (!begin(ret, DIVERGENCE_UNFINISHED, command) ||
+		       !add_record(ret, "the unfinished record", "record", &unfinished)))
+		r = error_no_memory(err);
+	unit_clear(&unfinished);
 	if (r == 0)
 		r = add_last(ret, from, err);
 	return finish(ret, r);

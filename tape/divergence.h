@@ -16,13 +16,15 @@ enum divergence_kind {
 	DIVERGENCE_NO_RECORD = 0, /* the tape has no such command */
 	DIVERGENCE_USED,	  /* it has, but was asked for it more often than it was recorded */
 	DIVERGENCE_INPUT,	  /* the command read another stdin, or input above 2 */
-	DIVERGENCE_ORDER	  /* it came before one that was recorded before it */
+	DIVERGENCE_ORDER,	  /* it came before one that was recorded before it */
+	DIVERGENCE_UNFINISHED	  /* the recording ended before the command did */
 };
 
 struct divergence {
 	enum divergence_kind kind;
-	struct buf text; /* without a last newline */
-	json_t *json;	 /* an object */
+	char record[UNIT_ID_SIZE]; /* the id of the record that is told first, or "" */
+	struct buf text;	   /* without a last newline */
+	json_t *json;		   /* an object */
 };
 
 /* Zeroes it, too. */
@@ -53,8 +55,12 @@ int divergence_of_input(const struct divergence_from *from, const struct unit *c
 			size_t record, const struct input_read *read, struct divergence *ret,
 			struct error *err);
 
-/* The record `index` answered, where `expected` was to come (NO_UNIT: nothing was). */
-int divergence_of_order(const struct divergence_from *from, size_t index, size_t expected,
-			struct divergence *ret, struct error *err);
+/* The command came where the record `expected` was to come (NO_UNIT: nothing was). */
+int divergence_of_order(const struct divergence_from *from, const struct unit *command,
+			size_t expected, struct divergence *ret, struct error *err);
+
+/* Of the command there is only this record, which does not say how it ended. */
+int divergence_of_unfinished(const struct divergence_from *from, const struct unit *command,
+			     size_t record, struct divergence *ret, struct error *err);
 
 #endif

@@ -367,7 +367,7 @@ static const struct {
 } order_rows[] = {
 	{0, "this command comes out of the recorded order:\n"
 	    "    b   (in $WORK)\n"
-	    "  the next one of the recording, ID.0:\n"
+	    "  the one that was to come, ID.0:\n"
 	    "    a   (in $WORK)"},
 	{NO_UNIT, "this command comes out of the recorded order:\n"
 		  "    b   (in $WORK)\n"
@@ -379,12 +379,15 @@ START_TEST(another_order_is_explained)
 	static const struct command_line lines[] = {{"a", "$WORK"}, {"b", "$WORK"}};
 	struct setup s = open_lines(lines, COUNT(lines));
 	struct divergence_from from = from_after(&s, 0);
+	struct unit command = command_of("b", "$WORK");
 	struct divergence d;
 
-	ck_assert_int_eq(divergence_of_order(&from, 1, order_rows[_i].expected, &d, NULL), 0);
+	ck_assert_int_eq(divergence_of_order(&from, &command, order_rows[_i].expected, &d, NULL),
+			 0);
 	hide_ids(&d.text);
 	ck_assert_str_eq(d.text.data, order_rows[_i].text);
 	divergence_clear(&d);
+	unit_clear(&command);
 	close_tape(&s);
 }
 END_TEST

@@ -4,7 +4,9 @@
 #include "base/text.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -32,10 +34,11 @@ char *tape_dir_name(const char *path)
 
 bool tape_file_exists(const char *dir, const char *name)
 {
-	cleanup_free char *path = fs_join(dir, name);
+	char path[PATH_MAX]; /* without memory, the answer would be wrong */
 	struct stat st;
+	int len = snprintf(path, sizeof(path), "%s/%s", dir, name);
 
-	return path && stat(path, &st) == 0;
+	return len > 0 && (size_t)len < sizeof(path) && stat(path, &st) == 0;
 }
 
 static int unique_name(const char *stem, char **ret_path, struct error *err)

@@ -2,6 +2,7 @@
 #include "base/cleanup.h"
 #include "tape/codec.h"
 #include "tape/files.h"
+#include "tape/journal.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -314,13 +315,29 @@ static int open_file(const char *path, int *ret_fd, struct error *err)
 	return 0;
 }
 
+struct index_request {
+	const char *path;
+	struct tape_index **ret;
+};
+
+static int copy_journal(int fd, void *ctx, struct error *err)
+{
+	const struct index_request *request = ctx;
+
+	return index_new(fd, request->path, INDEX_JOURNAL, true, request->ret, err);
+}
+
 int tape_index_open(const char *path, enum index_kind kind, struct tape_index **ret,
 		    struct error *err)
 {
+	struct index_request request = {path, ret};
 	cleanup_close int fd = -1;
-	int rc = open_file(path, &fd, err);
+	int rc;
 
-	return rc < 0 ? rc : index_new(fd, path, kind, kind == INDEX_JOURNAL, ret, err);
+	if (kind == INDEX_JOURNAL)
+		return journal_read(path, copy_journal, &request, err);
+	rc = open_file(path, &fd, err);
+	return rc < 0 ? rc : index_new(fd, path, kind, false, ret, err);
 }
 
 int tape_index_add_timing(struct tape_index *index, const char *path, struct timing_damage *ret,

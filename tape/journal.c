@@ -17,6 +17,7 @@ struct held_journal {
 	dev_t dev;
 	ino_t ino;
 	pid_t pid;
+	int fd; /* the journal's own */
 };
 
 /* Opening and closing a journal are under the lock too: either may drop the lock of another thread
@@ -24,20 +25,28 @@ struct held_journal {
 static pthread_mutex_t held_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct held_journal *held_list;
 
-static int refuse_own(const char *path, struct error *err)
+/* With held_lock: this process's hold of the file `name` in `dir_fd`, or NULL. */
+static const struct held_journal *find_held(int dir_fd, const char *name)
 {
 	const struct held_journal *h = held_list;
 	struct stat st;
 
-	if (stat(path, &st) < 0)
-		return 0;
+	if (fstatat(dir_fd, name, &st, 0) < 0)
+		return NULL;
 	while (h && (h->dev != st.st_dev || h->ino != st.st_ino || h->pid != getpid()))
 		h = h->next;
-	return h ? error_set(err, ERR_BUSY,
-			     "process %ld, which is this one, is recording to %s already; wait "
-			     "for its end, or take another tape",
-			     (long)getpid(), path)
-		 : 0;
+	return h;
+}
+
+static int refuse_own(const char *path, struct error *err)
+{
+	return find_held(AT_FDCWD, path)
+		       ? error_set(
+				 err, ERR_BUSY,
+				 "process %ld, which is this one, is recording to %s already; wait "
+				 "for its end, or take another tape",
+				 (long)getpid(), path)
+		       : 0;
 }
 
 static void let_go(struct held_journal *held)
@@ -120,7 +129,7 @@ static int open_and_hold(const char *path, bool sync, struct journal *ret, struc
 		return rc;
 	if (fstat(fd, &st) < 0)
 		return error_sys(err, errno, "cannot stat %s", path);
-	*held = (struct held_journal){held_list, st.st_dev, st.st_ino, getpid()};
+	*held = (struct held_journal){held_list, st.st_dev, st.st_ino, getpid(), fd};
 	held_list = held;
 	*ret = (struct journal){
 		.fd = steal_fd(&fd), .size = st.st_size, .sync = sync, .held = steal_ptr(&held)};
@@ -189,4 +198,58 @@ void journal_close(struct journal *j)
 	j->held = NULL;
 	free(j->path);
 	j->path = NULL;
+}
+
+/* With held_lock. */
+static int open_and_use(const char *path, journal_use use, void *ctx, struct error *err)
+{
+	const struct held_journal *own = find_held(AT_FDCWD, path);
+	cleanup_close int fd = -1;
+
+	if (own)
+		return use(own->fd, ctx, err);
+	/* A FIFO in the place of a file must not make us wait. */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0 && errno == ENOENT)
+		return error_set(err, ERR_NOTFOUND, "there is no %s", path);
+	if (fd < 0)
+		return error_sys(err, errno, "cannot open %s", path);
+	return use(fd, ctx, err);
+}
+
+int journal_read(const char *path, journal_use use, void *ctx, struct error *err)
+{
+	int rc;
+
+	pthread_mutex_lock(&held_lock);
+	rc = open_and_use(path, use, ctx, err);
+	pthread_mutex_unlock(&held_lock);
+	return rc;
+}
+
+/* With held_lock. */
+static bool remove_abandoned(int dir_fd)
+{
+	struct flock lock = whole_file();
+	cleanup_close int fd = -1;
+
+	if (find_held(dir_fd, JOURNAL_FILE))
+		return false;
+	fd = openat(dir_fd, JOURNAL_FILE, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0)
+		return errno == ENOENT;
+	if (fcntl(fd, F_SETLK, &lock) < 0)
+		return false;
+	unlinkat(dir_fd, BLOBS_DIR, AT_REMOVEDIR);
+	return unlinkat(dir_fd, JOURNAL_FILE, 0) == 0;
+}
+
+bool journal_remove_abandoned(int dir_fd)
+{
+	bool removed;
+
+	pthread_mutex_lock(&held_lock);
+	removed = remove_abandoned(dir_fd);
+	pthread_mutex_unlock(&held_lock);
+	return removed;
 }

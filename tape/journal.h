@@ -1,10 +1,9 @@
 /*
  * The journal of a recording: made, locked, appended to. The lock is a POSIX write lock on the
  * journal itself, so that there is no lock file to forget and F_GETLK names who has it; the price
- * is that it falls when the process closes *any* descriptor of that file. So nobody else in this
- * process may open a journal while it is recorded: a reader that is opened before and a reader of a
- * tape.jsonl are fine. Nor does such a lock keep a process from itself: a list of the journals that
- * this process holds does, for all its threads.
+ * is that it falls when the process closes *any* descriptor of that file. Nor does such a lock keep
+ * a process from itself. So each process has a list of the journals that it holds, for all its
+ * threads, and all that opens a journal does so here, where the list is looked at first.
  */
 #ifndef SANDTAPE_TAPE_JOURNAL_H
 #define SANDTAPE_TAPE_JOURNAL_H
@@ -34,5 +33,17 @@ int journal_append(struct journal *j, const void *bytes, size_t len, struct erro
 /* Takes the file away while the lock is held, then closes. */
 int journal_remove(struct journal *j, struct error *err);
 void journal_close(struct journal *j); /* keeps the file */
+
+/* What to do with a journal that is open to be read. */
+typedef int (*journal_use)(int fd, void *ctx, struct error *err);
+
+/* Opens a journal to read it, calls `use`, and closes it again. When this process records to it,
+ * the descriptor is the recorder's own, whose position counts for nothing: use pread(2). Threads
+ * that open or close journals wait meanwhile. ERR_NOTFOUND when there is none. */
+int journal_read(const char *path, journal_use use, void *ctx, struct error *err);
+
+/* Removes the journal in `dir_fd`, and the empty blobs/ beside it, when nobody holds its lock.
+ * Whether there is none (any more). */
+bool journal_remove_abandoned(int dir_fd);
 
 #endif

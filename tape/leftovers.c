@@ -3,6 +3,7 @@
 #include "base/fs.h"
 #include "base/text.h"
 #include "tape/files.h"
+#include "tape/journal.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -26,23 +27,11 @@ static bool is_unfinished(const char *name, const char *tape)
  * maker makes the journal first. */
 static void remove_unfinished(int parent_fd, const char *name)
 {
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	cleanup_close int fd =
 		openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	cleanup_close int journal = -1;
 
-	if (fd < 0)
-		return;
-	journal = openat(fd, JOURNAL_FILE, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (journal < 0 && errno != ENOENT)
-		return;
-	if (journal >= 0) {
-		if (fcntl(journal, F_SETLK, &lock) < 0)
-			return;
-		unlinkat(fd, BLOBS_DIR, AT_REMOVEDIR);
-		unlinkat(fd, JOURNAL_FILE, 0);
-	}
-	unlinkat(parent_fd, name, AT_REMOVEDIR);
+	if (fd >= 0 && journal_remove_abandoned(fd))
+		unlinkat(parent_fd, name, AT_REMOVEDIR);
 }
 
 void leftovers_remove_beside(const char *dir)
@@ -79,6 +68,8 @@ static int remove_spools(const char *dir, struct error *err)
 	if (rc < 0)
 		return rc;
 	d = opendir(blobs);
+	if (!d && errno == ENOMEM)
+		return error_no_memory(err);
 	if (!d)
 		return error_sys(err, errno, "cannot read the directory %s", blobs);
 	while ((entry = readdir(d))) {

@@ -169,6 +169,26 @@ int matcher_reads_stdin(struct matcher *m, size_t index, bool *ret, struct error
 	return r;
 }
 
+int matcher_peek(struct matcher *m, size_t index, const struct unit **ret, struct error *err)
+{
+	int r = 0;
+
+	if (!m->has_ahead || m->ahead_index != index) {
+		struct unit record = {0};
+
+		r = tape_reader_unit(m->reader, index, &record, err);
+		if (r < 0)
+			return r;
+		if (m->has_ahead)
+			unit_clear(&m->ahead);
+		m->ahead = record;
+		m->ahead_index = index;
+		m->has_ahead = true;
+	}
+	*ret = &m->ahead;
+	return r;
+}
+
 int matcher_take(struct matcher *m, size_t index, struct unit *ret_record, struct error *err)
 {
 	int r = read_record(m, index, ret_record, err);

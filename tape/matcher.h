@@ -26,6 +26,10 @@ int matcher_find(struct matcher *m, const struct unit *command, size_t *ret, siz
 /* Whether the record tells what the unit read from its stdin. */
 int matcher_reads_stdin(struct matcher *m, size_t index, bool *ret, struct error *err);
 
+/* Looks at a record without using it: *ret is borrowed until the next call. When the record is
+ * taken next, it is not read again. */
+int matcher_peek(struct matcher *m, size_t index, const struct unit **ret, struct error *err);
+
 /* Takes the record, which then is used; the caller clears it. */
 int matcher_take(struct matcher *m, size_t index, struct unit *ret_record, struct error *err);
 

@@ -149,7 +149,8 @@ static int set_answer(struct played_unit *u, uint64_t stdin_taken, struct error 
 }
 
 /* It is answered all the same, so that one replay tells all that is out of order. */
-static int check_sequence(struct player *player, size_t index, struct error *err)
+static int check_sequence(struct player *player, size_t index, const struct unit *record,
+			  struct error *err)
 {
 	struct divergence_from from = where(player);
 	struct divergence d;
@@ -158,7 +159,7 @@ static int check_sequence(struct player *player, size_t index, struct error *err
 
 	if (score_in_sequence(player->score, index, &expected))
 		return 0;
-	r = divergence_of_order(&from, index, expected, &d, err);
+	r = divergence_of_order(&from, record, expected, &d, err);
 	return r < 0 ? r : tell(player, &d, err);
 }
 
@@ -194,7 +195,7 @@ int player_take_record(struct played_unit *u, size_t index, uint64_t stdin_taken
 	u->index = index;
 	end_expectation(u, index);
 	if (player->order == TAPE_ORDER_STRICT)
-		r = check_sequence(player, index, err);
+		r = check_sequence(player, index, &u->record, err);
 	if (r < 0)
 		return r;
 	u->before = player->last;

@@ -228,12 +228,14 @@ int tape_reader_unit(const struct tape_reader *r, size_t index, struct unit *ret
 		rc = read_record(r, at->exit, codec_read_exit, &u, err);
 	if (rc == 0)
 		rc = read_record(r, at->tail, codec_read_tail, &u, err);
+	/* When its checksum is right, but the times make no sense, they are not worth an error. */
+	if (rc == 0 && read_record(r, at->time, codec_read_time, &u, NULL) == ERR_NOMEM)
+		rc = error_no_memory(err);
 	if (rc < 0) {
 		unit_clear(&u);
 		return rc;
 	}
-	/* The checksum is right, but the times make no sense: they are not worth an error. */
-	if (read_record(r, at->time, codec_read_time, &u, NULL) < 0)
+	if (!u.time.known)
 		unit_time_clear(&u.time);
 	*ret = u;
 	return 0;
@@ -267,15 +269,27 @@ static bool find_number(struct bytes fields, const char *key, uint64_t *ret)
 	return true;
 }
 
+bool tape_reader_episode(const struct tape_reader *r, size_t index, uint64_t *ret_start_ns,
+			 uint64_t *ret_duration_ns, uint32_t *ret_episode)
+{
+	uint64_t offset = r->index->units[index].time;
+	uint64_t episode = 0;
+	struct line line;
+
+	if (offset == INDEX_NONE || tape_index_line(r->index, offset, &line, NULL) < 0)
+		return false;
+	find_number(line.fields, "\"episode\":", &episode); /* 0 when it is left out */
+	*ret_episode = (uint32_t)episode;
+	return find_number(line.fields, "\"start_ns\":", ret_start_ns) &&
+	       find_number(line.fields, "\"duration_ns\":", ret_duration_ns);
+}
+
 bool tape_reader_span(const struct tape_reader *r, size_t index, uint64_t *ret_start_ns,
 		      uint64_t *ret_duration_ns)
 {
-	uint64_t offset = r->index->units[index].time;
-	struct line line;
+	uint32_t episode;
 
-	return offset != INDEX_NONE && tape_index_line(r->index, offset, &line, NULL) == 0 &&
-	       find_number(line.fields, "\"start_ns\":", ret_start_ns) &&
-	       find_number(line.fields, "\"duration_ns\":", ret_duration_ns);
+	return tape_reader_episode(r, index, ret_start_ns, ret_duration_ns, &episode);
 }
 
 static int map_blob(const char *path, uint64_t size, struct payload_view *v, struct error *err)

@@ -33,6 +33,10 @@ int tape_reader_command(const struct tape_reader *r, size_t index, struct unit *
 bool tape_reader_span(const struct tape_reader *r, size_t index, uint64_t *ret_start_ns,
 		      uint64_t *ret_duration_ns);
 
+/* Likewise, with the recording that these times are of (struct unit_time). */
+bool tape_reader_episode(const struct tape_reader *r, size_t index, uint64_t *ret_start_ns,
+			 uint64_t *ret_duration_ns, uint32_t *ret_episode);
+
 /* The bytes of a payload, ready for use (decoded with `roots` when they are rooted). */
 struct payload_view {
 	const char *data;

@@ -99,6 +99,8 @@ static int add_root_option(struct roots *roots, const char *option, struct error
 	if (!name)
 		return error_no_memory(err);
 	dir = realpath(equals + 1, NULL);
+	if (!dir && errno == ENOMEM)
+		return error_no_memory(err);
 	if (!dir)
 		return error_sys(err, errno, "root %s: cannot find %s", name, equals + 1);
 	return roots_add(roots, name, dir, err);

@@ -2,6 +2,7 @@
 #include "tape/show.h"
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "tape/codec_parts.h"
 #include "tape/json_values.h"
 #include "tape/names.h"
 #include "tape/reader.h"
@@ -124,6 +125,8 @@ static int set_end(json_t *object, const struct unit_end *end)
 		failed |= json_object_set_new(object, "core", json_true());
 	if (end->how == END_EXEC_FAILED)
 		failed |= json_object_set_new(object, "error", json_string(name ? name : "?"));
+	if (end->timeout)
+		failed |= json_object_set_new(object, "timeout", json_true());
 	if (end->how == END_UNFINISHED)
 		failed |= json_object_set_new(object, "unfinished", json_true());
 	return failed;
@@ -178,6 +181,7 @@ static int fill(json_t *object, const struct shower *sh, const struct unit *u, s
 
 static int make_json(const struct shower *sh, size_t index, char **ret_json, struct error *err)
 {
+	cleanup_buf struct buf text = BUF_INIT;
 	struct unit u = {0};
 	json_t *object;
 	int rc = show_unit(sh->reader, index, sh->shown, &u, err);
@@ -187,12 +191,11 @@ static int make_json(const struct shower *sh, size_t index, char **ret_json, str
 	object = json_object();
 	rc = object ? fill(object, sh, &u, err) : error_no_memory(err);
 	unit_clear(&u);
-	if (rc == 0) {
-		*ret_json = json_dumps(object, JSON_COMPACT);
-		if (!*ret_json)
-			rc = error_no_memory(err);
-	}
+	if (rc == 0 && codec_dump(object, &text) < 0)
+		rc = error_no_memory(err);
 	json_decref(object);
+	if (rc == 0)
+		*ret_json = buf_steal(&text);
 	return rc;
 }
 

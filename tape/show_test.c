@@ -70,6 +70,8 @@ static const struct {
 } end_rows[] = {
 	{{END_EXITED, .code = 255}, "\"code\":255,\"signal\":null,\"duration_ns\""},
 	{{END_SIGNALED, .signal = SIGTERM}, "\"code\":null,\"signal\":\"SIGTERM\",\"duration_ns\""},
+	{{END_SIGNALED, .signal = SIGKILL, .timeout = true},
+	 "\"code\":null,\"signal\":\"SIGKILL\",\"timeout\":true,\"duration_ns\""},
 	{{END_SIGNALED, .signal = SIGSEGV, .core = true},
 	 "\"code\":null,\"signal\":\"SIGSEGV\",\"core\":true,\"duration_ns\""},
 	{{END_EXEC_FAILED, .exec_errno = EACCES},

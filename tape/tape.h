@@ -32,12 +32,17 @@ enum tape_level {
 /* Text for a human, without a last newline; called on the thread of tape_record or tape_replay. */
 typedef void (*tape_say)(void *ctx, enum tape_level level, const char *text);
 
-/* What a replay holds of the order in which commands came. */
+/* What a replay holds of the order in which commands come. Without times on the tape, only the
+ * order of the starts is known: that of the tape. */
 enum tape_order {
-	/* Commands that ran at the same time write and end in the recorded order. Among records of
-	 * one command, the one is meant before whose start all had been spawned that had ended. */
+	/*
+	 * What was over before a command started comes before it. tape_replay(): commands that ran
+	 * at the same time write and end in the recorded order, and among records of one command
+	 * that one is meant before whose start all had been spawned that had ended; a subject that
+	 * leaves out a command is let go on. tape_spawn(): such a command comes too early.
+	 */
 	TAPE_ORDER_CAUSAL = 0,
-	TAPE_ORDER_STRICT, /* and each that does not start in its recorded place is a divergence */
+	TAPE_ORDER_STRICT, /* and each starts in its recorded place, or it is a divergence */
 	TAPE_ORDER_ANY	   /* nothing: first in, first out for each command */
 };
 

@@ -100,6 +100,7 @@ struct unit_end {
 	int signal;
 	bool core;
 	int exec_errno; /* Linux number; named on the tape */
+	bool timeout;	/* END_EXITED, END_SIGNALED: it was killed because its time was over */
 };
 
 /* The volatile part: kept in timing.jsonl. */
@@ -110,7 +111,8 @@ struct unit_time {
 	struct buf program; /* the file that was executed, as the kernel was given it */
 	struct chunk *chunks;
 	size_t chunk_count;
-	bool known; /* false: the tape has no timing for this unit */
+	uint32_t episode; /* which recording the times are of: only those are comparable */
+	bool known;	  /* false: the tape has no timing for this unit */
 };
 
 struct unit_id {

@@ -331,6 +331,101 @@ int tape_writer_spawn(struct tape_writer *w, struct unit *u, struct error *err)
 	return rc < 0 ? rc : counts_next(&w->counts, id.key, &id.ordinal, err);
 }
 
+/* As many whole lines as fit a write that is not too large. */
+#define COPY_BYTES ((size_t)1024 * 1024)
+
+static int copy_line(struct tape_writer *w, const struct tape_index *old, uint64_t offset,
+		     struct error *err)
+{
+	struct line line;
+	int rc;
+
+	if (offset == INDEX_NONE)
+		return 0;
+	rc = tape_index_line(old, offset, &line, err);
+	return rc < 0 ? rc : line_add(&w->line, line.type, line.id, line.fields, err);
+}
+
+static int copy_unit(struct tape_writer *w, const struct tape_index *old,
+		     const struct index_unit *u, struct error *err)
+{
+	uint32_t ordinal;
+	int rc = copy_line(w, old, u->spawn, err);
+
+	if (rc == 0)
+		rc = copy_line(w, old, u->exit, err);
+	if (rc == 0)
+		rc = copy_line(w, old, u->tail, err);
+	if (rc == 0)
+		rc = copy_line(w, old, u->time, err);
+	return rc < 0 ? rc : counts_next(&w->counts, u->id.key, &ordinal, err);
+}
+
+static void note_time(const struct tape_index *old, const struct index_unit *u,
+		      struct tape_past *past)
+{
+	struct unit unit = {0};
+	const struct unit_time *t = &unit.time;
+	struct line line;
+
+	if (u->time != INDEX_NONE && tape_index_line(old, u->time, &line, NULL) == 0 &&
+	    codec_read_time(&line, &unit, NULL) == 0) {
+		if (t->start_ns + t->duration_ns > past->end_ns)
+			past->end_ns = t->start_ns + t->duration_ns;
+		if (t->episode > past->episode)
+			past->episode = t->episode;
+	}
+	unit_clear(&unit);
+}
+
+static int copy_units(struct tape_writer *w, const struct tape_index *old, struct tape_past *past,
+		      struct error *err)
+{
+	int rc = 0;
+
+	buf_clear(&w->line);
+	for (size_t i = 0; rc == 0 && i < old->count; i++) {
+		rc = copy_unit(w, old, &old->units[i], err);
+		note_time(old, &old->units[i], past);
+		if (rc == 0 && (w->line.len >= COPY_BYTES || i + 1 == old->count)) {
+			rc = journal_append(&w->journal, w->line.data, w->line.len, err);
+			buf_clear(&w->line);
+		}
+	}
+	return rc;
+}
+
+/* Unlike open_old(): what cannot be read must not be lost. */
+static int open_whole(const char *dir, struct tape_index **ret, struct error *err)
+{
+	cleanup_free char *tape = NULL, *timing = NULL;
+	struct timing_damage damage;
+	int rc = tape_file_path(dir, TAPE_FILE, &tape, err);
+
+	if (rc == 0)
+		rc = tape_file_path(dir, TIMING_FILE, &timing, err);
+	if (rc == 0)
+		rc = tape_index_open(tape, INDEX_TAPE, ret, err);
+	if (rc < 0)
+		return rc;
+	rc = tape_index_add_timing(*ret, timing, &damage, err);
+	return rc == ERR_NOTFOUND ? 0 : rc; /* without it, the units have no times */
+}
+
+int tape_writer_continue(struct tape_writer *w, struct tape_past *ret, struct error *err)
+{
+	struct tape_index *old = NULL;
+	struct tape_past past = {0, 0};
+	int rc = open_whole(w->dir, &old, err);
+
+	if (rc == 0 && old)
+		rc = copy_units(w, old, &past, err);
+	tape_index_free(old);
+	if (rc == 0)
+		*ret = past;
+	return rc;
+}
+
 static int sync_blob(const char *blobs, const struct payload *p, struct error *err)
 {
 	cleanup_free char *path = NULL;

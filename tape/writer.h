@@ -22,15 +22,24 @@ struct tape_writer;
  * a killed first recording is there, it becomes tape.jsonl first, so that it survives a failure of
  * this one. `head` is borrowed for the call. With `sync`, every record is on the disk when its call
  * returns, and so are the blobs that it names.
- *
- * The lock is a POSIX one: it falls when the process closes any descriptor of the journal. Open no
- * reader of a tape that has only a journal while this is open.
  */
 int tape_writer_open(const char *path, const struct tape_head *head, bool sync,
 		     struct tape_writer **ret, struct error *err);
 
 /* The directory, for spool_new(). Valid until the writer is freed. */
 const char *tape_writer_dir(const struct tape_writer *w);
+
+/* What the times of a tape say of those of the next recording that is added to it. */
+struct tape_past {
+	uint64_t end_ns;  /* when the last of its units ended */
+	uint32_t episode; /* the last of its episodes */
+};
+
+/*
+ * Copies what the tape holds into the journal, before anything is recorded: the recording goes on
+ * behind it. ERR_NOTFOUND when there is no tape.jsonl; what makes reading fail, fails here.
+ */
+int tape_writer_continue(struct tape_writer *w, struct tape_past *ret, struct error *err);
 
 /* A unit starts: argv, cwd, env and parent are written; sets u->id (key and ordinal). ERR_INVALID
  * for an env name that is not UTF-8 (FORMAT.md, "Limits"), ERR_LIMIT for a record beyond 16 MiB;

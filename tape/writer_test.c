@@ -1,6 +1,8 @@
 #include "base/cleanup.h"
 #include "base/fs.h"
 #include "tape/files.h"
+#include "tape/journal.h"
+#include "tape/leftovers.h"
 #include "tape/lines.h"
 #include "tape/scratch_test.h"
 #include "tape/spool.h"
@@ -9,6 +11,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -441,6 +444,85 @@ START_TEST(one_process_does_not_record_twice_to_a_tape)
 }
 END_TEST
 
+/* The lock falls when a process closes any descriptor of the file. */
+START_TEST(a_reader_in_the_recorders_process_leaves_it_its_lock)
+{
+	struct tape_writer *w = writer_at(TAPE);
+	struct tape_head head;
+	int status;
+	pid_t pid;
+
+	play(w, "A( A)1 B(");
+	assert_order(TAPE, "A1 B?");
+	make_head(&head);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		struct tape_writer *second = NULL;
+
+		_exit(tape_writer_open(TAPE, &head, false, &second, NULL) == ERR_BUSY ? 0 : 1);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	tape_head_clear(&head);
+	ck_assert_int_eq(tape_writer_finish(w, NULL), 0);
+	tape_writer_free(w);
+	assert_order(TAPE, "A1 B?");
+}
+END_TEST
+
+START_TEST(a_new_tape_that_another_thread_is_making_stays)
+{
+	static const char temp[] = TAPE ".tmp.0123456789abcdef";
+	struct journal journal;
+
+	ck_assert_int_eq(mkdir(temp, 0777), 0);
+	ck_assert_int_eq(journal_open(temp, false, &journal, NULL), 0);
+	leftovers_remove_beside(TAPE);
+	ck_assert(is_file(TAPE ".tmp.0123456789abcdef/journal.jsonl"));
+	journal_close(&journal);
+	leftovers_remove_beside(TAPE);
+	ck_assert(!is_file(temp));
+}
+END_TEST
+
+#define MAKERS 8
+
+static void *make_tape(void *head)
+{
+	struct tape_writer *w = NULL;
+	int rc = tape_writer_open(TAPE, head, false, &w, NULL);
+
+	ck_assert_msg(rc == 0 || rc == ERR_BUSY, "%d", rc);
+	return w;
+}
+
+START_TEST(of_threads_that_make_one_tape_one_gets_it)
+{
+	pthread_t thread[MAKERS];
+	struct tape_writer *writer = NULL;
+	struct tape_head head;
+
+	make_head(&head);
+	for (int i = 0; i < MAKERS; i++)
+		ck_assert_int_eq(pthread_create(&thread[i], NULL, make_tape, &head), 0);
+	for (int i = 0; i < MAKERS; i++) {
+		void *got;
+
+		ck_assert_int_eq(pthread_join(thread[i], &got), 0);
+		ck_assert(!got || !writer);
+		writer = got ? got : writer;
+	}
+	ck_assert_ptr_nonnull(writer);
+	play(writer, "A( A)1");
+	ck_assert_int_eq(tape_writer_finish(writer, NULL), 0);
+	tape_writer_free(writer);
+	tape_head_clear(&head);
+	assert_order(TAPE, "A1");
+	ck_assert_uint_eq(entry_count("."), 1);
+}
+END_TEST
+
 Suite *tape_writer_suite(void)
 {
 	Suite *suite = suite_create("tape/writer");
@@ -464,6 +546,9 @@ Suite *tape_writer_suite(void)
 	tcase_add_test(all, what_killed_recorders_left_is_removed);
 	tcase_add_test(all, what_only_looks_like_a_leftover_stays);
 	tcase_add_test(all, a_new_tape_that_is_being_made_stays);
+	tcase_add_test(all, a_reader_in_the_recorders_process_leaves_it_its_lock);
+	tcase_add_test(all, a_new_tape_that_another_thread_is_making_stays);
+	tcase_add_loop_test(all, of_threads_that_make_one_tape_one_gets_it, 0, 20);
 	tcase_add_test(all, a_record_that_does_not_fit_leaves_no_torn_line);
 	tcase_add_test(all, a_synced_recording_is_a_recording);
 	suite_add_tcase(suite, all);

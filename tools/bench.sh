@@ -4,6 +4,8 @@ set -eu
 cd "$(dirname "$0")/.."
 python3 tools/bench/spawn.py "${BUILD:-build}"
 echo
+python3 tools/bench/api.py "${BUILD:-build}"
+echo
 python3 tools/bench/tape.py "${BUILD:-build}" docs/scale.svg
 echo
 exec python3 tools/bench/build.py "${BUILD:-build}"

@@ -220,7 +220,7 @@ ORDER_SCRIPT = "uname -s; uname -m; uname -n\n"
 ORDER_ROWS = [
     ("as recorded", ORDER_SCRIPT, "strict", 0, []),
     ("another order", "uname -m; uname -s; uname -n\n", "strict", 123,
-     ["out of the recorded order", "uname -m", "the next one of the recording"]),
+     ["out of the recorded order", "uname -m", "the one that was to come"]),
     ("one is left out", "uname -s; uname -n\n", "strict", 123, ["out of the recorded order"]),
     ("the last is left out", "uname -s; uname -m\n", "strict", 0, []),
     ("another order", "uname -m; uname -s; uname -n\n", "causal", 0, []),
