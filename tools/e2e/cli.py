@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import stat
 
@@ -261,6 +262,15 @@ def another_directory(place):
     place.work = old
     expect_status(result, 0, "replay")
     expect_equal("stdout", f"{new}\n{new}\n{new}/sub\n".encode(), result.out)
+
+
+@case("a record written by hand, without a cwd, answers in any directory")
+def by_hand(place):
+    shutil.copytree(os.path.join(ROOT, "fixtures", "tapes", "good", "by-hand.tape"), place.tape)
+    place.fresh({"s.sh": "(cd sub; ls -l); /bin/false; echo $?\n", "sub": None})
+    result = place.replay(["/bin/sh", "s.sh"], "-q", "--all-used", hidden=False)
+    expect_status(result, 0)
+    expect_equal("stdout", b"total 0\n1\n", result.out)
 
 
 @case("--through: the children of a launcher are units")
