@@ -38,6 +38,21 @@ bool tape_file_exists(const char *dir, const char *name)
 	return path && stat(path, &st) == 0;
 }
 
+int tape_dir_check(const char *dir, struct error *err)
+{
+	struct stat st;
+
+	if (stat(dir, &st) < 0) {
+		if (errno == ENOENT || errno == ENOTDIR)
+			return error_set(err, ERR_NOTFOUND, "there is no tape %s", dir);
+		return error_sys(err, errno, "cannot stat %s", dir);
+	}
+	if (!S_ISDIR(st.st_mode))
+		return error_set(err, ERR_FORMAT, "%s is not a tape: not a directory; name a tape",
+				 dir);
+	return 0;
+}
+
 static int unique_name(const char *stem, char **ret_path, struct error *err)
 {
 	size_t len = strlen(stem);

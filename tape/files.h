@@ -22,6 +22,9 @@ int tape_file_path(const char *dir, const char *name, char **ret, struct error *
 /* A new string without trailing slashes; NULL when out of memory. */
 char *tape_dir_name(const char *path);
 
+/* ERR_NOTFOUND when there is nothing of this name, ERR_FORMAT when it is no directory. */
+int tape_dir_check(const char *dir, struct error *err);
+
 /* Whether there is a file of this name. */
 bool tape_file_exists(const char *dir, const char *name);
 

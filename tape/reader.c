@@ -42,21 +42,6 @@ static int warn(struct tape_reader *r, struct error *err, const char *format, ..
 	return 0;
 }
 
-static int check_directory(const char *dir, struct error *err)
-{
-	struct stat st;
-
-	if (stat(dir, &st) < 0) {
-		if (errno == ENOENT || errno == ENOTDIR)
-			return error_set(err, ERR_NOTFOUND, "there is no tape %s", dir);
-		return error_sys(err, errno, "cannot stat %s", dir);
-	}
-	if (!S_ISDIR(st.st_mode))
-		return error_set(err, ERR_FORMAT, "%s is not a tape: not a directory; name a tape",
-				 dir);
-	return 0;
-}
-
 static int open_index(struct tape_reader *r, const char *name, enum index_kind kind,
 		      struct error *err)
 {
@@ -127,7 +112,7 @@ int tape_reader_open(const char *path, struct tape_reader **ret, struct error *e
 	if (!r)
 		return error_no_memory(err);
 	r->dir = tape_dir_name(path);
-	rc = r->dir ? check_directory(r->dir, err) : error_no_memory(err);
+	rc = r->dir ? tape_dir_check(r->dir, err) : error_no_memory(err);
 	if (rc == 0)
 		rc = open_either(r, err);
 	if (rc < 0) {

@@ -112,6 +112,45 @@ TAPE_API size_t tape_reader_count(const struct tape_reader *r); /* units, in ord
 TAPE_API int tape_reader_json(const struct tape_reader *r, size_t index, char **ret_json,
 			      struct error *err);
 
+/* --- Whole tapes: what `sandtape tape` does ----------------------------------------------------
+ */
+
+/* Told now and then by what takes long, on the calling thread: bytes. `total` may still grow. */
+struct tape_progress {
+	void (*tell)(void *ctx, uint64_t done, uint64_t total);
+	void *ctx;
+};
+
+enum tape_finding {
+	TAPE_DAMAGE, /* the tape is not what the format says */
+	TAPE_NOTE    /* it is whole, but there is something to know or to clean up */
+};
+
+struct tape_check_options {
+	/* One sentence each, with the file, the line where there is one, and the way out. */
+	void (*find)(void *ctx, enum tape_finding kind, const char *text);
+	void *find_ctx;
+	struct tape_progress progress; /* all zero: not told */
+};
+
+struct tape_check_result {
+	size_t units;
+	size_t blobs;	/* that records name */
+	uint64_t bytes; /* of lines and blobs that were read */
+	size_t damages;
+	size_t notes;
+};
+
+/*
+ * Reads all of a tape: every line's frame, checksum and content, every key, every blob's size and
+ * SHA-256, the times, and that what is named is there. Damage is no error of this function, but
+ * told by `find` and counted, and the rest is checked all the same. Errors are what cannot be
+ * looked at: ERR_NOTFOUND for no tape, ERR_VERSION for a version from the future, ERR_FORMAT for
+ * what has no head, ERR_SYSTEM. Changes nothing; thread-safe.
+ */
+TAPE_API int tape_check(const char *path, const struct tape_check_options *options,
+			struct tape_check_result *ret, struct error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -33,6 +33,10 @@ USAGE_ROWS = [
     ("tape show: no such tape", ["tape", "show", "none.tape"], 125, "none.tape"),
     ("tape show: an empty directory", ["tape", "show", "empty"], 125, "not a tape"),
     ("tape show: a file", ["tape", "show", "file"], 125, "not a tape"),
+    ("tape check without a tape", ["tape", "check"], 125, "tape"),
+    ("tape check: unknown option", ["tape", "check", "--dance", "@"], 125, "--dance"),
+    ("tape check: an empty directory", ["tape", "check", "empty"], 125, "not a tape"),
+    ("tape check: a file", ["tape", "check", "file"], 125, "not a tape"),
     ("tape stats: a file", ["tape", "stats", "file"], 125, "not a tape"),
     ("replay: no such tape", ["replay", "-t", "none.tape", "--", *TRUE], 125, "none.tape"),
     ("replay: an empty directory", ["replay", "-t", "empty", "--", *TRUE], 125, "not a tape"),
@@ -84,7 +88,8 @@ add_usage_rows()
 
 @case("--help and --version")
 def help_and_version(place):
-    for words in ([], ["record"], ["replay"], ["tape"], ["tape", "show"], ["tape", "stats"]):
+    for words in ([], ["record"], ["replay"], ["tape"], ["tape", "show"], ["tape", "stats"],
+                  ["tape", "check"]):
         for option in ("--help", "-h"):
             result = place.sandtape(*words, option)
             expect_status(result, 0, " ".join([*words, option]))
