@@ -238,6 +238,32 @@ int tape_reader_command(const struct tape_reader *r, size_t index, struct unit *
 	return 0;
 }
 
+int tape_reader_fields(const struct tape_reader *r, size_t index, struct bytes ret[READER_RECORDS],
+		       struct error *err)
+{
+	const struct index_unit *u = &r->index->units[index];
+	const uint64_t offsets[READER_RECORDS] = {u->spawn, u->exit, u->tail};
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < READER_RECORDS; i++) {
+		struct line line = {.fields = {NULL, 0}};
+
+		if (offsets[i] != INDEX_NONE)
+			rc = tape_index_line(r->index, offsets[i], &line, err);
+		ret[i] = line.fields;
+	}
+	return rc;
+}
+
+struct bytes tape_reader_head_fields(const struct tape_reader *r)
+{
+	struct line line = {.fields = {NULL, 0}};
+
+	/* It was read when the tape was opened. */
+	return tape_index_head_line(r->index, &line, NULL) < 0 ? (struct bytes){NULL, 0}
+							       : line.fields;
+}
+
 static bool find_number(struct bytes fields, const char *key, uint64_t *ret)
 {
 	const char *at = memmem(fields.data, fields.len, key, strlen(key));

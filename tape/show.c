@@ -45,8 +45,7 @@ int show_unit(const struct tape_reader *r, size_t index, const struct roots *sho
 	return 0;
 }
 
-/* A string where the bytes are UTF-8, else {"base64": …}. NULL when out of memory. */
-static json_t *json_of_bytes(const char *bytes, size_t len)
+json_t *show_json_bytes(const char *bytes, size_t len)
 {
 	cleanup_buf struct buf encoded = BUF_INIT;
 
@@ -57,12 +56,12 @@ static json_t *json_of_bytes(const char *bytes, size_t len)
 	return json_pack("{s:s%}", "base64", encoded.data, encoded.len);
 }
 
-static json_t *json_of_argv(const struct unit *u)
+json_t *show_json_argv(const struct unit *u)
 {
 	json_t *array = json_array();
 
 	for (size_t i = 0; array && i < u->argc; i++) {
-		if (json_array_append_new(array, json_of_bytes(u->argv[i].data, u->argv[i].len)) <
+		if (json_array_append_new(array, show_json_bytes(u->argv[i].data, u->argv[i].len)) <
 		    0) {
 			json_decref(array);
 			return NULL;
@@ -78,9 +77,9 @@ static json_t *json_of_env(const struct unit *u)
 	for (size_t i = 0; object && i < u->env_count; i++) {
 		const struct env_pair *pair = &u->env[i];
 
-		if (json_object_set_new_nocheck(object, pair->name.data,
-						json_of_bytes(pair->value.data, pair->value.len)) <
-		    0) {
+		if (json_object_set_new_nocheck(
+			    object, pair->name.data,
+			    show_json_bytes(pair->value.data, pair->value.len)) < 0) {
 			json_decref(object);
 			return NULL;
 		}
@@ -179,7 +178,7 @@ static int set_time(json_t *object, const struct unit_time *time)
 				   json_integer((json_int_t)time->duration_ns)) |
 	       json_object_set_new(object, "start_ns", json_integer((json_int_t)time->start_ns)) |
 	       json_object_set_new(object, "program",
-				   json_of_bytes(time->program.data, time->program.len));
+				   show_json_bytes(time->program.data, time->program.len));
 }
 
 static int set_signals(json_t *object, const char *name, const int *signals, size_t count)
@@ -206,10 +205,11 @@ static int fill(json_t *object, const struct shower *sh, const struct unit *u, s
 
 	unit_id_format(u->id, id);
 	if (json_object_set_new(object, "id", json_string(id)) |
-	    json_object_set_new(object, "parent", json_of_bytes(u->parent.data, u->parent.len)) |
-	    json_object_set_new(object, "argv", json_of_argv(u)) |
+	    json_object_set_new(object, "parent", show_json_bytes(u->parent.data, u->parent.len)) |
+	    json_object_set_new(object, "argv", show_json_argv(u)) |
 	    json_object_set_new(object, "cwd",
-				u->cwd_any ? json_null() : json_of_bytes(u->cwd.data, u->cwd.len)) |
+				u->cwd_any ? json_null()
+					   : show_json_bytes(u->cwd.data, u->cwd.len)) |
 	    json_object_set_new(object, "env", json_of_env(u)) | set_end(object, &u->end) |
 	    set_time(object, &u->time) |
 	    set_signals(object, "signals", u->signals, u->signal_count) |

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "tape/reader.h"
+#include <jansson.h>
 
 /*
  * Like tape_reader_unit(), with the escapes of root encoding taken out: `$WORK/…` stays, and "$$"
@@ -11,5 +12,9 @@
  */
 int show_unit(const struct tape_reader *r, size_t index, const struct roots *shown,
 	      struct unit *ret, struct error *err);
+
+/* A string where the bytes are UTF-8, else {"base64": …}. NULL when out of memory. */
+json_t *show_json_bytes(const char *bytes, size_t len);
+json_t *show_json_argv(const struct unit *u);
 
 #endif

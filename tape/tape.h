@@ -151,6 +151,60 @@ struct tape_check_result {
 TAPE_API int tape_check(const char *path, const struct tape_check_options *options,
 			struct tape_check_result *ret, struct error *err);
 
+/* How much alike two tapes have to be. */
+enum tape_fidelity {
+	TAPE_BYTE,     /* all that is on the tapes, but for times */
+	TAPE_SEMANTIC, /* what a subject could tell apart */
+	TAPE_OUTCOME   /* how each command ended, and which signals it was sent */
+};
+
+enum tape_difference_kind {
+	TAPE_HEADS,  /* what the recordings assumed */
+	TAPE_ONLY_A, /* a command without a partner */
+	TAPE_ONLY_B,
+	TAPE_CHANGED, /* a command that is on both, with something else in its record */
+	TAPE_MOVED    /* likewise, or not changed, in another place of the order */
+};
+
+struct tape_difference {
+	enum tape_difference_kind kind;
+	long a; /* indexes, as for tape_reader_json(); -1: none */
+	long b;
+	const char *text; /* lines for a human, without a last newline; NULL with options.json */
+	const char *json; /* one JSON object on one line; NULL without options.json */
+};
+
+struct tape_diff_options {
+	enum tape_fidelity fidelity;
+	bool json;
+	/* In the order of the tapes; the difference is borrowed for the call. */
+	void (*tell)(void *ctx, const struct tape_difference *difference);
+	void *tell_ctx;
+	tape_say say; /* warnings about the tapes; may be NULL */
+	void *say_ctx;
+	struct tape_progress progress; /* all zero: not told */
+};
+
+struct tape_diff_result {
+	size_t differences; /* 0: alike */
+	size_t a_units;
+	size_t b_units;
+	size_t alike; /* pairs */
+	size_t changed;
+	size_t moved;
+	size_t only_a;
+	size_t only_b;
+};
+
+/*
+ * Aligns the commands of two tapes and tells how they differ (sandtape(1), "FIDELITY", says what
+ * counts). Commands with the same record belong together first, then those of the same argv, cwd
+ * and environment, in order. Errors as of tape_reader_open(); a blob is looked at only when its
+ * bytes have to be compared. Changes nothing; thread-safe.
+ */
+TAPE_API int tape_diff(const char *a, const char *b, const struct tape_diff_options *options,
+		       struct tape_diff_result *ret, struct error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -37,6 +37,10 @@ USAGE_ROWS = [
     ("tape check: unknown option", ["tape", "check", "--dance", "@"], 125, "--dance"),
     ("tape check: an empty directory", ["tape", "check", "empty"], 125, "not a tape"),
     ("tape check: a file", ["tape", "check", "file"], 125, "not a tape"),
+    ("tape diff of one", ["tape", "diff", "@"], 125, "two tapes"),
+    ("tape diff of three", ["tape", "diff", "@", "@", "@"], 125, "two tapes"),
+    ("tape diff: another fidelity", ["tape", "diff", "--fidelity", "bit", "@", "@"], 125, "bit"),
+    ("tape diff: no such tape", ["tape", "diff", "@", "none.tape"], 125, "none.tape"),
     ("tape stats: a file", ["tape", "stats", "file"], 125, "not a tape"),
     ("replay: no such tape", ["replay", "-t", "none.tape", "--", *TRUE], 125, "none.tape"),
     ("replay: an empty directory", ["replay", "-t", "empty", "--", *TRUE], 125, "not a tape"),
@@ -89,7 +93,7 @@ add_usage_rows()
 @case("--help and --version")
 def help_and_version(place):
     for words in ([], ["record"], ["replay"], ["tape"], ["tape", "show"], ["tape", "stats"],
-                  ["tape", "check"]):
+                  ["tape", "check"], ["tape", "diff"]):
         for option in ("--help", "-h"):
             result = place.sandtape(*words, option)
             expect_status(result, 0, " ".join([*words, option]))
