@@ -81,6 +81,8 @@ int blobs_add_dir(struct blobs *b, const char *dir, struct error *err)
 				continue;
 			return error_sys(err, errno, "cannot stat %s/%s", path, entry->d_name);
 		}
+		if (S_ISDIR(st.st_mode))
+			continue;
 		if (add(b, entry->d_name, (uint64_t)st.st_size, 0) < 0)
 			return error_no_memory(err);
 	}

@@ -116,7 +116,7 @@ static int open_tape(struct check *c, struct error *err)
 				 c->dir);
 	if (rc == 0)
 		rc = open_timing(c, err);
-	if (rc == 0 && tape_file_exists(c->dir, JOURNAL_FILE))
+	if (rc == 0 && tape_has_recording(c->dir))
 		findings_add(&c->findings, TAPE_NOTE,
 			     "%s/" JOURNAL_FILE
 			     ": a re-recording goes on or was interrupted; it is "

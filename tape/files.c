@@ -53,6 +53,14 @@ int tape_dir_check(const char *dir, struct error *err)
 	return 0;
 }
 
+bool tape_has_recording(const char *dir)
+{
+	cleanup_free char *path = fs_join(dir, JOURNAL_FILE);
+	struct stat st;
+
+	return path && stat(path, &st) == 0 && (st.st_size > 0 || !S_ISREG(st.st_mode));
+}
+
 static int unique_name(const char *stem, char **ret_path, struct error *err)
 {
 	size_t len = strlen(stem);

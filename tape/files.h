@@ -27,6 +27,8 @@ int tape_dir_check(const char *dir, struct error *err);
 
 /* Whether there is a file of this name. */
 bool tape_file_exists(const char *dir, const char *name);
+/* A journal without a byte is no recording: a lock made it, or is making it. */
+bool tape_has_recording(const char *dir);
 
 /* Makes a file or directory of a name that nobody has, "<stem><16 random digits>", with the usual
  * mode less umask. The caller frees the name. */

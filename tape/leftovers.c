@@ -156,8 +156,8 @@ static int find_beside(const char *dir, void (*found)(void *ctx, const char *pat
 	return rc;
 }
 
-int leftovers_find(const char *dir, void (*found)(void *ctx, const char *path), void *ctx,
-		   struct error *err)
+int leftovers_find_inside(const char *dir, void (*found)(void *ctx, const char *path), void *ctx,
+			  struct error *err)
 {
 	static const char *const names[] = {TAPE_FILE NEW_SUFFIX, TIMING_FILE NEW_SUFFIX};
 	int rc = 0;
@@ -166,7 +166,13 @@ int leftovers_find(const char *dir, void (*found)(void *ctx, const char *path), 
 		if (tape_file_exists(dir, names[i]))
 			rc = tell(dir, names[i], found, ctx, err);
 	}
-	if (rc == 0)
-		rc = find_spools(dir, found, ctx, err);
+	return rc < 0 ? rc : find_spools(dir, found, ctx, err);
+}
+
+int leftovers_find(const char *dir, void (*found)(void *ctx, const char *path), void *ctx,
+		   struct error *err)
+{
+	int rc = leftovers_find_inside(dir, found, ctx, err);
+
 	return rc < 0 ? rc : find_beside(dir, found, ctx, err);
 }

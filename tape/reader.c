@@ -79,7 +79,7 @@ static int open_tape(struct tape_reader *r, struct error *err)
 
 	if (rc == 0)
 		rc = add_timing(r, err);
-	if (rc == 0 && tape_file_exists(r->dir, JOURNAL_FILE))
+	if (rc == 0 && tape_has_recording(r->dir))
 		rc = warn(r, err,
 			  "a re-recording is in %s/" JOURNAL_FILE ", interrupted or still going "
 			  "on; it is ignored, and the next recording replaces it",

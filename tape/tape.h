@@ -205,6 +205,28 @@ struct tape_diff_result {
 TAPE_API int tape_diff(const char *a, const char *b, const struct tape_diff_options *options,
 		       struct tape_diff_result *ret, struct error *err);
 
+struct tape_gc_options {
+	bool dry_run; /* only tells */
+	/* Each file that is removed, or would be; `bytes` is 0 for what is no blob. May be NULL. */
+	void (*tell)(void *ctx, const char *path, uint64_t bytes);
+	void *tell_ctx;
+};
+
+struct tape_gc_result {
+	size_t blobs;
+	uint64_t bytes; /* of these blobs */
+	size_t leftovers;
+};
+
+/*
+ * Removes the blobs that no record of the tape names, and what killed recorders left inside. Holds
+ * the recorder's lock meanwhile: ERR_BUSY when somebody has it (the text names the pid). ERR_FORMAT
+ * when a record cannot be read, since it might name any blob: nothing is removed then. ERR_VERSION
+ * for a version from the future. A kill at any moment leaves the tape as whole as it was.
+ */
+TAPE_API int tape_gc(const char *path, const struct tape_gc_options *options,
+		     struct tape_gc_result *ret, struct error *err);
+
 #ifdef __cplusplus
 }
 #endif

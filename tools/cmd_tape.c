@@ -5,7 +5,8 @@
 #include <string.h>
 
 static const struct command *const commands[] = {&tape_show_command, &tape_stats_command,
-						 &tape_check_command, &tape_diff_command};
+						 &tape_check_command, &tape_diff_command,
+						 &tape_gc_command};
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 static void help(void)
@@ -33,5 +34,5 @@ static int run(const struct command *command, int argc, char **argv)
 	return command_misused(command, &err);
 }
 
-const struct command tape_command = {"tape", "show|stats|check|diff [options] TAPE...",
+const struct command tape_command = {"tape", "show|stats|check|diff|gc [options] TAPE...",
 				     "Looks at tapes and works on them.", run, help};

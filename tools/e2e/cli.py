@@ -41,6 +41,9 @@ USAGE_ROWS = [
     ("tape diff of three", ["tape", "diff", "@", "@", "@"], 125, "two tapes"),
     ("tape diff: another fidelity", ["tape", "diff", "--fidelity", "bit", "@", "@"], 125, "bit"),
     ("tape diff: no such tape", ["tape", "diff", "@", "none.tape"], 125, "none.tape"),
+    ("tape gc without a tape", ["tape", "gc"], 125, "tape"),
+    ("tape gc: a file", ["tape", "gc", "file"], 125, "not a tape"),
+    ("tape gc: no such tape", ["tape", "gc", "none.tape"], 125, "none.tape"),
     ("tape stats: a file", ["tape", "stats", "file"], 125, "not a tape"),
     ("replay: no such tape", ["replay", "-t", "none.tape", "--", *TRUE], 125, "none.tape"),
     ("replay: an empty directory", ["replay", "-t", "empty", "--", *TRUE], 125, "not a tape"),
@@ -93,7 +96,8 @@ add_usage_rows()
 @case("--help and --version")
 def help_and_version(place):
     for words in ([], ["record"], ["replay"], ["tape"], ["tape", "show"], ["tape", "stats"],
-                  ["tape", "check"], ["tape", "diff"]):
+                  ["tape", "check"], ["tape", "diff"],
+                  ["tape", "gc"]):
         for option in ("--help", "-h"):
             result = place.sandtape(*words, option)
             expect_status(result, 0, " ".join([*words, option]))

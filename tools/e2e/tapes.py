@@ -2,11 +2,13 @@
 
 import json
 import os
+import subprocess
 
 from badtapes import (BLOB_ROWS, SUBJECT, TAPE_ROWS, WAYS_OUT, blob_file, check_sentence,
                       make_tape)
-from harness import (ROOT, case, expect, expect_equal, expect_status, expect_text, short)
+from harness import (FIXTURES, ROOT, SANDTAPE, Skipped, case, expect, expect_equal, expect_status, expect_text, short)
 
+FAIL_AT = os.path.join(FIXTURES, "fail_at_x86_64")
 SAMPLES = os.path.join(ROOT, "fixtures", "tapes")
 
 
@@ -241,3 +243,109 @@ def diff_blob(place):
 def diff_full(place):
     make_tape(place)
     expect_status(place.sandtape("tape", "diff", place.tape, place.tape, mode="full"), 125)
+
+
+# --- gc -----------------------------------------------------------------------------------------
+
+UNNAMED = "e" * 64
+
+
+def add_unnamed(tape):
+    path = os.path.join(tape, "blobs", UNNAMED)
+    with open(path, "w", encoding="ascii") as f:
+        f.write("left")
+    return path
+
+
+@case("tape gc")
+def gc(place):
+    make_tape(place)
+    unnamed = add_unnamed(place.tape)
+    expect_status(place.sandtape("tape", "gc", "-q", "--dry-run", place.tape), 0)
+    result = place.sandtape("tape", "gc", "-n", place.tape)
+    expect_status(result, 0, "-n")
+    expect_equal("-n", f"{unnamed}\n{place.tape}: would remove 1 blob of 4 bytes that no record "
+                 "names\n", result.out.decode())
+    expect(os.path.exists(unnamed), "-n removed it")
+    result = place.sandtape("tape", "gc", "--json", place.tape)
+    expect_equal("--json", [{"tape": place.tape, "dry_run": False, "blobs": 1, "bytes": 4,
+                             "leftovers": 0}], json_lines(result))
+    expect(not os.path.exists(unnamed), "it is still there")
+    expect_equal("again", f"{place.tape}: removed 0 blobs of 0 bytes that no record names\n",
+                 place.sandtape("tape", "gc", place.tape).out.decode())
+    expect_equal("files", ["blobs", "tape.jsonl", "timing.jsonl"], sorted(os.listdir(place.tape)))
+    expect_status(place.sandtape("tape", "check", place.tape), 0, "check")
+    expect_status(place.replay(SUBJECT, "-q"), 0, "replay")
+
+
+@case("tape gc: a tape that is being recorded is refused, with the recorder's number")
+def gc_busy(place):
+    make_tape(place)
+    add_unnamed(place.tape)
+    argv = ["/bin/sh", "-c", "uname; echo up; read line"]
+    recorder = place.start([SANDTAPE, "record", "-q", "-t", place.tape, "--daemons", "kill", "--",
+                            *argv], stdin=subprocess.PIPE)
+    while recorder.stdout.readline() not in (b"up\n", b""):
+        pass
+    for words in (["gc"], ["gc", "-n"]):
+        result = place.sandtape("tape", *words, place.tape)
+        check_sentence("tape gc", result, [f"process {recorder.pid} is recording"], False)
+    expect(os.path.exists(os.path.join(place.tape, "blobs", UNNAMED)), "the blob is gone")
+    place.finish(recorder, b"\n")
+    expect_equal("status of the recorder", 0, recorder.returncode)
+    result = place.sandtape("tape", "gc", "--json", place.tape)
+    expect_equal("blobs", 2, json_lines(result)[0]["blobs"])
+
+
+def check_gc_of_bad(place, damage, words):
+    make_tape(place)
+    damage(place.tape)
+    before = sorted(os.walk(place.tape))
+    for option in ("-n", "-q"):
+        check_sentence("tape gc", place.sandtape("tape", "gc", option, place.tape), words)
+    expect_equal("files", before, sorted(os.walk(place.tape)))
+
+
+def add_gc_rows():
+    for name, damage, words, _ in TAPE_ROWS:
+        if name != "an empty journal":  # it is no recording, but it is a journal
+            case("tape gc: " + name)(
+                lambda place, row=(damage, words): check_gc_of_bad(place, *row))
+
+
+add_gc_rows()
+
+
+@case("tape gc: killed at any moment")
+def gc_killed(place):
+    if not os.access(FAIL_AT, os.X_OK):
+        raise Skipped("there is no " + FAIL_AT)
+    make_tape(place)
+    steps, killed = 0, True
+    while killed:
+        steps += 1
+        add_unnamed(place.tape)
+        with open(os.path.join(place.tape, "tape.jsonl.new"), "w", encoding="ascii"):
+            pass
+        result = place.run([FAIL_AT, str(steps), "kill", "x.tape", SANDTAPE, "tape", "gc", "-q",
+                            place.tape])
+        killed = b"fail_at: " in result.err
+        expect(not killed or result.status == 99, f"step {steps}: status {result.status}")
+        checked = place.sandtape("tape", "check", "-q", place.tape)
+        expect_equal(f"check after step {steps}", (0, b""), (checked.status, checked.out))
+        shown = place.sandtape("tape", "show", "--json", place.tape)
+        expect_equal(f"warnings after step {steps}", b"", shown.err)
+    expect(steps > 5, f"only {steps} steps")
+    expect_status(result, 0, "the last")
+
+
+@case("tape gc: no permission")
+def gc_no_permission(place):
+    if os.geteuid() == 0:
+        raise Skipped("root may do all")
+    make_tape(place)
+    add_unnamed(place.tape)
+    os.chmod(place.tape, 0o555)
+    result = place.sandtape("tape", "gc", place.tape)
+    os.chmod(place.tape, 0o755)
+    check_sentence("tape gc", result, ["journal.jsonl", "Permission denied"], False)
