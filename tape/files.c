@@ -61,6 +61,27 @@ bool tape_has_recording(const char *dir)
 	return path && stat(path, &st) == 0 && (st.st_size > 0 || !S_ISREG(st.st_mode));
 }
 
+int tape_place_check(const char *dir, struct error *err)
+{
+	const char *slash = strrchr(dir, '/');
+	cleanup_free char *parent = NULL;
+	struct stat st;
+
+	if (lstat(dir, &st) == 0 && S_ISLNK(st.st_mode))
+		return error_set(err, ERR_FORMAT,
+				 "%s is a symbolic link that leads nowhere: remove it", dir);
+	if (!slash || slash == dir)
+		return 0;
+	parent = strndup(dir, (size_t)(slash - dir));
+	if (!parent)
+		return error_no_memory(err);
+	if (stat(parent, &st) < 0 && errno == ENOENT)
+		return error_set(err, ERR_NOTFOUND,
+				 "the directory %s of the tape does not exist: make it first",
+				 parent);
+	return 0;
+}
+
 static int unique_name(const char *stem, char **ret_path, struct error *err)
 {
 	size_t len = strlen(stem);

@@ -25,6 +25,10 @@ char *tape_dir_name(const char *path);
 /* ERR_NOTFOUND when there is nothing of this name, ERR_FORMAT when it is no directory. */
 int tape_dir_check(const char *dir, struct error *err);
 
+/* Where there is nothing of this name: why no tape can be made there. ERR_NOTFOUND when the
+ * directory that shall hold it is missing, ERR_FORMAT for a link that leads nowhere. */
+int tape_place_check(const char *dir, struct error *err);
+
 /* Whether there is a file of this name. */
 bool tape_file_exists(const char *dir, const char *name);
 /* A journal without a byte is no recording: a lock made it, or is making it. */

@@ -2,6 +2,7 @@
 #include "base/cleanup.h"
 #include "base/fs.h"
 #include "base/text.h"
+#include "tape/blobs.h"
 #include "tape/files.h"
 #include <dirent.h>
 #include <errno.h>
@@ -22,6 +23,33 @@ static bool is_unfinished(const char *name, const char *tape)
 	       text_parse_hex64(name + len + mark_len, &digits);
 }
 
+static void remove_blobs(int tape_fd)
+{
+	cleanup_close int fd =
+		openat(tape_fd, BLOBS_DIR, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_closedir DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
+	if (d)
+		steal_fd(&fd);
+	while (d && (entry = readdir(d))) {
+		if (blob_is_name(entry->d_name) ||
+		    !strncmp(entry->d_name, SPOOL_PREFIX, sizeof(SPOOL_PREFIX) - 1))
+			unlinkat(dirfd(d), entry->d_name, 0);
+	}
+	unlinkat(tape_fd, BLOBS_DIR, AT_REMOVEDIR);
+}
+
+static void remove_contents(int fd)
+{
+	static const char *const names[] = {TAPE_FILE, TIMING_FILE, TAPE_FILE NEW_SUFFIX,
+					    TIMING_FILE NEW_SUFFIX};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		unlinkat(fd, names[i], 0);
+	remove_blobs(fd);
+}
+
 /* Takes no more than such a directory can hold, and what is inside only under its maker's lock: a
  * maker makes the journal first. */
 static void remove_unfinished(int parent_fd, const char *name)
@@ -39,7 +67,7 @@ static void remove_unfinished(int parent_fd, const char *name)
 	if (journal >= 0) {
 		if (fcntl(journal, F_SETLK, &lock) < 0)
 			return;
-		unlinkat(fd, BLOBS_DIR, AT_REMOVEDIR);
+		remove_contents(fd);
 		unlinkat(fd, JOURNAL_FILE, 0);
 	}
 	unlinkat(parent_fd, name, AT_REMOVEDIR);

@@ -227,6 +227,55 @@ struct tape_gc_result {
 TAPE_API int tape_gc(const char *path, const struct tape_gc_options *options,
 		     struct tape_gc_result *ret, struct error *err);
 
+struct tape_merge_options {
+	bool replace; /* a tape that is there may be replaced */
+	tape_say say; /* warnings about the tapes; may be NULL */
+	void *say_ctx;
+	struct tape_progress progress; /* all zero: not told */
+};
+
+struct tape_merge_result {
+	size_t units;	   /* on the new tape */
+	size_t duplicates; /* left out: an earlier tape has them */
+	size_t conflicts;  /* of a command that an earlier tape has with another record */
+};
+
+/*
+ * Makes one tape of several: the units of the first, then those of the second that the first does
+ * not have, and so on (FORMAT.md, "Merging"). The same tapes in the same order give the same bytes.
+ * `tapes` is NULL-terminated; `out` may be one of them. ERR_EXISTS when `out` is there and
+ * options->replace is not set; ERR_INVALID when the tapes were recorded with other roots or
+ * variables; errors of the reader, and of damaged blobs. The new tape appears whole, or not at all.
+ */
+TAPE_API int tape_merge(const char *out, const char *const *tapes,
+			const struct tape_merge_options *options, struct tape_merge_result *ret,
+			struct error *err);
+
+struct tape_import_options {
+	const char *format;	  /* "harn" */
+	bool replace;		  /* a tape that is there may be replaced */
+	const char *const *env;	  /* as those of struct tape_options */
+	const char *const *roots; /* likewise; WORK is the current directory */
+	tape_say say;
+	void *say_ctx;
+};
+
+struct tape_import_result {
+	size_t units;
+	size_t skipped; /* records that are no commands */
+};
+
+/*
+ * Makes a tape of what another tool wrote down. "harn": its process tape, a JSON array of {program,
+ * args, cwd, env, stdout, stderr, exit_code, duration_ms} in which no cwd matches any, or the
+ * process_spawn records of its event tape. ERR_SYSTEM when `file` cannot be read,
+ * ERR_FORMAT and ERR_VERSION when it is not that (the text names the line or the entry), ERR_EXISTS
+ * when the tape is there and options->replace is not set. The tape appears whole, or not at all.
+ */
+TAPE_API int tape_import(const char *file, const char *tape,
+			 const struct tape_import_options *options, struct tape_import_result *ret,
+			 struct error *err);
+
 #ifdef __cplusplus
 }
 #endif

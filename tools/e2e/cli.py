@@ -44,6 +44,13 @@ USAGE_ROWS = [
     ("tape gc without a tape", ["tape", "gc"], 125, "tape"),
     ("tape gc: a file", ["tape", "gc", "file"], 125, "not a tape"),
     ("tape gc: no such tape", ["tape", "gc", "none.tape"], 125, "none.tape"),
+    ("tape merge of one", ["tape", "merge", "new.tape", "@"], 125, "two or more"),
+    ("tape merge: no such tape", ["tape", "merge", "new.tape", "@", "none.tape"], 125,
+     "none.tape"),
+    ("tape import without a tape", ["tape", "import", "harn", "file"], 125, "format"),
+    ("tape import: no tape of harn", ["tape", "import", "harn", "file", "new.tape"], 125, "harn"),
+    ("tape import: a bad root", ["tape", "import", "--root", "X", "harn", "file", "new.tape"], 125,
+     "NAME=DIR"),
     ("tape stats: a file", ["tape", "stats", "file"], 125, "not a tape"),
     ("replay: no such tape", ["replay", "-t", "none.tape", "--", *TRUE], 125, "none.tape"),
     ("replay: an empty directory", ["replay", "-t", "empty", "--", *TRUE], 125, "not a tape"),
@@ -97,7 +104,8 @@ add_usage_rows()
 def help_and_version(place):
     for words in ([], ["record"], ["replay"], ["tape"], ["tape", "show"], ["tape", "stats"],
                   ["tape", "check"], ["tape", "diff"],
-                  ["tape", "gc"]):
+                  ["tape", "gc"], ["tape", "merge"],
+                  ["tape", "import"]):
         for option in ("--help", "-h"):
             result = place.sandtape(*words, option)
             expect_status(result, 0, " ".join([*words, option]))
