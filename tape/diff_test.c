@@ -189,6 +189,11 @@ static void set_size(struct unit *u)
 	unit_stream(u, 1)->columns = 80;
 }
 
+static void set_file(struct unit *u)
+{
+	unit_stream(u, 1)->kind = STREAM_FILE;
+}
+
 static void set_same(struct unit *u)
 {
 	struct stream *s = unit_add_stream(u, 2);
@@ -230,6 +235,7 @@ static const struct {
 	{end_stdin, "stdin kind", "A pipe\n                 B pipe, to its end", true, false},
 	{hide_stdin, "stdin kind", "A pipe\n                 B pipe, unseen", false, false},
 	{set_size, "stdout kind", "A pipe\n                 B tty of 80x24", true, false},
+	{set_file, "stdout kind", "A pipe\n                 B file", false, false},
 	{set_same, "stderr kind", "A (nothing)\n                 B same as 1", true, false},
 	{add_high, "fd 5", "A 0 B\n                 B 4 B high", true, false},
 	{root, "stdout", "A the same bytes, stored otherwise", false, false},

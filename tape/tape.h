@@ -276,6 +276,22 @@ TAPE_API int tape_import(const char *file, const char *tape,
 			 const struct tape_import_options *options, struct tape_import_result *ret,
 			 struct error *err);
 
+struct tape_verify_result {
+	int wait_status;	      /* of the subject */
+	size_t units;		      /* of this run */
+	struct tape_diff_result diff; /* A is the tape, B this run */
+};
+
+/*
+ * Runs the subject for real and compares what it does with the tape, which stays as it is: records
+ * it, with the variables and globs of the tape's head and those of `options`, to a tape in $TMPDIR
+ * that is removed again, and tells the differences as tape_diff() does. What outlives the subject
+ * is killed. Errors as of tape_record() and tape_diff(), whose restrictions hold; ERR_INVALID when
+ * a root of the tape is not among `options`.
+ */
+TAPE_API int tape_verify(const struct tape_options *options, const struct tape_diff_options *diff,
+			 struct tape_verify_result *ret, struct error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -25,6 +25,10 @@ USAGE_ROWS = [
     ("record: unknown letter", ["record", "-t", "@", "-Z", "--", *TRUE], 125, "-Z"),
     ("replay: unknown option", ["replay", "-t", "@", "--dance", "--", *TRUE], 125, "--dance"),
     ("a flag with a value", ["record", "-t", "@", "--quiet=yes", "--", *TRUE], 125, "--quiet"),
+    ("verify without -t", ["verify", "--", *TRUE], 125, "-t"),
+    ("verify without a program", ["verify", "-t", "@"], 125, "program"),
+    ("verify: another fidelity", ["verify", "-t", "@", "--fidelity", "x", "--", *TRUE], 125, "'x'"),
+    ("verify: another backend", ["verify", "-t", "@", "--backend", "x", "--", *TRUE], 125, "x"),
     ("tape without a command", ["tape"], 125, "command"),
     ("tape: unknown command", ["tape", "dance"], 125, "dance"),
     ("tape show without a tape", ["tape", "show"], 125, "tape"),
@@ -102,7 +106,7 @@ add_usage_rows()
 
 @case("--help and --version")
 def help_and_version(place):
-    for words in ([], ["record"], ["replay"], ["tape"], ["tape", "show"], ["tape", "stats"],
+    for words in ([], ["record"], ["replay"], ["verify"], ["tape"], ["tape", "show"], ["tape", "stats"],
                   ["tape", "check"], ["tape", "diff"],
                   ["tape", "gc"], ["tape", "merge"],
                   ["tape", "import"]):

@@ -8,7 +8,7 @@ import subprocess
 
 from badtapes import (BLOB_ROWS, SUBJECT, TAPE_ROWS, WAYS_OUT, blob_file, check_sentence,
                       make_tape)
-from harness import (FIXTURES, ROOT, SANDTAPE, Skipped, case, expect, expect_equal, expect_status, expect_text, short)
+from harness import (FIXTURES, PYTHON, ROOT, SANDTAPE, Skipped, case, expect, expect_equal, expect_status, expect_text, short)
 
 FAIL_AT = os.path.join(FIXTURES, "fail_at_x86_64")
 SAMPLES = os.path.join(ROOT, "fixtures", "tapes")
@@ -607,3 +607,153 @@ def check_import_steps(place, fault):
 
 case("tape import: killed at any step")(lambda place: check_import_steps(place, "kill"))
 case("tape import: ENOSPC at any step")(lambda place: check_import_steps(place, "ENOSPC"))
+
+
+# --- verify -------------------------------------------------------------------------------------
+
+VERIFIED = "uname -s; cat f; sh -c \"exit $1\"; (cd sub; seq 1500) | cksum; exit 5\n"
+
+
+def prepare_verify(place, content="same\n"):
+    place.fresh({"s.sh": VERIFIED, "f": content, "sub": None})
+
+
+def verify(place, argv, *options, **how):
+    return place.sandtape("verify", "-t", place.tape, *options, "--", *argv, **how)
+
+
+def record_verified(place, *options, **how):
+    prepare_verify(place)
+    argv = ["/bin/sh", "s.sh", "3"]
+    expect_status(place.record(argv, "-q", *options, **how), 5, "record")
+    return argv
+
+
+@case("verify: a run that does what the tape says")
+def verify_same(place):
+    argv = record_verified(place)
+    before = tape_bytes(place.tape)
+    native = place.run(argv)
+    for options in ([], ["--fidelity", "byte"], ["--fidelity=outcome"]):
+        result = verify(place, argv, *options)
+        expect_status(result, 0, str(options))
+        expect_equal("stdout", native.out, result.out)
+        expect_text(result, "does what the tape says (5 alike, 0 changed")
+        quiet = verify(place, argv, "-q", *options)
+        expect_equal("-q", (0, b""), (quiet.status, quiet.err))
+    expect_equal("the tape", before, tape_bytes(place.tape))
+    # Where its output goes is the caller's affair.
+    expect_status(verify(place, argv, "-q", mode="file"), 0, "to a file")
+
+
+@case("verify: drift is told for each command, with status 124")
+def verify_drift(place):
+    argv = record_verified(place)
+    before = tape_bytes(place.tape)
+    prepare_verify(place, "changed\n")
+    result = verify(place, ["/bin/sh", "s.sh", "4"])
+    expect_status(result, 124)
+    expect_equal("stderr", f"""\
+sandtape: ~ cat f   (in $WORK)
+    stdout       A 5 B $'same\\n'
+                 B 8 B $'changed\\n'
+sandtape: - sh -c 'exit 3'   (in $WORK)
+sandtape: + sh -c 'exit 4'   (in $WORK)
+sandtape: {place.tape}: the run drifted (3 alike, 1 changed, 0 in another place, 1 only on the \
+tape, 1 new)
+""", result.err.decode())
+    expect_status(verify(place, argv, "-q", "--fidelity", "outcome"), 0, "outcome")
+    expect_status(verify(place, argv, "-q"), 124, "-q")
+    report = place.path("report.json")
+    expect_status(verify(place, argv, "--report", report), 124, "--report")
+    with open(report, encoding="ascii") as f:
+        told = [json.loads(line) for line in f]
+    expect_equal("report", [("changed", ["cat", "f"])],
+                 [(d["difference"], d["argv"]) for d in told])
+    expect_equal("the tape", before, tape_bytes(place.tape))
+
+
+@case("verify: the tape's own settings hold")
+def verify_settings(place):
+    os.makedirs(place.path("data"))
+    argv = ["/bin/sh", "s.sh"]
+    files = {"s.sh": './launch "$DATA"; date >/dev/null; sh -c "echo $MODE"\n',
+             "launch": ("#!/bin/sh\nls $1/..; uname\n", 0o755)}
+    place.fresh(files)
+    env = {"MODE": "x", "DATA": place.path("data")}
+    root = ["--root", "DATA=" + place.path("data")]
+    expect_status(place.record(argv, "-q", "--env", "MODE", "--through", "launch", "--real", "date",
+                               *root, env=env), 0, "record")
+    os.makedirs(place.path("tmp2"))
+    expect_status(verify(place, argv, *root, "--fidelity", "byte", env=env), 124, "tmp2 is new")
+    os.rmdir(place.path("tmp2"))
+    expect_status(verify(place, argv, *root, "--fidelity", "byte", env=env), 0, "verify")
+    env["MODE"] = "y"
+    expect_status(verify(place, argv, *root, "-q", env=env), 124, "another value")
+    check_sentence("verify", verify(place, argv, env=env), ["the root DATA", "--root DATA=DIR"],
+                   False)
+
+
+@case("verify: parallel commands are no drift")
+def verify_parallel(place):
+    script = """
+import subprocess, random, time
+from concurrent.futures import ThreadPoolExecutor
+def one(i):
+    time.sleep(random.random() / 20)
+    return subprocess.run(["sh", "-c", f"sleep 0.0{i % 7}; echo {i % 5}"], stdout=subprocess.PIPE)
+with ThreadPoolExecutor(8) as pool:
+    list(pool.map(one, range(32)))
+"""
+    argv = [PYTHON, "s.py"]
+    place.fresh({"s.py": script})
+    expect_status(place.record(argv, "-q"), 0, "record")
+    for _ in range(3):
+        result = verify(place, argv, "--fidelity", "byte")
+        expect_equal("verify", 0, result.status)
+
+
+@case("verify: the backend of the tape")
+def verify_backend(place):
+    for backend in ("preload", "path"):
+        argv = record_verified(place, "--backend", backend)
+        result = verify(place, argv)
+        expect_status(result, 0, backend)
+        expect_text(result, "by the backend " + backend)
+        shutil.rmtree(place.tape)
+
+
+@case("verify: refusals")
+def verify_refusals(place):
+    argv = record_verified(place)
+    place.tape = place.path("none.tape")
+    result = verify(place, argv)
+    check_sentence("no tape", result, ["none.tape"], False)
+    expect_equal("the subject ran", b"", result.out)
+    place.tape = place.path("x.tape")
+    result = verify(place, ["./none"])
+    expect_status(result, 127, "no program")
+    result = verify(place, argv, "--report", place.path("no", "file"))
+    check_sentence("report", result, ["no/file"], False)
+    expect_equal("the subject ran", b"", result.out)
+    result = verify(place, argv, "--report", "/dev/full", "-q")
+    expect_status(result, 0, "nothing to write")
+    prepare_verify(place, "changed\n")
+    check_sentence("a full disk", verify(place, argv, "--report", "/dev/full", "-q"),
+                   ["cannot write /dev/full"], False)
+
+
+def check_verify_of_bad(place, damage, words):
+    make_tape(place)
+    damage(place.tape)
+    result = place.sandtape("verify", "-q", "-t", place.tape, "--", *SUBJECT)
+    check_sentence("verify", result, words)
+    expect_equal("the subject ran: stdout", b"", result.out)
+
+
+def add_verify_rows():
+    for name, damage, words, _ in TAPE_ROWS:
+        case("verify: " + name)(lambda place, row=(damage, words): check_verify_of_bad(place, *row))
+
+
+add_verify_rows()
