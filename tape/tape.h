@@ -292,6 +292,19 @@ struct tape_verify_result {
 TAPE_API int tape_verify(const struct tape_options *options, const struct tape_diff_options *diff,
 			 struct tape_verify_result *ret, struct error *err);
 
+struct tape_migrate_result {
+	int version; /* of the tape, before */
+	int newest;  /* and now */
+	int steps;   /* 0: nothing was touched */
+};
+
+/*
+ * Brings a tape of an older version of the format to the newest. So far there is one version, so a
+ * tape either has it or is refused with ERR_VERSION. ERR_BUSY while somebody records what would
+ * have to be changed.
+ */
+TAPE_API int tape_migrate(const char *path, struct tape_migrate_result *ret, struct error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -33,6 +33,7 @@ extern const struct command tape_diff_command;
 extern const struct command tape_gc_command;
 extern const struct command tape_merge_command;
 extern const struct command tape_import_command;
+extern const struct command tape_migrate_command;
 extern const struct command tape_show_command;
 extern const struct command tape_stats_command;
 

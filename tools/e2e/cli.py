@@ -55,6 +55,8 @@ USAGE_ROWS = [
     ("tape import: no tape of harn", ["tape", "import", "harn", "file", "new.tape"], 125, "harn"),
     ("tape import: a bad root", ["tape", "import", "--root", "X", "harn", "file", "new.tape"], 125,
      "NAME=DIR"),
+    ("tape migrate without a tape", ["tape", "migrate"], 125, "tape"),
+    ("tape migrate: a file", ["tape", "migrate", "file"], 125, "not a tape"),
     ("tape stats: a file", ["tape", "stats", "file"], 125, "not a tape"),
     ("replay: no such tape", ["replay", "-t", "none.tape", "--", *TRUE], 125, "none.tape"),
     ("replay: an empty directory", ["replay", "-t", "empty", "--", *TRUE], 125, "not a tape"),
@@ -109,7 +111,7 @@ def help_and_version(place):
     for words in ([], ["record"], ["replay"], ["verify"], ["tape"], ["tape", "show"], ["tape", "stats"],
                   ["tape", "check"], ["tape", "diff"],
                   ["tape", "gc"], ["tape", "merge"],
-                  ["tape", "import"]):
+                  ["tape", "import"], ["tape", "migrate"]):
         for option in ("--help", "-h"):
             result = place.sandtape(*words, option)
             expect_status(result, 0, " ".join([*words, option]))

@@ -757,3 +757,24 @@ def add_verify_rows():
 
 
 add_verify_rows()
+
+
+# --- migrate ------------------------------------------------------------------------------------
+
+
+@case("tape migrate: the newest version is let alone")
+def migrate(place):
+    make_tape(place)
+    before = tape_bytes(place.tape)
+    result = place.sandtape("tape", "migrate", place.tape)
+    expect_status(result, 0)
+    expect_equal("stdout", f"{place.tape}: version 1, the newest: nothing to be done\n",
+                 result.out.decode())
+    expect_equal("--json", [{"tape": place.tape, "from": 1, "to": 1}],
+                 json_lines(place.sandtape("tape", "migrate", "--json", place.tape)))
+    expect_equal("-q", b"", place.sandtape("tape", "migrate", "-q", place.tape).out)
+    expect_equal("the tape", before, tape_bytes(place.tape))
+    for name, words in (("future", ["version 2", "newer sandtape"]), ("empty", ["line 1"]),
+                        ("no-head", ["line 1", "head"])):
+        result = place.sandtape("tape", "migrate", os.path.join(SAMPLES, "bad", name + ".tape"))
+        check_sentence(name, result, words)
