@@ -25,6 +25,9 @@ int codec_write_time(struct buf *out, const struct unit *u, struct error *err);
 /* Into a zeroed head. ERR_VERSION when the version is not ours. */
 int codec_read_head(const struct line *line, struct tape_head *ret, struct error *err);
 
+/* Of whatever version it is. */
+int codec_read_version(const struct line *line, int *ret, struct error *err);
+
 /* Each adds what its record says to `u`: spawn first, tail after exit. On failure `u` is half
  * filled and can only be cleared. */
 int codec_read_spawn(const struct line *line, struct unit *u, struct error *err);

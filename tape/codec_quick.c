@@ -89,12 +89,19 @@ static bool take_argv(struct cursor *c, struct unit *u)
 	return cursor_take(c, "]");
 }
 
+/* Without a cwd the record stands for any. */
+static bool take_cwd(struct cursor *c, struct unit *u)
+{
+	u->cwd_any = !cursor_take(c, ",\"cwd\":");
+	return u->cwd_any || take_string(c, &u->cwd);
+}
+
 bool codec_quick_spawn(const struct line *line, struct unit *u)
 {
 	struct cursor c = {line->fields.data, line->fields.data + line->fields.len};
 
 	if (cursor_take(&c, ",\"parent\":") && take_string(&c, &u->parent) && take_argv(&c, u) &&
-	    cursor_take(&c, ",\"cwd\":") && take_string(&c, &u->cwd) && c.at == c.end) {
+	    take_cwd(&c, u) && c.at == c.end) {
 		u->id = line->id;
 		return true;
 	}

@@ -86,21 +86,39 @@ static int read_version(const json_t *object, int *ret, struct error *err)
 	int rc = codec_read_integer(json_object_get(object, "version"), "version", 1, INT_MAX,
 				    &version, err);
 
+	if (rc == 0)
+		*ret = (int)version;
+	return rc;
+}
+
+int codec_read_version(const struct line *line, int *ret, struct error *err)
+{
+	cleanup_json json_t *object = NULL;
+	int rc = codec_load(line->all, &object, err);
+
+	return rc < 0 ? rc : read_version(object, ret, err);
+}
+
+static int read_known_version(const json_t *object, int *ret, struct error *err)
+{
+	int version = 0;
+	int rc = read_version(object, &version, err);
+
 	if (rc < 0)
 		return rc;
 	if (version > TAPE_FORMAT_VERSION)
 		return error_set(err, ERR_VERSION,
 				 "the tape is of version %d, this program knows versions up to %d: "
 				 "a newer sandtape is needed",
-				 (int)version, TAPE_FORMAT_VERSION);
-	*ret = (int)version;
+				 version, TAPE_FORMAT_VERSION);
+	*ret = version;
 	return 0;
 }
 
 static int read_head(const json_t *object, struct tape_head *h, struct error *err)
 {
 	cleanup_buf struct buf backend = BUF_INIT;
-	int rc = read_version(object, &h->version, err);
+	int rc = read_known_version(object, &h->version, err);
 
 	if (rc == 0)
 		rc = codec_read_bytes(json_object_get(object, "backend"), "backend", &backend, err);

@@ -632,6 +632,8 @@ static const struct {
 	 "ü\"],\"cwd\":\"$WORK\"",
 	 ",\"parent\":\"0\", \"argv\":[\"a\",\"\",\"\\\"\\\\\\/\\b\\f\\n\\r\\t "
 	 "ü\"],\"cwd\":\"$WORK\""},
+	{codec_read_spawn, LINE_SPAWN, ",\"parent\":\"0\",\"argv\":[\"a\"]",
+	 ",\"parent\":\"0\",\"argv\":[\"a\"] "},
 	{codec_read_exit, LINE_EXIT,
 	 ",\"code\":3,\"stdin\":{\"kind\":\"file\",\"text\":\"x\",\"eof\":true},\"out\":{\"1\":{"
 	 "\"kind\":"

@@ -41,6 +41,50 @@ bool tape_file_exists(const char *dir, const char *name)
 	return len > 0 && (size_t)len < sizeof(path) && stat(path, &st) == 0;
 }
 
+int tape_dir_check(const char *dir, struct error *err)
+{
+	struct stat st;
+
+	if (stat(dir, &st) < 0) {
+		if (errno == ENOENT || errno == ENOTDIR)
+			return error_set(err, ERR_NOTFOUND, "there is no tape %s", dir);
+		return error_sys(err, errno, "cannot stat %s", dir);
+	}
+	if (!S_ISDIR(st.st_mode))
+		return error_set(err, ERR_FORMAT, "%s is not a tape: not a directory; name a tape",
+				 dir);
+	return 0;
+}
+
+bool tape_has_recording(const char *dir)
+{
+	cleanup_free char *path = fs_join(dir, JOURNAL_FILE);
+	struct stat st;
+
+	return path && stat(path, &st) == 0 && (st.st_size > 0 || !S_ISREG(st.st_mode));
+}
+
+int tape_place_check(const char *dir, struct error *err)
+{
+	const char *slash = strrchr(dir, '/');
+	cleanup_free char *parent = NULL;
+	struct stat st;
+
+	if (lstat(dir, &st) == 0 && S_ISLNK(st.st_mode))
+		return error_set(err, ERR_FORMAT,
+				 "%s is a symbolic link that leads nowhere: remove it", dir);
+	if (!slash || slash == dir)
+		return 0;
+	parent = strndup(dir, (size_t)(slash - dir));
+	if (!parent)
+		return error_no_memory(err);
+	if (stat(parent, &st) < 0 && errno == ENOENT)
+		return error_set(err, ERR_NOTFOUND,
+				 "the directory %s of the tape does not exist: make it first",
+				 parent);
+	return 0;
+}
+
 static int unique_name(const char *stem, char **ret_path, struct error *err)
 {
 	size_t len = strlen(stem);

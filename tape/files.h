@@ -22,8 +22,17 @@ int tape_file_path(const char *dir, const char *name, char **ret, struct error *
 /* A new string without trailing slashes; NULL when out of memory. */
 char *tape_dir_name(const char *path);
 
+/* ERR_NOTFOUND when there is nothing of this name, ERR_FORMAT when it is no directory. */
+int tape_dir_check(const char *dir, struct error *err);
+
+/* Where there is nothing of this name: why no tape can be made there. ERR_NOTFOUND when the
+ * directory that shall hold it is missing, ERR_FORMAT for a link that leads nowhere. */
+int tape_place_check(const char *dir, struct error *err);
+
 /* Whether there is a file of this name. */
 bool tape_file_exists(const char *dir, const char *name);
+/* A journal without a byte is no recording: a lock made it, or is making it. */
+bool tape_has_recording(const char *dir);
 
 /* Makes a file or directory of a name that nobody has, "<stem><16 random digits>", with the usual
  * mode less umask. The caller frees the name. */

@@ -249,7 +249,18 @@ static bool is_torn(const struct scan *s, enum line_state state, enum index_kind
 	return !s->whole || (kind == INDEX_JOURNAL && state == LINE_SUM && s->at == s->map->len);
 }
 
-static int scan_lines(struct tape_index *index, enum index_kind kind, struct error *err)
+static int read_line(struct tape_index *index, const struct scan *s, const struct line *line,
+		     enum line_state state, struct error *err)
+{
+	int rc = state == LINE_OK
+			 ? add_line(index, line, (uint64_t)(s->text.data - s->map->data), err)
+			 : bad_line(s, state, err);
+
+	return rc == ERR_FORMAT && state == LINE_OK ? error_advise(err, rc, TAPE_REPAIR) : rc;
+}
+
+static int scan_lines(struct tape_index *index, enum index_kind kind,
+		      const struct index_watch *watch, struct error *err)
 {
 	struct scan s = {.map = &index->lines};
 	int rc = 0;
@@ -263,10 +274,11 @@ static int scan_lines(struct tape_index *index, enum index_kind kind, struct err
 			index->torn_len = s.map->len - offset;
 			break;
 		}
-		rc = state == LINE_OK ? add_line(index, &line, offset, err)
-				      : bad_line(&s, state, err);
-		if (rc == ERR_FORMAT && state == LINE_OK)
-			error_advise(err, rc, TAPE_REPAIR);
+		rc = read_line(index, &s, &line, state, err);
+		if (rc == ERR_FORMAT && watch && offset) {
+			watch->bad(watch->ctx, s.number, state, err);
+			rc = 0;
+		}
 	}
 	if (rc < 0)
 		return error_wrap(err, rc, "%s: line %zu", index->path, s.number);
@@ -277,8 +289,9 @@ static int scan_lines(struct tape_index *index, enum index_kind kind, struct err
 	return 0;
 }
 
+/* `copy`: as map_file() has it. */
 static int index_new(int fd, const char *path, enum index_kind kind, bool copy,
-		     struct tape_index **ret, struct error *err)
+		     const struct index_watch *watch, struct tape_index **ret, struct error *err)
 {
 	struct tape_index *index = calloc(1, sizeof(*index));
 	int rc;
@@ -288,7 +301,7 @@ static int index_new(int fd, const char *path, enum index_kind kind, bool copy,
 	index->path = strdup(path);
 	rc = index->path ? map_file(fd, path, copy, &index->lines, err) : error_no_memory(err);
 	if (rc == 0)
-		rc = scan_lines(index, kind, err);
+		rc = scan_lines(index, kind, watch, err);
 	if (rc < 0) {
 		tape_index_free(index);
 		return rc;
@@ -300,7 +313,7 @@ static int index_new(int fd, const char *path, enum index_kind kind, bool copy,
 int tape_index_map(int fd, const char *path, enum index_kind kind, struct tape_index **ret,
 		   struct error *err)
 {
-	return index_new(fd, path, kind, false, ret, err);
+	return index_new(fd, path, kind, false, NULL, ret, err);
 }
 
 static int open_file(const char *path, int *ret_fd, struct error *err)
@@ -317,6 +330,7 @@ static int open_file(const char *path, int *ret_fd, struct error *err)
 
 struct index_request {
 	const char *path;
+	const struct index_watch *watch;
 	struct tape_index **ret;
 };
 
@@ -324,29 +338,55 @@ static int copy_journal(int fd, void *ctx, struct error *err)
 {
 	const struct index_request *request = ctx;
 
-	return index_new(fd, request->path, INDEX_JOURNAL, true, request->ret, err);
+	return index_new(fd, request->path, INDEX_JOURNAL, true, request->watch, request->ret, err);
 }
 
 int tape_index_open(const char *path, enum index_kind kind, struct tape_index **ret,
 		    struct error *err)
 {
-	struct index_request request = {path, ret};
+	return tape_index_examine(path, kind, NULL, ret, err);
+}
+
+int tape_index_examine(const char *path, enum index_kind kind, const struct index_watch *watch,
+		       struct tape_index **ret, struct error *err)
+{
+	struct index_request request = {path, watch, ret};
 	cleanup_close int fd = -1;
 	int rc;
 
 	if (kind == INDEX_JOURNAL)
 		return journal_read(path, copy_journal, &request, err);
 	rc = open_file(path, &fd, err);
-	return rc < 0 ? rc : index_new(fd, path, kind, false, ret, err);
+	return rc < 0 ? rc : index_new(fd, path, kind, false, watch, ret, err);
 }
 
 int tape_index_add_timing(struct tape_index *index, const char *path, struct timing_damage *ret,
 			  struct error *err)
 {
+	return tape_index_examine_timing(index, path, NULL, ret, err);
+}
+
+static int add_timing_line(struct tape_index *index, const struct scan *s, size_t guess,
+			   enum line_state *ret_state, struct error *err)
+{
+	uint64_t offset = (uint64_t)(s->text.data - index->timing.data);
+	struct line line;
+
+	*ret_state = line_parse(s->text.data, s->text.len, &line);
+	if (*ret_state != LINE_OK)
+		return bad_line(s, *ret_state, err);
+	if (line.type != LINE_TIME)
+		return error_set(err, ERR_FORMAT, "only times belong here");
+	return add_to_unit(index, &line, guess, offset | INDEX_APART, err);
+}
+
+int tape_index_examine_timing(struct tape_index *index, const char *path,
+			      const struct index_watch *watch, struct timing_damage *ret,
+			      struct error *err)
+{
 	struct scan s = {.map = &index->timing};
 	struct timing_damage damage = {0, 0};
 	cleanup_close int fd = -1;
-	struct line line;
 	size_t next = 0;
 	int rc = open_file(path, &fd, err);
 
@@ -355,14 +395,17 @@ int tape_index_add_timing(struct tape_index *index, const char *path, struct tim
 	if (rc < 0)
 		return rc;
 	while (next_line(&s)) {
-		uint64_t offset = (uint64_t)(s.text.data - index->timing.data);
+		struct error why;
+		enum line_state state;
 
-		if (line_parse(s.text.data, s.text.len, &line) == LINE_OK &&
-		    line.type == LINE_TIME &&
-		    add_to_unit(index, &line, next++, offset | INDEX_APART, NULL) == 0)
+		if (add_timing_line(index, &s, next, &state, watch ? &why : NULL) == 0) {
+			next++;
 			continue;
+		}
 		if (!damage.bad_lines++)
 			damage.first_bad_line = s.number;
+		if (watch)
+			watch->bad(watch->ctx, s.number, state, &why);
 	}
 	*ret = damage;
 	return 0;

@@ -55,6 +55,16 @@ struct timing_damage {
 	size_t first_bad_line; /* from 1 */
 };
 
+/*
+ * For who wants to know all that is wrong with a file: told of each bad line, after which the rest
+ * is read on. A bad head is an error all the same. `state` LINE_OK: the line itself is whole, but
+ * does not fit to those before it.
+ */
+struct index_watch {
+	void (*bad)(void *ctx, size_t number, enum line_state state, const struct error *err);
+	void *ctx;
+};
+
 /* Maps the whole file `fd`, which is borrowed and may be closed afterwards. */
 int tape_index_map(int fd, const char *path, enum index_kind kind, struct tape_index **ret,
 		   struct error *err);
@@ -62,11 +72,17 @@ int tape_index_map(int fd, const char *path, enum index_kind kind, struct tape_i
  * there is no such file. */
 int tape_index_open(const char *path, enum index_kind kind, struct tape_index **ret,
 		    struct error *err);
+int tape_index_examine(const char *path, enum index_kind kind, const struct index_watch *watch,
+		       struct tape_index **ret, struct error *err);
 void tape_index_free(struct tape_index *index); /* NULL is allowed */
 
 /* Joins the lines of timing.jsonl to the units that have no time yet. */
 int tape_index_add_timing(struct tape_index *index, const char *path, struct timing_damage *ret,
 			  struct error *err);
+
+int tape_index_examine_timing(struct tape_index *index, const char *path,
+			      const struct index_watch *watch, struct timing_damage *ret,
+			      struct error *err);
 
 /* -1 when there is no such unit. */
 long tape_index_find(const struct tape_index *index, struct unit_id id);

@@ -228,7 +228,7 @@ int journal_read(const char *path, journal_use use, void *ctx, struct error *err
 }
 
 /* With held_lock. */
-static bool remove_abandoned(int dir_fd)
+static bool remove_abandoned(int dir_fd, void (*remove_rest)(int dir_fd))
 {
 	struct flock lock = whole_file();
 	cleanup_close int fd = -1;
@@ -240,16 +240,16 @@ static bool remove_abandoned(int dir_fd)
 		return errno == ENOENT;
 	if (fcntl(fd, F_SETLK, &lock) < 0)
 		return false;
-	unlinkat(dir_fd, BLOBS_DIR, AT_REMOVEDIR);
+	remove_rest(dir_fd);
 	return unlinkat(dir_fd, JOURNAL_FILE, 0) == 0;
 }
 
-bool journal_remove_abandoned(int dir_fd)
+bool journal_remove_abandoned(int dir_fd, void (*remove_rest)(int dir_fd))
 {
 	bool removed;
 
 	pthread_mutex_lock(&held_lock);
-	removed = remove_abandoned(dir_fd);
+	removed = remove_abandoned(dir_fd, remove_rest);
 	pthread_mutex_unlock(&held_lock);
 	return removed;
 }

@@ -42,8 +42,8 @@ typedef int (*journal_use)(int fd, void *ctx, struct error *err);
  * that open or close journals wait meanwhile. ERR_NOTFOUND when there is none. */
 int journal_read(const char *path, journal_use use, void *ctx, struct error *err);
 
-/* Removes the journal in `dir_fd`, and the empty blobs/ beside it, when nobody holds its lock.
- * Whether there is none (any more). */
-bool journal_remove_abandoned(int dir_fd);
+/* Removes the journal in `dir_fd` when nobody holds its lock, after `remove_rest`, which removes
+ * what is beside it. Whether there is none (any more). */
+bool journal_remove_abandoned(int dir_fd, void (*remove_rest)(int dir_fd));
 
 #endif

@@ -15,4 +15,11 @@ void leftovers_remove_beside(const char *dir);
 /* Removes spools and half-written files inside the tape `dir`, whose lock the caller holds. */
 int leftovers_remove_inside(const char *dir, struct error *err);
 
+/* Tells the path of each of them that is inside the tape now; changes nothing. */
+int leftovers_find_inside(const char *dir, void (*found)(void *ctx, const char *path), void *ctx,
+			  struct error *err);
+/* Likewise inside and beside it. A directory that cannot be read is an error only inside. */
+int leftovers_find(const char *dir, void (*found)(void *ctx, const char *path), void *ctx,
+		   struct error *err);
+
 #endif

@@ -42,21 +42,6 @@ static int warn(struct tape_reader *r, struct error *err, const char *format, ..
 	return 0;
 }
 
-static int check_directory(const char *dir, struct error *err)
-{
-	struct stat st;
-
-	if (stat(dir, &st) < 0) {
-		if (errno == ENOENT || errno == ENOTDIR)
-			return error_set(err, ERR_NOTFOUND, "there is no tape %s", dir);
-		return error_sys(err, errno, "cannot stat %s", dir);
-	}
-	if (!S_ISDIR(st.st_mode))
-		return error_set(err, ERR_FORMAT, "%s is not a tape: not a directory; name a tape",
-				 dir);
-	return 0;
-}
-
 static int open_index(struct tape_reader *r, const char *name, enum index_kind kind,
 		      struct error *err)
 {
@@ -94,7 +79,7 @@ static int open_tape(struct tape_reader *r, struct error *err)
 
 	if (rc == 0)
 		rc = add_timing(r, err);
-	if (rc == 0 && tape_file_exists(r->dir, JOURNAL_FILE))
+	if (rc == 0 && tape_has_recording(r->dir))
 		rc = warn(r, err,
 			  "a re-recording is in %s/" JOURNAL_FILE ", interrupted or still going "
 			  "on; it is ignored, and the next recording replaces it",
@@ -127,7 +112,7 @@ int tape_reader_open(const char *path, struct tape_reader **ret, struct error *e
 	if (!r)
 		return error_no_memory(err);
 	r->dir = tape_dir_name(path);
-	rc = r->dir ? check_directory(r->dir, err) : error_no_memory(err);
+	rc = r->dir ? tape_dir_check(r->dir, err) : error_no_memory(err);
 	if (rc == 0)
 		rc = open_either(r, err);
 	if (rc < 0) {
@@ -253,6 +238,32 @@ int tape_reader_command(const struct tape_reader *r, size_t index, struct unit *
 	}
 	*ret = u;
 	return 0;
+}
+
+int tape_reader_fields(const struct tape_reader *r, size_t index, struct bytes ret[READER_RECORDS],
+		       struct error *err)
+{
+	const struct index_unit *u = &r->index->units[index];
+	const uint64_t offsets[READER_RECORDS] = {u->spawn, u->exit, u->tail};
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < READER_RECORDS; i++) {
+		struct line line = {.fields = {NULL, 0}};
+
+		if (offsets[i] != INDEX_NONE)
+			rc = tape_index_line(r->index, offsets[i], &line, err);
+		ret[i] = line.fields;
+	}
+	return rc;
+}
+
+struct bytes tape_reader_head_fields(const struct tape_reader *r)
+{
+	struct line line = {.fields = {NULL, 0}};
+
+	/* It was read when the tape was opened. */
+	return tape_index_head_line(r->index, &line, NULL) < 0 ? (struct bytes){NULL, 0}
+							       : line.fields;
 }
 
 static bool find_number(struct bytes fields, const char *key, uint64_t *ret)

@@ -29,6 +29,13 @@ int tape_reader_unit(const struct tape_reader *r, size_t index, struct unit *ret
 int tape_reader_command(const struct tape_reader *r, size_t index, struct unit *ret,
 			struct error *err);
 
+/* The fields of its spawn, exit and tail as they stand on the tape, {NULL, 0} where there is no
+ * such record: equal bytes are equal content. */
+#define READER_RECORDS 3
+int tape_reader_fields(const struct tape_reader *r, size_t index, struct bytes ret[READER_RECORDS],
+		       struct error *err);
+struct bytes tape_reader_head_fields(const struct tape_reader *r);
+
 /* When a unit ran, read without parsing its lines; false when the tape does not tell. */
 bool tape_reader_span(const struct tape_reader *r, size_t index, uint64_t *ret_start_ns,
 		      uint64_t *ret_duration_ns);

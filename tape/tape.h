@@ -136,6 +136,199 @@ TAPE_API size_t tape_reader_count(const struct tape_reader *r); /* units, in ord
 TAPE_API int tape_reader_json(const struct tape_reader *r, size_t index, char **ret_json,
 			      struct error *err);
 
+/* --- Whole tapes: what `sandtape tape` does ----------------------------------------------------
+ */
+
+/* Told now and then by what takes long, on the calling thread: bytes. `total` may still grow. */
+struct tape_progress {
+	void (*tell)(void *ctx, uint64_t done, uint64_t total);
+	void *ctx;
+};
+
+enum tape_finding {
+	TAPE_DAMAGE, /* the tape is not what the format says */
+	TAPE_NOTE    /* it is whole, but there is something to know or to clean up */
+};
+
+struct tape_check_options {
+	/* One sentence each, with the file, the line where there is one, and the way out. */
+	void (*find)(void *ctx, enum tape_finding kind, const char *text);
+	void *find_ctx;
+	struct tape_progress progress; /* all zero: not told */
+};
+
+struct tape_check_result {
+	size_t units;
+	size_t blobs;	/* that records name */
+	uint64_t bytes; /* of lines and blobs that were read */
+	size_t damages;
+	size_t notes;
+};
+
+/*
+ * Reads all of a tape: every line's frame, checksum and content, every key, every blob's size and
+ * SHA-256, the times, and that what is named is there. Damage is no error of this function, but
+ * told by `find` and counted, and the rest is checked all the same. Errors are what cannot be
+ * looked at: ERR_NOTFOUND for no tape, ERR_VERSION for a version from the future, ERR_FORMAT for
+ * what has no head, ERR_SYSTEM. Changes nothing; thread-safe.
+ */
+TAPE_API int tape_check(const char *path, const struct tape_check_options *options,
+			struct tape_check_result *ret, struct error *err);
+
+/* How much alike two tapes have to be. */
+enum tape_fidelity {
+	TAPE_BYTE,     /* all that is on the tapes, but for times */
+	TAPE_SEMANTIC, /* what a subject could tell apart */
+	TAPE_OUTCOME   /* how each command ended, and which signals it was sent */
+};
+
+enum tape_difference_kind {
+	TAPE_HEADS,  /* what the recordings assumed */
+	TAPE_ONLY_A, /* a command without a partner */
+	TAPE_ONLY_B,
+	TAPE_CHANGED, /* a command that is on both, with something else in its record */
+	TAPE_MOVED    /* likewise, or not changed, in another place of the order */
+};
+
+struct tape_difference {
+	enum tape_difference_kind kind;
+	long a; /* indexes, as for tape_reader_json(); -1: none */
+	long b;
+	const char *text; /* lines for a human, without a last newline; NULL with options.json */
+	const char *json; /* one JSON object on one line; NULL without options.json */
+};
+
+struct tape_diff_options {
+	enum tape_fidelity fidelity;
+	bool json;
+	/* In the order of the tapes; the difference is borrowed for the call. */
+	void (*tell)(void *ctx, const struct tape_difference *difference);
+	void *tell_ctx;
+	tape_say say; /* warnings about the tapes; may be NULL */
+	void *say_ctx;
+	struct tape_progress progress; /* all zero: not told */
+};
+
+struct tape_diff_result {
+	size_t differences; /* 0: alike */
+	size_t a_units;
+	size_t b_units;
+	size_t alike; /* pairs */
+	size_t changed;
+	size_t moved;
+	size_t only_a;
+	size_t only_b;
+};
+
+/*
+ * Aligns the commands of two tapes and tells how they differ (sandtape(1), "FIDELITY", says what
+ * counts). Commands with the same record belong together first, then those of the same argv, cwd
+ * and environment, in order. Errors as of tape_reader_open(); a blob is looked at only when its
+ * bytes have to be compared. Changes nothing; thread-safe.
+ */
+TAPE_API int tape_diff(const char *a, const char *b, const struct tape_diff_options *options,
+		       struct tape_diff_result *ret, struct error *err);
+
+struct tape_gc_options {
+	bool dry_run; /* only tells */
+	/* Each file that is removed, or would be; `bytes` is 0 for what is no blob. May be NULL. */
+	void (*tell)(void *ctx, const char *path, uint64_t bytes);
+	void *tell_ctx;
+};
+
+struct tape_gc_result {
+	size_t blobs;
+	uint64_t bytes; /* of these blobs */
+	size_t leftovers;
+};
+
+/*
+ * Removes the blobs that no record of the tape names, and what killed recorders left inside. Holds
+ * the recorder's lock meanwhile: ERR_BUSY when somebody has it (the text names the pid). ERR_FORMAT
+ * when a record cannot be read, since it might name any blob: nothing is removed then. ERR_VERSION
+ * for a version from the future. A kill at any moment leaves the tape as whole as it was.
+ */
+TAPE_API int tape_gc(const char *path, const struct tape_gc_options *options,
+		     struct tape_gc_result *ret, struct error *err);
+
+struct tape_merge_options {
+	bool replace; /* a tape that is there may be replaced */
+	tape_say say; /* warnings about the tapes; may be NULL */
+	void *say_ctx;
+	struct tape_progress progress; /* all zero: not told */
+};
+
+struct tape_merge_result {
+	size_t units;	   /* on the new tape */
+	size_t duplicates; /* left out: an earlier tape has them */
+	size_t conflicts;  /* of a command that an earlier tape has with another record */
+};
+
+/*
+ * Makes one tape of several: the units of the first, then those of the second that the first does
+ * not have, and so on (FORMAT.md, "Merging"). The same tapes in the same order give the same bytes.
+ * `tapes` is NULL-terminated; `out` may be one of them. ERR_EXISTS when `out` is there and
+ * options->replace is not set; ERR_INVALID when the tapes were recorded with other roots or
+ * variables; errors of the reader, and of damaged blobs. The new tape appears whole, or not at all.
+ */
+TAPE_API int tape_merge(const char *out, const char *const *tapes,
+			const struct tape_merge_options *options, struct tape_merge_result *ret,
+			struct error *err);
+
+struct tape_import_options {
+	const char *format;	  /* "harn" */
+	bool replace;		  /* a tape that is there may be replaced */
+	const char *const *env;	  /* as those of struct tape_options */
+	const char *const *roots; /* likewise; WORK is the current directory */
+	tape_say say;
+	void *say_ctx;
+};
+
+struct tape_import_result {
+	size_t units;
+	size_t skipped; /* records that are no commands */
+};
+
+/*
+ * Makes a tape of what another tool wrote down. "harn": its process tape, a JSON array of {program,
+ * args, cwd, env, stdout, stderr, exit_code, duration_ms} in which no cwd matches any, or the
+ * process_spawn records of its event tape. ERR_SYSTEM when `file` cannot be read,
+ * ERR_FORMAT and ERR_VERSION when it is not that (the text names the line or the entry), ERR_EXISTS
+ * when the tape is there and options->replace is not set. The tape appears whole, or not at all.
+ */
+TAPE_API int tape_import(const char *file, const char *tape,
+			 const struct tape_import_options *options, struct tape_import_result *ret,
+			 struct error *err);
+
+struct tape_verify_result {
+	int wait_status;	      /* of the subject */
+	size_t units;		      /* of this run */
+	struct tape_diff_result diff; /* A is the tape, B this run */
+};
+
+/*
+ * Runs the subject for real and compares what it does with the tape, which stays as it is: records
+ * it, with the variables and globs of the tape's head and those of `options`, to a tape in $TMPDIR
+ * that is removed again, and tells the differences as tape_diff() does. What outlives the subject
+ * is killed. Errors as of tape_record() and tape_diff(), whose restrictions hold; ERR_INVALID when
+ * a root of the tape is not among `options`.
+ */
+TAPE_API int tape_verify(const struct tape_options *options, const struct tape_diff_options *diff,
+			 struct tape_verify_result *ret, struct error *err);
+
+struct tape_migrate_result {
+	int version; /* of the tape, before */
+	int newest;  /* and now */
+	int steps;   /* 0: nothing was touched */
+};
+
+/*
+ * Brings a tape of an older version of the format to the newest. So far there is one version, so a
+ * tape either has it or is refused with ERR_VERSION. ERR_BUSY while somebody records what would
+ * have to be changed.
+ */
+TAPE_API int tape_migrate(const char *path, struct tape_migrate_result *ret, struct error *err);
+
 #ifdef __cplusplus
 }
 #endif

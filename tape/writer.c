@@ -237,31 +237,9 @@ static int open_existing(struct tape_writer *w, const struct tape_head *head, st
 	return rc;
 }
 
-/* Why there is nothing of this name, when a new tape cannot be made. */
-static int check_place(const char *dir, struct error *err)
-{
-	const char *slash = strrchr(dir, '/');
-	cleanup_free char *parent = NULL;
-	struct stat st;
-
-	if (lstat(dir, &st) == 0 && S_ISLNK(st.st_mode))
-		return error_set(err, ERR_FORMAT,
-				 "%s is a symbolic link that leads nowhere: remove it", dir);
-	if (!slash || slash == dir)
-		return 0;
-	parent = strndup(dir, (size_t)(slash - dir));
-	if (!parent)
-		return error_no_memory(err);
-	if (stat(parent, &st) < 0 && errno == ENOENT)
-		return error_set(err, ERR_NOTFOUND,
-				 "the directory %s of the tape does not exist: make it first",
-				 parent);
-	return 0;
-}
-
 static int open_absent(struct tape_writer *w, const struct tape_head *head, struct error *err)
 {
-	int rc = check_place(w->dir, err);
+	int rc = tape_place_check(w->dir, err);
 
 	return rc < 0 ? rc : open_new(w, head, err);
 }

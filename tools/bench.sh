@@ -8,4 +8,6 @@ python3 tools/bench/api.py "${BUILD:-build}"
 echo
 python3 tools/bench/tape.py "${BUILD:-build}" docs/scale.svg
 echo
+python3 tools/bench/tapes.py "${BUILD:-build}"
+echo
 exec python3 tools/bench/build.py "${BUILD:-build}"

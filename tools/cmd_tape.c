@@ -4,7 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct command *const commands[] = {&tape_show_command, &tape_stats_command};
+static const struct command *const commands[] = {
+	&tape_show_command, &tape_stats_command, &tape_check_command,  &tape_diff_command,
+	&tape_gc_command,   &tape_merge_command, &tape_import_command, &tape_migrate_command,
+};
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 static void help(void)
@@ -32,5 +35,6 @@ static int run(const struct command *command, int argc, char **argv)
 	return command_misused(command, &err);
 }
 
-const struct command tape_command = {"tape", "show|stats [options] TAPE", "Looks at a tape.", run,
-				     help};
+const struct command tape_command = {
+	"tape", "show|stats|check|diff|gc|merge|import|migrate [options] TAPE...",
+	"Looks at tapes and works on them.", run, help};

@@ -8,7 +8,9 @@
 /* Exit statuses of sandtape's own; all others are the subject's. */
 enum exit_status {
 	EXIT_OK = 0,
+	EXIT_DIFFERENT = 1,  /* tape check: damage; tape diff: a difference */
 	EXIT_MISS = 123,     /* a command without a record, or records left with --all-used */
+	EXIT_DRIFT = 124,    /* verify: the run differs from the tape */
 	EXIT_SANDTAPE = 125, /* sandtape itself failed */
 	EXIT_CANNOT_EXEC = 126,
 	EXIT_NOT_FOUND = 127
@@ -24,7 +26,14 @@ struct command {
 
 extern const struct command record_command;
 extern const struct command replay_command;
+extern const struct command verify_command;
 extern const struct command tape_command;
+extern const struct command tape_check_command;
+extern const struct command tape_diff_command;
+extern const struct command tape_gc_command;
+extern const struct command tape_merge_command;
+extern const struct command tape_import_command;
+extern const struct command tape_migrate_command;
 extern const struct command tape_show_command;
 extern const struct command tape_stats_command;
 

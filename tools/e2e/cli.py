@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import stat
 
@@ -24,6 +25,10 @@ USAGE_ROWS = [
     ("record: unknown letter", ["record", "-t", "@", "-Z", "--", *TRUE], 125, "-Z"),
     ("replay: unknown option", ["replay", "-t", "@", "--dance", "--", *TRUE], 125, "--dance"),
     ("a flag with a value", ["record", "-t", "@", "--quiet=yes", "--", *TRUE], 125, "--quiet"),
+    ("verify without -t", ["verify", "--", *TRUE], 125, "-t"),
+    ("verify without a program", ["verify", "-t", "@"], 125, "program"),
+    ("verify: another fidelity", ["verify", "-t", "@", "--fidelity", "x", "--", *TRUE], 125, "'x'"),
+    ("verify: another backend", ["verify", "-t", "@", "--backend", "x", "--", *TRUE], 125, "x"),
     ("tape without a command", ["tape"], 125, "command"),
     ("tape: unknown command", ["tape", "dance"], 125, "dance"),
     ("tape show without a tape", ["tape", "show"], 125, "tape"),
@@ -32,6 +37,26 @@ USAGE_ROWS = [
     ("tape show: no such tape", ["tape", "show", "none.tape"], 125, "none.tape"),
     ("tape show: an empty directory", ["tape", "show", "empty"], 125, "not a tape"),
     ("tape show: a file", ["tape", "show", "file"], 125, "not a tape"),
+    ("tape check without a tape", ["tape", "check"], 125, "tape"),
+    ("tape check: unknown option", ["tape", "check", "--dance", "@"], 125, "--dance"),
+    ("tape check: an empty directory", ["tape", "check", "empty"], 125, "not a tape"),
+    ("tape check: a file", ["tape", "check", "file"], 125, "not a tape"),
+    ("tape diff of one", ["tape", "diff", "@"], 125, "two tapes"),
+    ("tape diff of three", ["tape", "diff", "@", "@", "@"], 125, "two tapes"),
+    ("tape diff: another fidelity", ["tape", "diff", "--fidelity", "bit", "@", "@"], 125, "bit"),
+    ("tape diff: no such tape", ["tape", "diff", "@", "none.tape"], 125, "none.tape"),
+    ("tape gc without a tape", ["tape", "gc"], 125, "tape"),
+    ("tape gc: a file", ["tape", "gc", "file"], 125, "not a tape"),
+    ("tape gc: no such tape", ["tape", "gc", "none.tape"], 125, "none.tape"),
+    ("tape merge of one", ["tape", "merge", "new.tape", "@"], 125, "two or more"),
+    ("tape merge: no such tape", ["tape", "merge", "new.tape", "@", "none.tape"], 125,
+     "none.tape"),
+    ("tape import without a tape", ["tape", "import", "harn", "file"], 125, "format"),
+    ("tape import: no tape of harn", ["tape", "import", "harn", "file", "new.tape"], 125, "harn"),
+    ("tape import: a bad root", ["tape", "import", "--root", "X", "harn", "file", "new.tape"], 125,
+     "NAME=DIR"),
+    ("tape migrate without a tape", ["tape", "migrate"], 125, "tape"),
+    ("tape migrate: a file", ["tape", "migrate", "file"], 125, "not a tape"),
     ("tape stats: a file", ["tape", "stats", "file"], 125, "not a tape"),
     ("replay: no such tape", ["replay", "-t", "none.tape", "--", *TRUE], 125, "none.tape"),
     ("replay: an empty directory", ["replay", "-t", "empty", "--", *TRUE], 125, "not a tape"),
@@ -83,7 +108,10 @@ add_usage_rows()
 
 @case("--help and --version")
 def help_and_version(place):
-    for words in ([], ["record"], ["replay"], ["tape"], ["tape", "show"], ["tape", "stats"]):
+    for words in ([], ["record"], ["replay"], ["verify"], ["tape"], ["tape", "show"], ["tape", "stats"],
+                  ["tape", "check"], ["tape", "diff"],
+                  ["tape", "gc"], ["tape", "merge"],
+                  ["tape", "import"], ["tape", "migrate"]):
         for option in ("--help", "-h"):
             result = place.sandtape(*words, option)
             expect_status(result, 0, " ".join([*words, option]))
@@ -261,6 +289,15 @@ def another_directory(place):
     place.work = old
     expect_status(result, 0, "replay")
     expect_equal("stdout", f"{new}\n{new}\n{new}/sub\n".encode(), result.out)
+
+
+@case("a record written by hand, without a cwd, answers in any directory")
+def by_hand(place):
+    shutil.copytree(os.path.join(ROOT, "fixtures", "tapes", "good", "by-hand.tape"), place.tape)
+    place.fresh({"s.sh": "(cd sub; ls -l); /bin/false; echo $?\n", "sub": None})
+    result = place.replay(["/bin/sh", "s.sh"], "-q", "--all-used", hidden=False)
+    expect_status(result, 0)
+    expect_equal("stdout", b"total 0\n1\n", result.out)
 
 
 @case("--through: the children of a launcher are units")

@@ -25,6 +25,7 @@ import daemons  # noqa: F401
 import kills  # noqa: F401
 import steps  # noqa: F401
 import badtapes  # noqa: F401
+import tapes  # noqa: F401
 import limits  # noqa: F401
 import backends  # noqa: F401
 import library  # noqa: F401

@@ -1,0 +1,196 @@
+/* tape_verify(): does a run still do what the tape says? */
+#include "base/cleanup.h"
+#include "base/fs.h"
+#include "tape/files.h"
+#include "tape/reader.h"
+#include "tape/tape.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DIR_NAME  "sandtape-verify-XXXXXX"
+#define LINES_MAX ((size_t)1 << 40)
+
+/* A list for tape_options: what the tape says and what the caller adds, each once. */
+struct list {
+	const char **item;
+	size_t count;
+};
+
+struct verify {
+	const struct tape_options *options;
+	struct tape_reader *reader;
+	struct list env;
+	struct list through;
+	struct list real;
+	char *dir;  /* temporary */
+	char *tape; /* in it */
+};
+
+static int add(struct list *list, const char *item)
+{
+	const char **grown;
+
+	for (size_t i = 0; i < list->count; i++) {
+		if (strcmp(list->item[i], item) == 0)
+			return 0;
+	}
+	grown = reallocarray(list->item, list->count + 2, sizeof(*grown));
+	if (!grown)
+		return ERR_NOMEM;
+	list->item = grown;
+	grown[list->count++] = item;
+	grown[list->count] = NULL;
+	return 0;
+}
+
+static int add_all(struct list *list, const struct strings *recorded, const char *const *given,
+		   struct error *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < recorded->count; i++)
+		rc = add(list, recorded->item[i]);
+	for (; rc == 0 && given && *given; given++)
+		rc = add(list, *given);
+	return rc < 0 ? error_no_memory(err) : 0;
+}
+
+static bool is_given(const struct tape_options *o, const char *root)
+{
+	static const char *const usual[] = {"WORK", "HOME", "TMP"};
+	size_t len = strlen(root);
+
+	for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++) {
+		if (strcmp(usual[i], root) == 0)
+			return true;
+	}
+	for (const char *const *r = o->roots; r && *r; r++) {
+		if (strncmp(*r, root, len) == 0 && (*r)[len] == '=')
+			return true;
+	}
+	return false;
+}
+
+/* The directory of a root is the host's affair, and no tape tells it. */
+static int check_roots(const struct verify *v, struct error *err)
+{
+	const struct strings *roots = &tape_reader_head(v->reader)->roots;
+
+	for (size_t i = 0; i < roots->count; i++) {
+		if (!is_given(v->options, roots->item[i]))
+			return error_set(err, ERR_INVALID,
+					 "%s was recorded with the root %s: say where it is with "
+					 "--root %s=DIR",
+					 tape_reader_path(v->reader), roots->item[i],
+					 roots->item[i]);
+	}
+	return 0;
+}
+
+static int copy_file(const struct verify *v, const char *name, struct error *err)
+{
+	cleanup_free char *from = NULL, *to = NULL;
+	cleanup_buf struct buf bytes = BUF_INIT;
+	int rc;
+
+	if (!tape_file_exists(tape_reader_path(v->reader), name))
+		return 0;
+	rc = tape_file_path(tape_reader_path(v->reader), name, &from, err);
+	if (rc == 0)
+		rc = tape_file_path(v->tape, name, &to, err);
+	if (rc == 0)
+		rc = fs_read_file(from, LINES_MAX, &bytes, err);
+	return rc < 0 ? rc : fs_write_atomic(to, bytes.data, bytes.len, false, err);
+}
+
+/*
+ * The new recording goes over a copy of the tape: so units that ran at the same time keep their
+ * order as far as chance decides about it. Blobs are not needed for that.
+ */
+static int make_copy(struct verify *v, struct error *err)
+{
+	const char *tmp = getenv("TMPDIR");
+	char *dir = fs_join(tmp && tmp[0] ? tmp : "/tmp", DIR_NAME);
+	int rc;
+
+	if (!dir)
+		return error_no_memory(err);
+	if (!mkdtemp(dir)) {
+		rc = error_sys(err, errno, "cannot make the directory %s (TMPDIR)", dir);
+		free(dir);
+		return rc;
+	}
+	v->dir = dir;
+	rc = tape_file_path(dir, "new.tape", &v->tape, err);
+	if (rc < 0 || !tape_file_exists(tape_reader_path(v->reader), TAPE_FILE))
+		return rc;
+	rc = fs_mkdir_all(v->tape, err);
+	if (rc == 0)
+		rc = copy_file(v, TAPE_FILE, err);
+	return rc < 0 ? rc : copy_file(v, TIMING_FILE, err);
+}
+
+static int record(const struct verify *v, struct tape_record_result *ret, struct error *err)
+{
+	struct tape_options o = *v->options;
+
+	o.tape = v->tape;
+	o.env = v->env.item;
+	o.through = v->through.item;
+	o.real = v->real.item;
+	o.keep = NULL;
+	return tape_record(&o, false, ret, err);
+}
+
+static int prepare(struct verify *v, struct error *err)
+{
+	const struct tape_head *head;
+	int rc = tape_reader_open(v->options->tape, &v->reader, err);
+
+	if (rc < 0)
+		return rc;
+	head = tape_reader_head(v->reader);
+	rc = check_roots(v, err);
+	if (rc == 0)
+		rc = add_all(&v->env, &head->env, v->options->env, err);
+	if (rc == 0)
+		rc = add_all(&v->through, &head->through, v->options->through, err);
+	if (rc == 0)
+		rc = add_all(&v->real, &head->real, v->options->real, err);
+	return rc < 0 ? rc : make_copy(v, err);
+}
+
+static void clear(struct verify *v)
+{
+	if (v->dir)
+		fs_remove_all(v->dir, NULL);
+	tape_reader_free(v->reader);
+	free(v->env.item);
+	free(v->through.item);
+	free(v->real.item);
+	free(v->tape);
+	free(v->dir);
+}
+
+int tape_verify(const struct tape_options *options, const struct tape_diff_options *diff,
+		struct tape_verify_result *ret, struct error *err)
+{
+	struct verify v = {.options = options};
+	struct tape_verify_result result = {0};
+	struct tape_record_result recorded;
+	int rc = prepare(&v, err);
+
+	if (rc == 0)
+		rc = record(&v, &recorded, err);
+	if (rc == 0)
+		rc = tape_diff(options->tape, v.tape, diff, &result.diff, err);
+	clear(&v);
+	if (rc < 0)
+		return rc;
+	result.wait_status = recorded.wait_status;
+	result.units = recorded.units;
+	*ret = result;
+	return 0;
+}
