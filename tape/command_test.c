@@ -228,6 +228,22 @@ START_TEST(much_goes_through)
 }
 END_TEST
 
+/* There is always something to read, and its time comes all the same. */
+START_TEST(one_that_never_stops_to_write_is_killed)
+{
+	struct tape *t = open_as(TAPE_RECORD);
+	struct tape_command command = {.argv = SH("while :; do echo y; done"),
+				       .timeout_ns = 100000000};
+	struct tape_result got = run(t, &command);
+
+	ck_assert(got.timed_out);
+	ck_assert_int_eq(got.signal, SIGKILL);
+	ck_assert_uint_gt(got.out_len, 0);
+	tape_result_clear(&got);
+	close_it(t);
+}
+END_TEST
+
 /* A program that was started without its streams has pipes in their places. */
 START_TEST(the_streams_of_the_process_may_be_closed)
 {
@@ -743,6 +759,7 @@ Suite *tape_command_suite(void)
 	tcase_add_loop_test(all, a_command_is_recorded_and_answered, 0, COUNT(kind_rows));
 	tcase_add_test(all, what_cannot_be_executed_is_a_result);
 	tcase_add_test(all, much_goes_through);
+	tcase_add_test(all, one_that_never_stops_to_write_is_killed);
 	tcase_add_test(all, the_streams_of_the_process_may_be_closed);
 	tcase_add_test(all, sigpipe_is_as_it_was);
 	tcase_add_test(all, several_run_at_once);
