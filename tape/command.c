@@ -471,18 +471,25 @@ size_t tape_unused(struct tape *t)
 	return count;
 }
 
-/* With the lock. The index on the tape of the `nth` unused record. */
-static int find_unused(const struct tape *t, size_t nth, size_t *ret, struct error *err)
+/* With the lock. The index on the tape of the `nth` unused record. Who asks for one after the other
+ * goes on where the last one was. */
+static int find_unused(struct tape *t, size_t nth, size_t *ret, struct error *err)
 {
 	size_t count = t->reader ? tape_reader_count(t->reader) : 0;
+	size_t unused = t->reader ? matcher_unused(t->matcher) : 0;
+	struct unused_place place = t->unused_place;
 
-	for (size_t i = 0; i < count; i++) {
-		if (matcher_is_used(t->matcher, i))
+	if (place.unused != unused || place.nth > nth)
+		place = (struct unused_place){.unused = unused};
+	for (; place.at < count; place.at++) {
+		if (matcher_is_used(t->matcher, place.at))
 			continue;
-		if (nth-- == 0) {
-			*ret = i;
+		if (place.nth == nth) {
+			t->unused_place = place;
+			*ret = place.at;
 			return 0;
 		}
+		place.nth++;
 	}
 	return error_set(err, ERR_NOTFOUND, "%s has no such unused record", t->path);
 }

@@ -12,9 +12,9 @@
  * use what is being freed. tape_close() waits for nobody: it refuses while commands are not
  * collected.
  *
- * Rests on Linux 5.4 or later (pidfd_open, waitid with P_PIDFD) and posix_spawn(3). The process
- * must not ignore SIGCHLD and must not wait for children that it does not know (waitpid(-1)) while
- * commands are recorded.
+ * Rests on Linux 5.3 or later (pidfd_open; without it, as below valgrind, the end of a command is
+ * looked for every 2 ms) and posix_spawn(3). The process must not ignore SIGCHLD and must not wait
+ * for children that it does not know (waitpid(-1)) while commands are recorded.
  */
 #ifndef SANDTAPE_TAPE_COMMAND_H
 #define SANDTAPE_TAPE_COMMAND_H

@@ -15,6 +15,13 @@
 #include "tape/writer.h"
 #include <pthread.h>
 
+/* Where an unused record is on the tape, while there are so many of them. */
+struct unused_place {
+	size_t unused;
+	size_t nth;
+	size_t at;
+};
+
 struct tape {
 	/* As it was opened; not changed afterwards. */
 	char *path;
@@ -37,6 +44,7 @@ struct tape {
 	struct tape_writer *writer; /* NULL in a replay, and before the first new episode */
 	uint64_t shift_ns; /* added to the starts of new episodes, which are after the old ones */
 	uint32_t episode;  /* of what is recorded */
+	struct unused_place unused_place;
 	bool closed;
 	size_t pending; /* children that were neither collected nor freed */
 	size_t refs;	/* the caller's, and one for each child */

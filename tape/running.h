@@ -13,8 +13,8 @@
 
 struct running {
 	pid_t pid; /* 0: there is none */
-	int pidfd;
-	int in; /* our ends of its pipes, or -1 */
+	int pidfd; /* -1 where there is no such thing */
+	int in;	   /* our ends of its pipes, or -1 */
 	int out;
 	int err;
 	struct buf input;     /* owned */

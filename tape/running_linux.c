@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -16,7 +17,8 @@
 
 #define FIRST_FREE_FD 3 /* below are the places of a program's streams */
 #define READ_STEP     65536
-#define DRAIN_STEPS   16 /* as much as the largest pipe of an ordinary user holds */
+#define DRAIN_STEPS   16		/* as much as the largest pipe of an ordinary user holds */
+#define LOOK_NS	      UINT64_C(2000000) /* between two looks at a process without a pidfd */
 #define NS_PER_S      UINT64_C(1000000000)
 
 extern char **environ;
@@ -101,14 +103,28 @@ static int not_ours(pid_t pid, int number, struct error *err)
 			 (long)pid);
 }
 
+/* -1 with ENOSYS where there are none: valgrind 3.19 does not know them, and says so each time. */
+static int open_pidfd(pid_t pid)
+{
+	static atomic_bool unknown;
+	int fd = -1;
+
+	errno = ENOSYS;
+	if (!unknown)
+		fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (fd < 0 && errno == ENOSYS)
+		unknown = true;
+	return fd;
+}
+
 /* A launcher has started `pid`: it is ours to reap, whatever happens. */
 static int adopt(struct running *r, pid_t pid, struct error *err)
 {
-	r->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	r->pidfd = open_pidfd(pid);
 	if (r->pidfd < 0 && errno == ESRCH)
 		return not_ours(pid, ESRCH, err);
 	r->pid = pid;
-	return r->pidfd < 0
+	return r->pidfd < 0 && errno != ENOSYS
 		       ? error_sys(err, errno, "cannot watch process %ld of a command", (long)pid)
 		       : 0;
 }
@@ -241,16 +257,34 @@ static int take_both(struct running *r, bool *ret_more, struct error *err)
 	return rc;
 }
 
-/* Until when to wait: NULL for ever. */
-static const struct timespec *patience(const struct running *r, struct timespec *room)
+static bool is_overdue(const struct running *r)
+{
+	return r->deadline_ns && !r->killed && now_ns() >= r->deadline_ns;
+}
+
+/* How long to wait: NULL for ever. */
+static const struct timespec *patience(const struct running *r, bool ended, struct timespec *room)
 {
 	uint64_t now = now_ns();
-	uint64_t left = r->deadline_ns > now ? r->deadline_ns - now : 0;
+	uint64_t left = UINT64_MAX;
 
-	if (!r->deadline_ns || r->killed)
+	if (r->deadline_ns && !r->killed)
+		left = r->deadline_ns > now ? r->deadline_ns - now : 0;
+	if (r->pidfd < 0 && !ended && left > LOOK_NS)
+		left = LOOK_NS;
+	if (left == UINT64_MAX)
 		return NULL;
 	*room = (struct timespec){(time_t)(left / NS_PER_S), (long)(left % NS_PER_S)};
 	return room;
+}
+
+/* Without a pidfd, it has to be looked for; whether it is ours, the reaping will tell. */
+static bool has_ended(const struct running *r)
+{
+	siginfo_t info = {0};
+
+	return waitid(P_PID, (id_t)r->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
+	       info.si_pid != 0;
 }
 
 /* *ret_ended: the process has; it is only looked for while that is false. */
@@ -263,16 +297,16 @@ static int wait_for_it(struct running *r, bool *ret_ended, struct error *err)
 		{.fd = *ret_ended ? -1 : r->pidfd, .events = POLLIN},
 	};
 	struct timespec room;
-	int n = ppoll(watched, 4, patience(r, &room), NULL);
+	int n = ppoll(watched, 4, patience(r, *ret_ended, &room), NULL);
 
 	if (n < 0 && errno != EINTR)
 		return error_sys(err, errno, "cannot wait for a command");
-	if (n == 0) {
+	if (is_overdue(r)) {
 		kill_it(r);
 		r->killed = true;
 	}
-	if (n > 0 && watched[3].revents)
-		*ret_ended = true;
+	if (!*ret_ended)
+		*ret_ended = r->pidfd < 0 ? has_ended(r) : n > 0 && watched[3].revents;
 	return n > 0 && watched[0].revents ? feed(r, err) : 0;
 }
 
@@ -298,7 +332,7 @@ static int reap(struct running *r, siginfo_t *ret, struct error *err)
 	int rc;
 
 	do
-		rc = waitid((idtype_t)P_PIDFD, (id_t)r->pidfd, ret, WEXITED);
+		rc = waitid(P_PID, (id_t)r->pid, ret, WEXITED);
 	while (rc < 0 && errno == EINTR);
 	if (rc < 0 && errno == ECHILD)
 		return not_ours(r->pid, ECHILD, err);
