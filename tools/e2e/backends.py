@@ -69,6 +69,10 @@ UNSURE = {
     "jobs that bash ends, with job control",
     "jobs that dash ends",
     "every signal ends a unit that its parent sends it to",
+    # a shim tells of the end before it ends itself: two that end at once may change places
+    "20 children are waited for as they end",
+    # sent right after the exec: before the link's shim blocks it, nobody hears of it
+    ("signals that end nothing", "path"),
     # killed right after the exec, of which the library has asked before it, and a link has not
     ("node: exec, execFile, spawn and their kin", "path"),
 }
