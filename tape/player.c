@@ -184,6 +184,18 @@ static void end_expectation(struct played_unit *u, size_t index)
 	u->expected = NO_INDEX;
 }
 
+/* Longer than this the subject did not wait without coming to rest, whatever else it had to do. */
+#define LONG_NS UINT64_C(10000000)
+
+/* Whether the unit has turns, in which others and the subject's own processes take notice. */
+static bool needs_order(struct player *player, size_t index, const struct unit *record)
+{
+	/* What follows upon a signal comes when the subject has seen what the signal did. */
+	return record->signal_count > 0 || record->stop_count > 0 ||
+	       record->time.duration_ns > LONG_NS || !score_is_alone(player->score, index) ||
+	       score_is_behind(player->score, index);
+}
+
 /* The unit gets a record of the tape. */
 int player_take_record(struct played_unit *u, size_t index, uint64_t stdin_taken, struct error *err)
 {
@@ -204,11 +216,7 @@ int player_take_record(struct played_unit *u, size_t index, uint64_t stdin_taken
 		score_end(player->score, index); /* nobody need wait for it */
 		return 0;
 	}
-	/* What follows upon a signal comes when the subject has seen what the signal did. */
-	u->ordered =
-		player->order != TAPE_ORDER_ANY &&
-		(!score_is_alone(player->score, index) || score_is_behind(player->score, index) ||
-		 u->record.signal_count > 0 || u->record.stop_count > 0);
+	u->ordered = player->order != TAPE_ORDER_ANY && needs_order(player, index, &u->record);
 	r = score_begin(player->score, index, err);
 	return r < 0 ? r : set_answer(u, stdin_taken, err);
 }
