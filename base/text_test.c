@@ -250,6 +250,27 @@ START_TEST(hex64_goes_both_ways)
 }
 END_TEST
 
+/* Any byte in any place. */
+START_TEST(hex64_takes_digits_and_nothing_else)
+{
+	static const char all[] = "0123456789abcdef";
+
+	for (int place = 0; place < TEXT_HEX64_LEN; place++) {
+		for (int c = 0; c < 256; c++) {
+			char digits[] = "0123456789abcdef";
+			const char *at = c ? strchr(all, c) : NULL;
+			uint64_t value = 1, wanted = 0;
+
+			digits[place] = (char)c;
+			for (int i = 0; at && i < TEXT_HEX64_LEN; i++)
+				wanted = wanted << 4 | (uint64_t)(i == place ? at - all : i);
+			ck_assert(text_parse_hex64(digits, &value) == (at != NULL));
+			ck_assert_uint_eq(value, at ? wanted : 1);
+		}
+	}
+}
+END_TEST
+
 START_TEST(hex64_takes_lower_case_digits_only)
 {
 	static const char rows[][TEXT_HEX64_LEN + 1] = {
@@ -289,6 +310,7 @@ Suite *base_text_suite(void)
 	tcase_add_test(tcase, base64_carries_every_byte_at_every_length);
 	tcase_add_test(tcase, base64_refuses_what_it_would_not_write);
 	tcase_add_test(tcase, hex64_goes_both_ways);
+	tcase_add_test(tcase, hex64_takes_digits_and_nothing_else);
 	tcase_add_test(tcase, hex64_takes_lower_case_digits_only);
 	suite_add_tcase(suite, tcase);
 	return suite;

@@ -226,7 +226,7 @@ static int copy_blob(const char *blobs, const char *from, const struct blob *blo
 		rc = error_sys(err, errno, "cannot write %s", temp);
 	if (rc == 0 && rename(temp, path) < 0)
 		rc = error_sys(err, errno, "cannot rename %s to %s", temp, path);
-	if (rc < 0)
+	if (rc < 0 && temp)
 		unlink(temp);
 	return rc == ERR_FORMAT || rc == ERR_NOTFOUND ? error_advise(err, rc, TAPE_REPAIR) : rc;
 }

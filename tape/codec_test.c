@@ -699,6 +699,44 @@ START_TEST(signals_have_names)
 }
 END_TEST
 
+/* Whatever is in a string, and wherever: both ways read the same, or both refuse it. */
+START_TEST(strings_are_read_alike_in_both_ways)
+{
+	static const char *const pieces[] = {"a",    "bcdefgh", "\\\"",	    "\\\\",
+					     "\\n",  "\\u0041", "\xc3\xbc", "\xff",
+					     "\x7f", "\x01",	"\"",	    "$WORK/"};
+	struct random r = {4711};
+
+	for (int round = 0; round < 4000; round++) {
+		cleanup_buf struct buf text = BUF_INIT, quick = BUF_INIT, slow = BUF_INIT;
+		struct unit by_quick = {0}, by_slow = {0};
+		struct line line;
+		int rc;
+
+		for (size_t n = random_below(&r, 12); n > 0; n--)
+			buf_add_str(&text, pieces[random_below(&r, 12)]);
+		buf_addf(&quick, ",\"parent\":\"0\",\"argv\":[\"%s\"],\"cwd\":\"\"",
+			 text.data ? text.data : "");
+		buf_addf(&slow, ",\"parent\":\"0\", \"argv\":[\"%s\"],\"cwd\":\"\"",
+			 text.data ? text.data : "");
+		text.len = 0;
+		line_add(&text, LINE_SPAWN, (struct unit_id){1, 0},
+			 (struct bytes){quick.data, quick.len}, NULL);
+		ck_assert_int_eq(line_parse(text.data, text.len - 1, &line), LINE_OK);
+		rc = codec_read_spawn(&line, &by_quick, NULL);
+		text.len = 0;
+		line_add(&text, LINE_SPAWN, (struct unit_id){1, 0},
+			 (struct bytes){slow.data, slow.len}, NULL);
+		ck_assert_int_eq(line_parse(text.data, text.len - 1, &line), LINE_OK);
+		ck_assert_int_eq(codec_read_spawn(&line, &by_slow, NULL), rc);
+		if (rc == 0)
+			assert_same_unit(&by_quick, &by_slow);
+		unit_clear(&by_quick);
+		unit_clear(&by_slow);
+	}
+}
+END_TEST
+
 Suite *tape_codec_suite(void)
 {
 	Suite *suite = suite_create("tape/codec");
@@ -720,6 +758,7 @@ Suite *tape_codec_suite(void)
 	tcase_add_test(all, the_head_comes_back);
 	tcase_add_loop_test(all, bad_content_is_refused_with_a_sentence, 0, BAD_RECORDS);
 	tcase_add_test(all, running_out_of_memory_is_an_error);
+	tcase_add_test(all, strings_are_read_alike_in_both_ways);
 	tcase_add_loop_test(all, quick_and_slow_reading_agree, 0,
 			    sizeof(two_ways) / sizeof(two_ways[0]));
 	tcase_add_test(all, signals_have_names);

@@ -276,6 +276,7 @@ static void record_blob(const char *path, char last)
 	make_unit(&u, "A", "");
 	ck_assert_int_eq(tape_writer_spawn(w, &u, &err), 0);
 	ck_assert_int_eq(spool_add(s, bytes, sizeof(bytes), &err), 0);
+	payload_clear(&unit_stream(&u, 1)->data);
 	ck_assert_int_eq(spool_finish(s, NULL, &unit_stream(&u, 1)->data, &err), 0);
 	spool_free(s);
 	ck_assert_int_eq(tape_writer_exit(w, &u, &err), 0);

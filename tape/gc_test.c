@@ -98,6 +98,7 @@ static void make_blob(struct payload *ret, char fill)
 
 	memset(bytes, fill, sizeof(bytes));
 	ck_assert_int_eq(spool_add(s, bytes, sizeof(bytes), &err), 0);
+	payload_clear(ret);
 	ck_assert_int_eq(spool_finish(s, NULL, ret, &err), 0);
 	spool_free(s);
 }

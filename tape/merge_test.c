@@ -145,6 +145,7 @@ static void record_blob(const char *path, char fill)
 	make_unit(&u, (char[]){fill, '\0'}, "");
 	ck_assert_int_eq(tape_writer_spawn(w, &u, NULL), 0);
 	ck_assert_int_eq(spool_add(s, bytes, sizeof(bytes), NULL), 0);
+	payload_clear(&unit_stream(&u, 1)->data);
 	ck_assert_int_eq(spool_finish(s, NULL, &unit_stream(&u, 1)->data, NULL), 0);
 	spool_free(s);
 	ck_assert_int_eq(tape_writer_exit(w, &u, NULL), 0);

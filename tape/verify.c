@@ -179,7 +179,7 @@ int tape_verify(const struct tape_options *options, const struct tape_diff_optio
 {
 	struct verify v = {.options = options};
 	struct tape_verify_result result = {0};
-	struct tape_record_result recorded;
+	struct tape_record_result recorded = {0};
 	int rc = prepare(&v, err);
 
 	if (rc == 0)
