@@ -35,21 +35,6 @@ static int fill_head(const struct tape *t, const struct tape_head *old, struct t
 	return r == 0 && old ? add_all(&h->real, &old->real) : r;
 }
 
-/* The old records are full of the old names, and a name that is not known would be a literal. */
-static int check_roots(const struct tape *t, const struct tape_head *old, struct error *err)
-{
-	for (size_t i = 0; i < old->roots.count; i++) {
-		const char *name = old->roots.item[i];
-
-		if (!roots_dir(t->session.roots, name))
-			return error_set(err, ERR_INVALID,
-					 "%s has the root %s, which this session does not: new "
-					 "episodes need all of them",
-					 t->path, name);
-	}
-	return 0;
-}
-
 static int open_writer(const struct tape *t, const struct tape_head *old, struct tape_writer **ret,
 		       struct error *err)
 {
@@ -68,7 +53,7 @@ static int continue_old(struct tape *t, struct tape_writer *w, struct error *err
 {
 	uint64_t now_ns = tape_clock_now(t->clock) - t->opened_ns;
 	struct tape_past past;
-	int r = tape_writer_continue(w, &past, err);
+	int r = tape_writer_continue(w, NULL, &past, err);
 
 	if (r < 0)
 		return r;
@@ -85,7 +70,7 @@ int command_open_writer(struct tape *t, struct error *err)
 
 	if (t->writer)
 		return 0;
-	r = old ? check_roots(t, old, err) : 0;
+	r = old ? session_check_roots(&t->session, old, t->path, err) : 0;
 	if (r == 0)
 		r = open_writer(t, old, &w, err);
 	if (r == 0 && old)

@@ -53,9 +53,9 @@ static void unit_free(struct played_unit *u)
 
 static void search_free(struct process *p)
 {
-	struct failed_search *search = p->attempt;
+	struct failed_search *search = p->search;
 
-	p->attempt = NULL;
+	p->search = NULL;
 	if (search) {
 		unit_clear(&search->record);
 		free(search);
@@ -130,7 +130,7 @@ static int fail_like_record(struct process *p, struct unit *record, struct exec_
 		return error_no_memory(err);
 	search->record = *record;
 	*record = (struct unit){0};
-	p->attempt = search;
+	p->search = search;
 	*ret = (struct exec_decision){.action = EXEC_FAIL, .error = search->record.end.exec_errno};
 	return 0;
 }
@@ -321,22 +321,53 @@ static int find_candidates(struct player *player, const struct unit *command, si
 
 /* Deciding an exec */
 
-static int answer_command(struct player *player, struct process *p, bool may_wait,
-			  struct unit *command, struct exec_decision *ret, struct error *err)
+/* A link to the stub is no program to run. */
+static bool is_in_toolpath(const struct player *player, const struct exec_request *request)
+{
+	const char *dir = toolpath_dir(player->toolpath);
+
+	return dir && request->path.len > strlen(dir) &&
+	       memcmp(request->path.data, dir, strlen(dir)) == 0;
+}
+
+/* What would be answered by the record `index` is run instead, where the session is such. The
+ * record is used up by that, but for a search through PATH that is run already. */
+static int run_instead(struct player *player, struct process *p, const struct exec_request *request,
+		       size_t index, struct exec_decision *ret, struct error *err)
+{
+	struct unit record = {0};
+	int r = 0;
+
+	if (index != NO_INDEX && !p->attempt) {
+		r = matcher_take(player->matcher, index, &record, err);
+		unit_clear(&record);
+		score_end(player->score, index);
+	}
+	return r < 0 ? r : player->run_instead(player->run_ctx, p, request, ret, err);
+}
+
+static int answer_command(struct player *player, struct process *p,
+			  const struct exec_request *request, struct unit *command,
+			  struct exec_decision *ret, struct error *err)
 {
 	static size_t candidates[CANDIDATES_MAX];
 	struct played_unit *u;
 	size_t count = 0;
+	size_t first;
 	int r;
 
 	turns_wait_for_detached(player);
 	r = find_candidates(player, command, candidates, &count, err);
 	if (r < 0)
 		return r;
-	if (may_wait && count > 0 && put_off_exec(player, p, candidates[0])) {
+	if (request->may_wait && count > 0 && put_off_exec(player, p, candidates[0])) {
 		*ret = (struct exec_decision){.action = EXEC_LATER};
 		return 0;
 	}
+	first = count ? candidates[0] : NO_INDEX;
+	if (player->may_run && player->may_run(player->run_ctx, p, command, first) &&
+	    !is_in_toolpath(player, request))
+		return run_instead(player, p, request, first, ret, err);
 	u = unit_new(player);
 	if (!u)
 		return error_no_memory(err);
@@ -358,7 +389,7 @@ static int on_exec(void *ctx, struct process *p, const struct exec_request *requ
 		   struct exec_decision *ret, struct error *err)
 {
 	struct player *player = ctx;
-	const struct failed_search *search = p->attempt;
+	const struct failed_search *search = p->search;
 	struct unit command = {0};
 	int r;
 
@@ -374,7 +405,7 @@ static int on_exec(void *ctx, struct process *p, const struct exec_request *requ
 		r = 0;
 	} else {
 		search_free(p);
-		r = answer_command(player, p, request->may_wait, &command, ret, err);
+		r = answer_command(player, p, request, &command, ret, err);
 	}
 	unit_clear(&command);
 	return r;
@@ -435,7 +466,7 @@ static int on_limited(void *ctx, enum intercept_limit limit, const char *program
 	return session_tell_limit(&player->session, limit, program, err);
 }
 
-static const struct intercept_ops ops = {
+const struct intercept_ops player_ops = {
 	.exec = on_exec,
 	.started = on_started,
 	.exec_failed = on_exec_failed,
@@ -449,8 +480,8 @@ static const struct intercept_ops ops = {
 	.timeout = turns_on_timeout,
 };
 
-static int run(struct player *player, const struct tape_options *options, const char *stub,
-	       struct error *err)
+int player_run(struct player *player, const struct tape_options *options, const char *stub,
+	       const struct intercept_ops *ops, void *ctx, struct error *err)
 {
 	struct intercept_options intercept = {
 		.stub_path = stub,
@@ -461,7 +492,7 @@ static int run(struct player *player, const struct tape_options *options, const 
 	int r = session_intercept(&player->session, options, &intercept, err);
 
 	if (r == 0)
-		r = intercept_new(&intercept, &ops, player, &player->interceptor, err);
+		r = intercept_new(&intercept, ops, ctx, &player->interceptor, err);
 	if (r < 0)
 		return r;
 	r = intercept_run(player->interceptor, &player->result.wait_status, &start_error);
@@ -474,9 +505,7 @@ static int run(struct player *player, const struct tape_options *options, const 
 	if (start_error.text[0])
 		session_say(&player->session, TAPE_PROBLEM, "%s", start_error.text);
 	player->result.unused = matcher_unused(player->matcher);
-	if (!player->report)
-		return 0;
-	return report_finish(player->report, options, player->matcher, &player->result, err);
+	return 0;
 }
 
 /* What the recording was told to let run runs in a replay only when that is told, too. */
@@ -496,11 +525,13 @@ static void warn_of_globs(const struct session *s, const char *option,
 	}
 }
 
-static int open_all(struct player *player, const struct tape_options *options, const char *stub,
-		    struct error *err)
+int player_open(struct player *player, const struct tape_options *options, const char *stub,
+		struct error *err)
 {
-	int r = tape_reader_open(options->tape, &player->reader, err);
+	int r;
 
+	*player = (struct player){.tape = options->tape, .last = NO_INDEX, .order = options->order};
+	r = tape_reader_open(options->tape, &player->reader, err);
 	if (r == 0 && options->report)
 		r = report_new(options->report, &player->report, err);
 	if (r < 0)
@@ -524,25 +555,39 @@ static int open_all(struct player *player, const struct tape_options *options, c
 	return toolpath_new(player->reader, stub, &player->toolpath, err);
 }
 
+int player_report(struct player *player, const struct tape_options *options, struct error *err)
+{
+	return player->report ? report_finish(player->report, options, player->matcher,
+					      &player->result, err)
+			      : 0;
+}
+
+void player_close(struct player *player)
+{
+	turns_forget_detached(player);
+	intercept_free(player->interceptor);
+	while (player->units)
+		unit_free(player->units);
+	toolpath_free(player->toolpath);
+	report_free(player->report);
+	score_free(player->score);
+	matcher_free(player->matcher);
+	session_close(&player->session);
+	tape_reader_free(player->reader);
+}
+
 int tape_replay(const struct tape_options *options, const char *stub,
 		struct tape_replay_result *ret, struct error *err)
 {
-	struct player player = {.tape = options->tape, .last = NO_INDEX, .order = options->order};
-	int r = open_all(&player, options, stub, err);
+	struct player player;
+	int r = player_open(&player, options, stub, err);
 
 	if (r == 0)
-		r = run(&player, options, stub, err);
+		r = player_run(&player, options, stub, &player_ops, &player, err);
+	if (r == 0)
+		r = player_report(&player, options, err);
 	if (r == 0)
 		*ret = player.result;
-	turns_forget_detached(&player);
-	intercept_free(player.interceptor);
-	while (player.units)
-		unit_free(player.units);
-	toolpath_free(player.toolpath);
-	report_free(player.report);
-	score_free(player.score);
-	matcher_free(player.matcher);
-	session_close(&player.session);
-	tape_reader_free(player.reader);
+	player_close(&player);
 	return r;
 }

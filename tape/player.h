@@ -75,7 +75,26 @@ struct player {
 	struct report *report; /* or NULL */
 	enum tape_order order;
 	const char *tape;
+	/* What is run instead of answered, and how (episodes.c): NULL in a replay. `index` is that
+	 * of the record that would answer, or NO_INDEX. */
+	bool (*may_run)(void *ctx, const struct process *p, const struct unit *command,
+			size_t index);
+	int (*run_instead)(void *ctx, struct process *p, const struct exec_request *request,
+			   struct exec_decision *ret, struct error *err);
+	void *run_ctx;
+	unsigned running; /* units that run for real: the subject may wait for them */
 };
+
+/* The parts of tape_replay(), for who adds to it: `ops` may call player_ops. */
+extern const struct intercept_ops player_ops;
+/* On failure, too, the player is to be closed. */
+int player_open(struct player *player, const struct tape_options *options, const char *stub,
+		struct error *err);
+int player_run(struct player *player, const struct tape_options *options, const char *stub,
+	       const struct intercept_ops *ops, void *ctx, struct error *err);
+int player_report(struct player *player, const struct tape_options *options, struct error *err);
+/* Ends every process that is left. */
+void player_close(struct player *player);
 
 /* player.c: what answers a unit. Each sets u->record and u->answer. */
 

@@ -23,6 +23,7 @@ static struct recorded_unit *unit_new(struct recorder *r)
 	u->next = r->units;
 	if (u->next)
 		u->next->previous = u;
+	u->traced.recorded = true;
 	r->units = u;
 	return u;
 }
@@ -53,6 +54,8 @@ static int write_exit(struct recorded_unit *u, struct error *err)
 		r->result.units_ns += time->duration_ns;
 	}
 	u->ended = true;
+	time->start_ns = r->replaces ? r->replaced_start_ns : time->start_ns + r->shift_ns;
+	time->episode = r->episode;
 	return tape_writer_exit(r->writer, &u->unit, err);
 }
 
@@ -94,6 +97,14 @@ static int on_exec(void *ctx, struct process *p, const struct exec_request *requ
 	p->attempt = u;
 	*ret = (struct exec_decision){.action = EXEC_UNIT, .unit = &u->traced};
 	return result;
+}
+
+int recorder_give_up_attempt(struct process *p, struct error *err)
+{
+	struct recorded_unit *u = p->attempt;
+
+	p->attempt = NULL;
+	return write_failure(u, err);
 }
 
 /* execvp(3) goes on after ENOENT and EACCES, and answers EACCES when it met one. */
@@ -362,7 +373,7 @@ static int on_limited(void *ctx, enum intercept_limit limit, const char *program
 	return session_tell_limit(&r->session, limit, program, err);
 }
 
-static const struct intercept_ops ops = {
+const struct intercept_ops recorder_ops = {
 	.exec = on_exec,
 	.streams = on_streams,
 	.started = on_started,
@@ -392,7 +403,7 @@ static int write_unfinished(struct recorded_unit *u, struct error *err)
 }
 
 /* The subject has ended: late output so far is kept, and units that still run are not finished. */
-static int close_all(struct recorder *r, struct error *err)
+int recorder_close_units(struct recorder *r, struct error *err)
 {
 	int result = 0;
 
@@ -407,8 +418,24 @@ static int close_all(struct recorder *r, struct error *err)
 	return result;
 }
 
+static int add_missing(struct strings *to, const struct strings *from)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < from->count; i++) {
+		bool is_there = false;
+
+		for (size_t j = 0; j < to->count; j++)
+			is_there |= strcmp(to->item[j], from->item[i]) == 0;
+		if (!is_there)
+			r = strings_add(to, from->item[i]);
+	}
+	return r;
+}
+
+/* `old`: of the tape that is added to, or NULL. */
 static int fill_head(const struct tape_options *options, const struct session *s,
-		     struct tape_head *h)
+		     const struct tape_head *old, struct tape_head *h)
 {
 	int r = 0;
 
@@ -425,20 +452,24 @@ static int fill_head(const struct tape_options *options, const struct session *s
 	}
 	for (size_t i = 0; r == 0 && i < roots_count(s->roots); i++)
 		r = strings_add(&h->roots, roots_name(s->roots, i));
-	for (size_t i = 0; r == 0 && i < s->env.count; i++)
-		r = strings_add(&h->env, s->env.item[i]);
-	for (size_t i = 0; r == 0 && i < s->through.count; i++)
-		r = strings_add(&h->through, s->through.item[i]);
-	for (size_t i = 0; r == 0 && i < s->real.count; i++)
-		r = strings_add(&h->real, s->real.item[i]);
+	if (r == 0)
+		r = add_missing(&h->env, &s->env);
+	if (r == 0 && old)
+		r = add_missing(&h->through, &old->through);
+	if (r == 0)
+		r = add_missing(&h->through, &s->through);
+	if (r == 0 && old)
+		r = add_missing(&h->real, &old->real);
+	if (r == 0)
+		r = add_missing(&h->real, &s->real);
 	return r;
 }
 
-static int open_writer(struct recorder *r, const struct tape_options *options, bool sync,
-		       struct error *err)
+int recorder_open_writer(struct recorder *r, const struct tape_options *options, bool sync,
+			 struct error *err)
 {
 	struct tape_head head = {0};
-	int result = fill_head(options, &r->session, &head);
+	int result = fill_head(options, &r->session, r->head, &head);
 
 	if (result < 0)
 		error_no_memory(err);
@@ -449,7 +480,7 @@ static int open_writer(struct recorder *r, const struct tape_options *options, b
 }
 
 /* A recording that breaks off: says what has become of what it had. */
-static int broken_off(const struct recorder *r, int rc, struct error *err)
+int recorder_broken_off(const struct recorder *r, int rc, struct error *err)
 {
 	if (r->result.units == 0)
 		return rc;
@@ -457,6 +488,13 @@ static int broken_off(const struct recorder *r, int rc, struct error *err)
 			    tape_file_exists(tape_writer_dir(r->writer), TAPE_FILE)
 				    ? "the tape stays as it was before"
 				    : "what was recorded before that is on the tape");
+}
+
+void recorder_set_host(struct recorder *r, struct interceptor *interceptor)
+{
+	r->interceptor = interceptor;
+	r->capture_host = (struct capture_host){interceptor, &r->session,
+						tape_writer_dir(r->writer), on_progress, NULL};
 }
 
 static int run(struct recorder *r, const struct tape_options *options, struct error *err)
@@ -469,24 +507,23 @@ static int run(struct recorder *r, const struct tape_options *options, struct er
 	int result = session_intercept(&r->session, options, &intercept, err);
 
 	if (result == 0)
-		result = intercept_new(&intercept, &ops, r, &r->interceptor, err);
+		result = intercept_new(&intercept, &recorder_ops, r, &r->interceptor, err);
 	if (result < 0)
 		return result;
-	r->capture_host = (struct capture_host){r->interceptor, &r->session,
-						tape_writer_dir(r->writer), on_progress, NULL};
+	recorder_set_host(r, r->interceptor);
 	result = intercept_run(r->interceptor, &r->result.wait_status, &start_error);
 	r->result.wall_ns = session_now(&r->session);
 	if (result < 0) {
 		if (err)
 			*err = start_error;
-		return broken_off(r, result, err);
+		return recorder_broken_off(r, result, err);
 	}
 	if (start_error.text[0])
 		session_say(&r->session, TAPE_PROBLEM, "%s", start_error.text);
 	r->result.left = intercept_left(r->interceptor);
-	result = close_all(r, err);
+	result = recorder_close_units(r, err);
 	if (result < 0)
-		return broken_off(r, result, err);
+		return recorder_broken_off(r, result, err);
 	result = tape_writer_finish(r->writer, err);
 	if (result < 0 || !options->keep || r->result.left == 0)
 		return result;
@@ -504,7 +541,7 @@ int tape_record(const struct tape_options *options, bool sync, struct tape_recor
 
 	if (result < 0)
 		return result;
-	result = open_writer(&r, options, sync, err);
+	result = recorder_open_writer(&r, options, sync, err);
 	if (result == 0)
 		result = run(&r, options, err);
 	if (result == 0)

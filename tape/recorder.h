@@ -30,7 +30,26 @@ struct recorder {
 	struct capture_host capture_host;
 	struct recorded_unit *units; /* all that are not closed and gone */
 	struct tape_record_result result;
+	/* Of a tape that is added to (episodes.c). */
+	const struct tape_head *head; /* or NULL */
+	uint64_t shift_ns; /* added to the starts that go on the tape, and their episode */
+	uint32_t episode;
+	bool replaces; /* what is recorded has this start instead */
+	uint64_t replaced_start_ns;
 };
+
+/* The parts of tape_record(), for who adds to it (episodes.c). */
+extern const struct intercept_ops recorder_ops;
+int recorder_open_writer(struct recorder *r, const struct tape_options *options, bool sync,
+			 struct error *err);
+/* The exec that failed so far has failed for good. */
+int recorder_give_up_attempt(struct process *p, struct error *err);
+/* With its writer open: what the recorder works with. */
+void recorder_set_host(struct recorder *r, struct interceptor *interceptor);
+/* The subject has ended: late output so far is kept, and units that still run are not finished. */
+int recorder_close_units(struct recorder *r, struct error *err);
+/* Says behind an error what has become of what it had recorded. Returns `rc`. */
+int recorder_broken_off(const struct recorder *r, int rc, struct error *err);
 
 void recorded_unit_free(struct recorded_unit *u);
 

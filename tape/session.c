@@ -199,6 +199,21 @@ void session_close(struct session *s)
 	*s = (struct session){0};
 }
 
+int session_check_roots(const struct session *s, const struct tape_head *head, const char *tape,
+			struct error *err)
+{
+	for (size_t i = 0; i < head->roots.count; i++) {
+		const char *name = head->roots.item[i];
+
+		if (!roots_dir(s->roots, name))
+			return error_set(err, ERR_INVALID,
+					 "%s has the root %s, which this session does not: what is "
+					 "added needs all of them",
+					 tape, name);
+	}
+	return 0;
+}
+
 int session_intercept(const struct session *s, const struct tape_options *options,
 		      struct intercept_options *ret, struct error *err)
 {

@@ -28,6 +28,11 @@ int session_open(const struct tape_options *options, const struct tape_head *hea
 		 struct session *ret, struct error *err);
 void session_close(struct session *s);
 
+/* What is added to the tape of this head needs all its roots: its records are full of their names,
+ * and a name that is not known would be a literal. ERR_INVALID. */
+int session_check_roots(const struct session *s, const struct tape_head *head, const char *tape,
+			struct error *err);
+
 /* Fills what the options of the user say of the interception. ERR_INVALID: no such backend. */
 int session_intercept(const struct session *s, const struct tape_options *options,
 		      struct intercept_options *ret, struct error *err);

@@ -115,6 +115,25 @@ struct tape_replay_result {
 TAPE_API int tape_replay(const struct tape_options *options, const char *stub,
 			 struct tape_replay_result *ret, struct error *err);
 
+struct tape_extend_result {
+	struct tape_replay_result replay;
+	size_t added;	     /* units that ran and are on the tape now */
+	size_t unfinished;   /* of those that ran, how many still did when the subject ended */
+	size_t left;	     /* processes that did, and were ended */
+	bool kept_as_it_was; /* the tape was not touched */
+};
+
+/*
+ * Runs the subject again and answers what is on the tape from it. With `only` NULL, commands that
+ * are not on it run for real and are added (new episodes); a command whose stdin is another than
+ * all recorded ones is a miss all the same, since it is known too late. With the id of a record as
+ * `only`, that command alone runs for real, and its record is replaced; when anything else is a
+ * miss, the tape stays as it was. ERR_NOTFOUND: no such tape, no such id. Else as tape_record()
+ * and tape_replay().
+ */
+TAPE_API int tape_extend(const struct tape_options *options, const char *stub, bool sync,
+			 const char *only, struct tape_extend_result *ret, struct error *err);
+
 /*
  * The command line that makes a tape anew, ready for a shell, malloc'ed: "sandtape record -t …".
  * The options of the recording are in it as far as the tape can be read. 0 or ERR_NOMEM.

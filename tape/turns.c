@@ -485,6 +485,8 @@ static bool is_in_vain(struct player *player)
 {
 	uint64_t now_ns = session_now(&player->session);
 
+	if (player->running > 0)
+		return false;
 	if (intercept_subject_rest(player->interceptor) != SUBJECT_WORKS &&
 	    !intercept_subject_sleeps(player->interceptor))
 		return ++player->idle_looks >= IDLE_LOOKS;

@@ -350,6 +350,23 @@ void unit_id_format(struct unit_id id, char ret_text[UNIT_ID_SIZE])
 	snprintf(ret_text + TEXT_HEX64_LEN, UNIT_ID_SIZE - TEXT_HEX64_LEN, ".%" PRIu32, id.ordinal);
 }
 
+bool unit_id_parse(const char *text, struct unit_id *ret)
+{
+	char again[UNIT_ID_SIZE];
+	unsigned long ordinal;
+	char *end;
+
+	if (strlen(text) < TEXT_HEX64_LEN + 2 || strlen(text) >= UNIT_ID_SIZE ||
+	    !text_parse_hex64(text, &ret->key))
+		return false;
+	ordinal = strtoul(text + TEXT_HEX64_LEN + 1, &end, 10);
+	if (ordinal > UINT32_MAX)
+		return false;
+	ret->ordinal = (uint32_t)ordinal;
+	unit_id_format(*ret, again);
+	return strcmp(text, again) == 0;
+}
+
 int unit_add_text(struct buf *out, const struct unit *u)
 {
 	int r = 0;

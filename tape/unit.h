@@ -187,6 +187,8 @@ bool unit_same_command(const struct unit *a, const struct unit *b);
 /* "8f3a2b1c9d0e4f55.0" */
 #define UNIT_ID_SIZE 32
 void unit_id_format(struct unit_id id, char ret_text[UNIT_ID_SIZE]);
+/* Back; false for anything that unit_id_format() does not write. */
+bool unit_id_parse(const char *text, struct unit_id *ret);
 
 /* The command as words for a shell, and where: "git log -1   (in $WORK)". 0 or ERR_NOMEM. */
 int unit_add_text(struct buf *out, const struct unit *u);

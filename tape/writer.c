@@ -356,16 +356,16 @@ static void note_time(const struct tape_index *old, const struct index_unit *u,
 	unit_clear(&unit);
 }
 
-static int copy_units(struct tape_writer *w, const struct tape_index *old, struct tape_past *past,
+/* Those from the index `from` on, before the index `to`. */
+static int copy_units(struct tape_writer *w, const struct tape_index *old, size_t from, size_t to,
 		      struct error *err)
 {
 	int rc = 0;
 
 	buf_clear(&w->line);
-	for (size_t i = 0; rc == 0 && i < old->count; i++) {
+	for (size_t i = from; rc == 0 && i < to; i++) {
 		rc = copy_unit(w, old, &old->units[i], err);
-		note_time(old, &old->units[i], past);
-		if (rc == 0 && (w->line.len >= COPY_BYTES || i + 1 == old->count)) {
+		if (rc == 0 && (w->line.len >= COPY_BYTES || i + 1 == to)) {
 			rc = journal_append(&w->journal, w->line.data, w->line.len, err);
 			buf_clear(&w->line);
 		}
@@ -390,17 +390,49 @@ static int open_whole(const char *dir, struct tape_index **ret, struct error *er
 	return rc == ERR_NOTFOUND ? 0 : rc; /* without it, the units have no times */
 }
 
-int tape_writer_continue(struct tape_writer *w, struct tape_past *ret, struct error *err)
+static int find_unit(const struct tape_index *old, const struct unit_id *id, size_t *ret,
+		     struct error *err)
+{
+	long index = tape_index_find(old, *id);
+
+	if (index < 0)
+		return error_set(err, ERR_NOTFOUND,
+				 "a record of %s is gone: it was changed meanwhile", old->path);
+	*ret = (size_t)index;
+	return 0;
+}
+
+int tape_writer_continue(struct tape_writer *w, const struct unit_id *before, struct tape_past *ret,
+			 struct error *err)
 {
 	struct tape_index *old = NULL;
 	struct tape_past past = {0, 0};
 	int rc = open_whole(w->dir, &old, err);
+	size_t to = rc == 0 ? old->count : 0;
 
-	if (rc == 0 && old)
-		rc = copy_units(w, old, &past, err);
+	if (rc == 0 && before)
+		rc = find_unit(old, before, &to, err);
+	for (size_t i = 0; rc == 0 && i < old->count; i++)
+		note_time(old, &old->units[i], &past);
+	if (rc == 0)
+		rc = copy_units(w, old, 0, to, err);
 	tape_index_free(old);
 	if (rc == 0)
 		*ret = past;
+	return rc;
+}
+
+int tape_writer_continue_behind(struct tape_writer *w, const struct unit_id *id, struct error *err)
+{
+	struct tape_index *old = NULL;
+	int rc = open_whole(w->dir, &old, err);
+	size_t at = 0;
+
+	if (rc == 0)
+		rc = find_unit(old, id, &at, err);
+	if (rc == 0)
+		rc = copy_units(w, old, at + 1, old->count, err);
+	tape_index_free(old);
 	return rc;
 }
 
@@ -477,6 +509,11 @@ int tape_writer_finish(struct tape_writer *w, struct error *err)
 	if (rc == 0 && w->sync)
 		rc = fs_sync_dir(w->dir, err);
 	return rc;
+}
+
+int tape_writer_abandon(struct tape_writer *w, struct error *err)
+{
+	return journal_remove(&w->journal, err);
 }
 
 void tape_writer_free(struct tape_writer *w)

@@ -37,9 +37,17 @@ struct tape_past {
 
 /*
  * Copies what the tape holds into the journal, before anything is recorded: the recording goes on
- * behind it. ERR_NOTFOUND when there is no tape.jsonl; what makes reading fail, fails here.
+ * behind it. With `before` (may be NULL) only what stands before that unit; what is recorded takes
+ * its place, and tape_writer_continue_behind() copies the rest, at the end. ERR_NOTFOUND when there
+ * is no tape.jsonl, or no such unit; what makes reading fail, fails here.
  */
-int tape_writer_continue(struct tape_writer *w, struct tape_past *ret, struct error *err);
+int tape_writer_continue(struct tape_writer *w, const struct unit_id *before, struct tape_past *ret,
+			 struct error *err);
+int tape_writer_continue_behind(struct tape_writer *w, const struct unit_id *id, struct error *err);
+
+/* Gives up a recording over a tape that was there: it stays, and the journal is removed. The writer
+ * can then only be freed. */
+int tape_writer_abandon(struct tape_writer *w, struct error *err);
 
 /* A unit starts: argv, cwd, env and parent are written; sets u->id (key and ordinal). ERR_INVALID
  * for an env name that is not UTF-8 (FORMAT.md, "Limits"), ERR_LIMIT for a record beyond 16 MiB;

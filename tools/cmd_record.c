@@ -13,6 +13,8 @@ static const struct option options[] = {
 	 "what outlives the program lives on (keep, the default), or is killed"},
 	{"--sync", 0, OPTION_FLAG, NULL, offsetof(struct session_options, sync),
 	 "every record is on the disk before its command ends"},
+	{"--only", 0, OPTION_STRING, "ID", offsetof(struct session_options, only),
+	 "run this one command anew, and answer the others from the tape"},
 };
 static const struct option_table table = {options, sizeof(options) / sizeof(options[0])};
 
@@ -22,8 +24,8 @@ static void help(void)
 }
 
 struct recording {
-	struct session_options options;
-	struct tape_options tape;
+	const struct session_options *options;
+	struct tape_options *tape;
 	struct front front;
 	bool reported;
 };
@@ -63,7 +65,7 @@ static void keep(void *ctx, const struct tape_record_result *result)
 {
 	struct recording *r = ctx;
 
-	report(&r->options, result, true);
+	report(r->options, result, true);
 	r->reported = true;
 	front_leave(&r->front, command_status(result->wait_status));
 }
@@ -73,10 +75,10 @@ static int record(struct recording *r)
 	struct tape_record_result result;
 	struct error err = {0};
 
-	if (tape_record(&r->tape, r->options.sync, &result, &err) < 0)
+	if (tape_record(r->tape, r->options->sync, &result, &err) < 0)
 		return command_fail(&err);
 	if (!r->reported)
-		report(&r->options, &result, false);
+		report(r->options, &result, false);
 	return command_status(result.wait_status);
 }
 
@@ -86,8 +88,8 @@ static int record_in_two(struct recording *r)
 	bool is_worker;
 	int status;
 
-	r->tape.keep = keep;
-	r->tape.keep_ctx = r;
+	r->tape->keep = keep;
+	r->tape->keep_ctx = r;
 	if (front_split(&r->front, &is_worker, &status, &err) < 0)
 		return command_fail(&err);
 	if (is_worker) {
@@ -97,31 +99,29 @@ static int record_in_two(struct recording *r)
 	return status;
 }
 
-static bool is_daemons_option_right(const struct session_options *o)
+int session_record(struct session_options *o, struct tape_options *tape)
 {
-	return !o->daemons || strcmp(o->daemons, "keep") == 0 || strcmp(o->daemons, "kill") == 0;
+	struct recording r = {.options = o, .tape = tape, .front = {-1}};
+
+	return o->daemons && strcmp(o->daemons, "kill") == 0 ? record(&r) : record_in_two(&r);
 }
 
 static int run(const struct command *command, int argc, char **argv)
 {
-	struct recording r = {.front = {-1}};
+	struct session_options o = {0};
+	struct tape_options tape = {0};
 	struct error err = {0};
-	int status = session_options_parse(&table, argc, argv, &r.options, &r.tape, &err);
+	int status = session_options_parse(&table, argc, argv, &o, &tape, &err);
 
-	if (status == 0 && !is_daemons_option_right(&r.options))
-		status = error_set(&err, ERR_INVALID, "--daemons is keep or kill, not '%s'",
-				   r.options.daemons);
-	if (status < 0) {
+	if (status < 0 || session_check_daemons(&o, &err) < 0) {
 		status = command_misused(command, &err);
-	} else if (r.options.help) {
+	} else if (o.help) {
 		command_help(command);
 		status = command_finish(EXIT_OK);
-	} else if (r.options.daemons && strcmp(r.options.daemons, "kill") == 0) {
-		status = record(&r);
 	} else {
-		status = record_in_two(&r);
+		status = o.only ? session_extend(&o, &tape) : session_record(&o, &tape);
 	}
-	session_options_free(&r.options);
+	session_options_free(&o);
 	return status;
 }
 

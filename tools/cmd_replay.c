@@ -4,7 +4,6 @@
 #include "tools/session_options.h"
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 static const struct option options[] = {
 	SESSION_OPTIONS,
@@ -22,7 +21,7 @@ static void help(void)
 	options_print_help(&table);
 }
 
-static void report(const char *tape, const struct tape_replay_result *result)
+void session_report_answers(const char *tape, const struct tape_replay_result *result)
 {
 	fprintf(stderr,
 		"sandtape: answered %zu command%s from %s in %.2f s (recorded: %.2f s inside "
@@ -34,7 +33,7 @@ static void report(const char *tape, const struct tape_replay_result *result)
 			result->unused == 1 ? "" : "s", tape, result->unused == 1 ? "was" : "were");
 }
 
-static void advise(const struct tape_options *tape)
+void session_advise(const struct tape_options *tape)
 {
 	char *again = NULL;
 
@@ -49,56 +48,44 @@ static int judge(const struct session_options *o, const struct tape_options *tap
 	bool missed = result->misses > 0 || (o->all_used && result->unused > 0);
 
 	if (!o->quiet)
-		report(o->tape, result);
+		session_report_answers(o->tape, result);
 	if (!missed)
 		return command_status(result->wait_status);
-	advise(tape);
+	session_advise(tape);
 	return EXIT_MISS;
 }
 
-static const struct {
-	const char *name;
-	enum tape_order order;
-} orders[] = {
-	{"causal", TAPE_ORDER_CAUSAL}, {"strict", TAPE_ORDER_STRICT}, {"any", TAPE_ORDER_ANY}};
-
-static int choose_order(const struct session_options *o, struct tape_options *tape,
-			struct error *err)
+int session_replay(const struct session_options *o, const struct tape_options *tape)
 {
-	if (!o->order)
-		return 0;
-	for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
-		if (strcmp(o->order, orders[i].name) == 0) {
-			tape->order = orders[i].order;
-			return 0;
-		}
-	}
-	return error_set(err, ERR_INVALID, "--order is strict, causal or any, not '%s'", o->order);
+	struct tape_replay_result result;
+	struct error err = {0};
+	char *stub = NULL;
+	int status;
+
+	if (command_find_helper("sandtape-stub", &stub, &err) < 0 ||
+	    tape_replay(tape, stub, &result, &err) < 0)
+		status = command_fail(&err);
+	else
+		status = judge(o, tape, &result);
+	free(stub);
+	return status;
 }
 
 static int run(const struct command *command, int argc, char **argv)
 {
 	struct session_options o = {0};
 	struct tape_options tape = {0};
-	struct tape_replay_result result;
 	struct error err = {0};
-	char *stub = NULL;
-	int status;
+	int status = session_options_parse(&table, argc, argv, &o, &tape, &err);
 
-	status = session_options_parse(&table, argc, argv, &o, &tape, &err);
-	tape.report = o.report;
-	if (status < 0 || choose_order(&o, &tape, &err) < 0) {
+	if (status < 0 || session_choose_order(&o, &tape, &err) < 0) {
 		status = command_misused(command, &err);
 	} else if (o.help) {
 		command_help(command);
 		status = command_finish(EXIT_OK);
-	} else if (command_find_helper("sandtape-stub", &stub, &err) < 0 ||
-		   tape_replay(&tape, stub, &result, &err) < 0) {
-		status = command_fail(&err);
 	} else {
-		status = judge(&o, &tape, &result);
+		status = session_replay(&o, &tape);
 	}
-	free(stub);
 	session_options_free(&o);
 	return status;
 }

@@ -26,6 +26,7 @@ struct command {
 
 extern const struct command record_command;
 extern const struct command replay_command;
+extern const struct command run_command;
 extern const struct command verify_command;
 extern const struct command tape_command;
 extern const struct command tape_check_command;

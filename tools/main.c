@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct command *const commands[] = {&record_command, &replay_command, &verify_command,
-						 &tape_command};
+static const struct command *const commands[] = {&record_command, &replay_command, &run_command,
+						 &verify_command, &tape_command};
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 static void print_usage(FILE *to)

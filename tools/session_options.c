@@ -3,6 +3,7 @@
 #include "tape/intercept/intercept.h"
 #include "tools/command.h"
 #include <stdlib.h>
+#include <string.h>
 
 int session_options_parse(const struct option_table *table, int argc, char **argv,
 			  struct session_options *o, struct tape_options *ret, struct error *err)
@@ -34,12 +35,40 @@ int session_options_parse(const struct option_table *table, int argc, char **arg
 		.real = o->real.item,
 		.roots = o->roots.item,
 		.backend = o->backend,
+		.report = o->report,
 		.shim = o->shim,
 		.library = o->library,
 		.say = command_say,
 		.say_ctx = &o->quiet,
 	};
 	return 0;
+}
+
+static const struct {
+	const char *name;
+	enum tape_order order;
+} orders[] = {
+	{"causal", TAPE_ORDER_CAUSAL}, {"strict", TAPE_ORDER_STRICT}, {"any", TAPE_ORDER_ANY}};
+
+int session_choose_order(const struct session_options *o, struct tape_options *tape,
+			 struct error *err)
+{
+	if (!o->order)
+		return 0;
+	for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+		if (strcmp(o->order, orders[i].name) == 0) {
+			tape->order = orders[i].order;
+			return 0;
+		}
+	}
+	return error_set(err, ERR_INVALID, "--order is strict, causal or any, not '%s'", o->order);
+}
+
+int session_check_daemons(const struct session_options *o, struct error *err)
+{
+	if (!o->daemons || strcmp(o->daemons, "keep") == 0 || strcmp(o->daemons, "kill") == 0)
+		return 0;
+	return error_set(err, ERR_INVALID, "--daemons is keep or kill, not '%s'", o->daemons);
 }
 
 void session_options_free(struct session_options *o)

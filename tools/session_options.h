@@ -19,6 +19,8 @@ struct session_options {
 	bool all_used;	     /* replay */
 	const char *order;   /* replay: "strict", "causal", "any" or NULL */
 	const char *report;  /* replay */
+	const char *only;    /* record: the id of a record */
+	const char *mode;    /* run */
 	bool sync;	     /* record */
 	const char *daemons; /* record: "keep", "kill" or NULL */
 };
@@ -78,5 +80,20 @@ struct session_options {
 int session_options_parse(const struct option_table *table, int argc, char **argv,
 			  struct session_options *o, struct tape_options *ret, struct error *err);
 void session_options_free(struct session_options *o);
+
+/* What the options say beyond those that all commands share, checked. 0 or ERR_INVALID. */
+int session_choose_order(const struct session_options *o, struct tape_options *tape,
+			 struct error *err);
+int session_check_daemons(const struct session_options *o, struct error *err);
+
+/* The sessions, each whole: they tell what there is to tell, and return the exit status. */
+int session_record(struct session_options *o, struct tape_options *tape);
+int session_replay(const struct session_options *o, const struct tape_options *tape);
+/* Answers what is on the tape, and runs what is not, or only the record o->only. */
+int session_extend(const struct session_options *o, const struct tape_options *tape);
+
+/* Of a replay: how many commands were answered, and how to record again. */
+void session_report_answers(const char *tape, const struct tape_replay_result *result);
+void session_advise(const struct tape_options *tape);
 
 #endif

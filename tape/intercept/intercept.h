@@ -27,6 +27,7 @@ enum role {
 /* What the client knows a unit by; the first member of the client's own struct. */
 struct traced_unit {
 	unsigned processes; /* how many belong to it; kept by the interceptor */
+	bool recorded;	    /* of the client: by the recorder, else played */
 };
 
 /* A thread of a process, in a stop: with ptrace. */
@@ -69,7 +70,8 @@ struct process {
 	unsigned subject_id; /* which subject program this is, 0 the root */
 	bool spreads;	     /* what this launcher's children execute stays subject too */
 	struct traced_unit *unit;
-	void *attempt; /* the client's: an exec of this process that failed so far */
+	void *attempt; /* the recorder's: an exec of this process that failed so far */
+	void *search;  /* the player's: one that it makes fail */
 
 	/* of the interceptor */
 	struct process *next;

@@ -27,6 +27,7 @@ import steps  # noqa: F401
 import badtapes  # noqa: F401
 import tapes  # noqa: F401
 import limits  # noqa: F401
+import modes  # noqa: F401
 import backends  # noqa: F401
 import library  # noqa: F401
 
