@@ -47,7 +47,17 @@ BLIND = {
     "a core is dumped, or not": {"preload": CORE, "path": CORE},
     "make -j4 with makes below it": {"path": NO_PATH},
     "asyncio": {"path": NO_PATH},
-    "node: fork and messages": {"path": NO_PATH},
+    "node: fork and messages": {"preload": HIGH, "path": NO_PATH},
+    "node: workers that answer several questions": {"preload": HIGH, "path": NO_PATH},
+    "node: the parent disconnects, the child disconnects, the child exits": {"preload": HIGH,
+                                                                           "path": NO_PATH},
+    "node: a large message each way": {"preload": HIGH, "path": NO_PATH},
+    "node: more pipes above 2, in both directions": {"preload": HIGH, "path": HIGH},
+    "raw clone3, with a pidfd, and like vfork": {"path": NO_PATH},
+    "exec from a thread that is not the first": {"path": NO_PATH},
+    "an empty argv[0], and none": {"path": NO_PATH},
+    "interpreter lines with and without an argument": {"path": NO_PATH},
+    "memory that a limit refuses": {"path": NO_PATH},
 }
 
 # Where chance decides what comes of it, it is not run: with none of them, or not with one.
@@ -71,6 +81,9 @@ UNSURE = {
     "every signal ends a unit that its parent sends it to",
     # a shim tells of the end before it ends itself: two that end at once may change places
     "20 children are waited for as they end",
+    # no spawn waits for the ends that came before it
+    "which of two has ended is asked for after a third",
+    "which have ended is asked for right after another spawn",
     # sent right after the exec: before the link's shim blocks it, nobody hears of it
     ("signals that end nothing", "path"),
     # killed right after the exec, of which the library has asked before it, and a link has not

@@ -211,7 +211,8 @@ code = "import os\\ntry:\\n    b'x' * (1 << 29)\\nexcept MemoryError:\\n    "
 put(subprocess.run([sys.executable, "-c", code + "os.abort()"], preexec_fn=limit).returncode)
 put(subprocess.run([sys.executable, "-c", code + "os._exit(7)"], preexec_fn=limit).returncode)
 """),
-    Row("timeout(1) in all its ways", units=5, sh="""
+    # Whether a signal to the group finds a short sleep to end, which the shell tells, is chance.
+    Row("timeout(1) in all its ways", units=5, by_chance=True, sh="""
         timeout 0.2 sleep 20; echo $?; timeout -s KILL 0.2 sleep 20; echo $?
         timeout 20 sh -c 'exit 7'; echo $?
         timeout -k 0.2 0.2 sh -c 'trap "" TERM; while :; do sleep 0.05; done'; echo $?
