@@ -116,7 +116,7 @@ static size_t count_ordered(const struct side *a, const struct side *b)
 /* Of each key, as many are paired as both sides have. */
 static void assert_all_paired(const struct side *a, const struct side *b)
 {
-	for (char key = 'a'; key < 'f'; key++) {
+	for (int key = 'a'; key < 'f'; key++) {
 		size_t in_a = 0, in_b = 0, paired = 0;
 
 		for (size_t i = 0; i < a->side.count; i++) {
@@ -134,7 +134,7 @@ START_TEST(random_tapes_are_paired_in_order)
 	struct random r = {12345};
 
 	for (int round = 0; round < 3000; round++) {
-		char text[2][2 * MOST + 1];
+		char text[2][2 * MOST + 2] = {{0}};
 		struct side a, b;
 
 		for (int s = 0; s < 2; s++) {

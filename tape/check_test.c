@@ -357,6 +357,7 @@ START_TEST(findings_are_in_the_order_of_a_long_tape)
 	check_tape(&f);
 	ck_assert_uint_eq(f.result.damages, 4);
 	ck_assert_uint_eq(f.result.units, MANY);
+	ck_assert_uint_gt(f.done, 0); /* progress was told */
 	for (char *at = f.text.data; (at = strstr(at, ": line ")); at++) {
 		size_t number = strtoul(at + 7, NULL, 10);
 

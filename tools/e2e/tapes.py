@@ -98,7 +98,7 @@ def check_notes(place):
     expect_status(place.replay(SUBJECT, "-q"), 0, "replay")
 
 
-@case("tape check: a terminal is told how far it is, and nothing else is")
+@case("tape check: what is quick shows no progress on a terminal")
 def check_progress(place):
     make_tape(place)
     result = place.sandtape("tape", "check", place.tape, mode="pty")
@@ -778,3 +778,37 @@ def migrate(place):
                         ("no-head", ["line 1", "head"])):
         result = place.sandtape("tape", "migrate", os.path.join(SAMPLES, "bad", name + ".tape"))
         check_sentence(name, result, words)
+
+
+# --- without permission --------------------------------------------------------------------------
+
+
+@case("tape commands: what may not be read or written")
+def no_permission(place):
+    if os.geteuid() == 0:
+        raise Skipped("root may do all")
+    make_tape(place)
+    good = place.path("good.tape")
+    shutil.copytree(place.tape, good)
+    closed = place.path("closed")
+    os.mkdir(closed, 0o555)
+    lines, blob = os.path.join(place.tape, "tape.jsonl"), blob_file(place.tape)
+    for path in (lines, blob):
+        os.chmod(path, 0)
+        words = [os.path.basename(path), "Permission denied"]
+        check_sentence("check", place.sandtape("tape", "check", "-q", place.tape), words, False)
+        merged = place.sandtape("tape", "merge", place.path("new.tape"), place.tape, good)
+        check_sentence("merge", merged, words, False)
+        if path == lines:
+            check_sentence("diff", diff(place, place.tape, good), words, False)
+            check_sentence("gc", place.sandtape("tape", "gc", place.tape), words, False)
+            check_sentence("migrate", place.sandtape("tape", "migrate", place.tape), words, False)
+            check_sentence("verify", place.sandtape("verify", "-t", place.tape, "--", *SUBJECT),
+                           words, False)
+        os.chmod(path, 0o644)
+    place.write("h.json", "[]")
+    for words in (["merge", os.path.join(closed, "x.tape"), good, good],
+                  ["import", "harn", "h.json", os.path.join(closed, "x.tape")]):
+        check_sentence(words[0], place.sandtape("tape", *words), ["closed/x.tape", "Permission"],
+                       False)
+    expect_equal("in the closed directory", [], os.listdir(closed))

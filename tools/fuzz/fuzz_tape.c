@@ -1,7 +1,8 @@
 /*
  * Reads a tape made of the input, and what can be read of it must survive being written: the
  * canonical tape of what was read says the same, and its own canonical tape is byte for byte
- * itself.
+ * itself. What tape_check() calls whole must be readable, and tape_diff() must find every tape to
+ * be like itself.
  *
  * The input is tape.jsonl, timing.jsonl, journal.jsonl and any number of blobs, in this order, with
  * FUZZ_FILE_END between them. A file without a byte is not there. A blob gets the name that its
@@ -282,6 +283,47 @@ static void check_writing(void)
 	buf_free(&shown_anew);
 }
 
+static void count_finding(void *ctx, enum tape_finding kind, const char *text)
+{
+	size_t *damages = ctx;
+
+	fuzz_require(text && *text, "a finding without words");
+	*damages += kind == TAPE_DAMAGE;
+}
+
+/* What is whole can be read. */
+static void check_check(bool all_read)
+{
+	size_t damages = 0;
+	const struct tape_check_options options = {.find = count_finding, .find_ctx = &damages};
+	struct tape_check_result result;
+	struct error err = {0};
+
+	fuzz_require(tape_check(read_dir, &options, &result, &err) == 0, err.text);
+	fuzz_require(result.damages == damages, "findings are counted wrongly");
+	fuzz_require(all_read || damages, "a tape that cannot be read is called whole");
+}
+
+static void refuse_difference(void *ctx, const struct tape_difference *d)
+{
+	(void)ctx;
+	fuzz_require(false, d->text);
+}
+
+/* Every tape is like itself. */
+static void check_diff(void)
+{
+	struct tape_diff_options options = {.tell = refuse_difference};
+	struct tape_diff_result result;
+	struct error err = {0};
+
+	for (int fidelity = TAPE_BYTE; fidelity <= TAPE_OUTCOME; fidelity++) {
+		options.fidelity = (enum tape_fidelity)fidelity;
+		fuzz_require(tape_diff(read_dir, read_dir, &options, &result, &err) == 0, err.text);
+		fuzz_require(result.alike == result.a_units, "a unit without a partner");
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct tape_reader *r = NULL;
@@ -299,6 +341,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 0; i < tape_reader_count(r); i++)
 		all_read &= read_unit(r, i);
 	tape_reader_free(r);
+	check_check(all_read);
+	check_diff();
 	if (all_read)
 		check_writing();
 	return 0;

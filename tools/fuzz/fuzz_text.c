@@ -1,8 +1,10 @@
 /*
  * The encodings beneath a tape: roots, base64, UTF-8, hexadecimal numbers, quoting. Whatever goes
- * in must come back. The first byte of the input chooses the roots.
+ * in must come back. And what is imported, which may be anything. The first byte of the input
+ * chooses the roots.
  */
 #include "base/text.h"
+#include "tape/import_harn.h"
 #include "tape/roots.h"
 #include "tools/fuzz/fuzz.h"
 #include <stdbool.h>
@@ -85,6 +87,26 @@ static void check_text(struct bytes in)
 	fuzz_require(quoted.len && text_is_utf8(quoted.data, quoted.len), "not fit to be printed");
 }
 
+static int take_record(void *ctx, const struct import_record *r, struct error *err)
+{
+	(void)ctx;
+	(void)err;
+	fuzz_require(r->argc && r->argv[0].len, "a record without a program");
+	fuzz_require(r->code >= 0 && r->code < 256, "a status that no process has");
+	fuzz_require(!r->out.len || r->out.data, "output that is nowhere");
+	return 0;
+}
+
+static void check_import(struct bytes in)
+{
+	size_t skipped = 0;
+	const struct import_sink sink = {take_record, NULL, &skipped};
+	struct error err = {0};
+
+	fuzz_require(import_harn("/nowhere", in, &sink, &err) == 0 || err.text[0],
+		     "an error without words");
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	/* An own copy, so that a read beyond its end is one beyond a block. */
@@ -98,6 +120,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_base64(in);
 	check_numbers(in);
 	check_text(in);
+	check_import(in);
 	free(copy);
 	return 0;
 }
