@@ -1,6 +1,5 @@
 #include "base/hash.h"
 #include "tools/tests.h"
-#include <sha2.h>
 #include <string.h>
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
@@ -115,37 +114,6 @@ static void sha256_in_two(const char *text, size_t len, size_t first, char *ret_
 	hash_sha256_free(h);
 }
 
-/* By the processor's own instructions or not: the same as the library, however it is cut. */
-START_TEST(sha256_is_that_of_the_library)
-{
-	static unsigned char bytes[3000];
-	unsigned state = 1;
-
-	for (int round = 0; round < 2000; round++) {
-		char got[HASH_SHA256_HEX + 1], wanted[SHA256_DIGEST_STRING_LENGTH];
-		struct hash_sha256 *h = hash_sha256_new();
-		size_t len, at = 0;
-
-		state = state * 1103515245 + 12345;
-		len = (state >> 8) % sizeof(bytes);
-		bytes[state % sizeof(bytes)] ^= (unsigned char)(state >> 16);
-		while (at < len) {
-			size_t piece;
-
-			state = state * 1103515245 + 12345;
-			piece = (state >> 8) % 700;
-			piece = piece < len - at ? piece : len - at;
-			hash_sha256_add(h, bytes + at, piece);
-			at += piece;
-		}
-		hash_sha256_hex(h, got);
-		hash_sha256_free(h);
-		ck_assert_ptr_nonnull(SHA256Data(bytes, len, wanted));
-		ck_assert_str_eq(got, wanted);
-	}
-}
-END_TEST
-
 START_TEST(sha256_does_not_depend_on_the_pieces)
 {
 	char text[150], whole[HASH_SHA256_HEX + 1], parts[HASH_SHA256_HEX + 1];
@@ -172,7 +140,6 @@ Suite *base_hash_suite(void)
 	tcase_add_test(tcase, hash64_sees_every_byte_and_the_length);
 	tcase_add_test(tcase, sha256_gives_the_published_values);
 	tcase_add_test(tcase, sha256_of_a_million_letters);
-	tcase_add_test(tcase, sha256_is_that_of_the_library);
 	tcase_add_test(tcase, sha256_does_not_depend_on_the_pieces);
 	suite_add_tcase(suite, tcase);
 	return suite;
