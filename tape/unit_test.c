@@ -220,6 +220,35 @@ START_TEST(an_id_has_a_text)
 }
 END_TEST
 
+static const char *const no_ids[] = {
+	"",
+	"8f3a2b1c9d0e4f55",
+	"8f3a2b1c9d0e4f55.",
+	"8f3a2b1c9d0e4f55.x",
+	"8f3a2b1c9d0e4f55.01",
+	"8f3a2b1c9d0e4f55. 1",
+	"8f3a2b1c9d0e4f55.-1",
+	"8f3a2b1c9d0e4f55.4294967296",
+	"8f3a2b1c9d0e4f55.99999999999999999999999",
+	"8F3a2b1c9d0e4f55.0",
+	"8f3a2b1c9d0e4f5.00",
+	"8f3a2b1c9d0e4f55,0",
+	"8f3a2b1c9d0e4f55.0 ",
+};
+
+START_TEST(an_id_is_parsed_as_it_is_written)
+{
+	struct unit_id id = {0, 0};
+
+	ck_assert(unit_id_parse("8f3a2b1c9d0e4f55.4294967295", &id));
+	ck_assert(id.key == UINT64_C(0x8f3a2b1c9d0e4f55) && id.ordinal == UINT32_MAX);
+	ck_assert(unit_id_parse("0000000000000000.0", &id));
+	ck_assert(id.key == 0 && id.ordinal == 0);
+	for (size_t i = 0; i < sizeof(no_ids) / sizeof(no_ids[0]); i++)
+		ck_assert_msg(!unit_id_parse(no_ids[i], &id), "'%s' is no id", no_ids[i]);
+}
+END_TEST
+
 Suite *tape_unit_suite(void)
 {
 	Suite *suite = suite_create("tape/unit");
@@ -236,6 +265,7 @@ Suite *tape_unit_suite(void)
 	tcase_add_test(all, packets_in_a_row_stay_apart);
 	tcase_add_test(all, a_stop_that_was_none_is_gone_with_its_chunk);
 	tcase_add_test(all, an_id_has_a_text);
+	tcase_add_test(all, an_id_is_parsed_as_it_is_written);
 	suite_add_tcase(suite, all);
 	return suite;
 }
