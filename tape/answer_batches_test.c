@@ -1,4 +1,4 @@
-/* Answers that have no room in one batch of operations, and what their payloads come from. */
+/* Answers that have no room in one batch of operations; payloads from blobs. */
 #include "base/cleanup.h"
 #include "tape/batch_test.h"
 #include "tape/scratch_test.h"
