@@ -286,8 +286,8 @@ asan:
 		$(MAKE) BUILD=build-asan SANITIZE=address,undefined unit fuzz-corpus
 
 # Data races, in all that threads may share.
-TSAN_SUITES := tape_clock tape_writer tape_running tape_command tape_command_modes \
-	       tape_command_threads
+TSAN_SUITES := tape_clock tape_writer tape_running tape_command tape_command_misuse \
+	       tape_command_modes tape_command_threads
 
 tsan:
 	$(MAKE) BUILD=build-tsan SANITIZE=thread build-tsan/sandtape-tests

@@ -3,6 +3,7 @@
 #include "base/fs.h"
 #include "tape/command.h"
 #include "tape/scratch_test.h"
+#include "tape/taped_test.h"
 #include "tools/tests.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,34 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TAPE	"t.tape"
 #define LINES	TAPE "/tape.jsonl"
 #define TIMING	TAPE "/timing.jsonl"
 #define JOURNAL TAPE "/journal.jsonl"
-
-#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
-
-static struct tape *open_with(const struct tape_config *config)
-{
-	struct tape *t = NULL;
-	struct error err = {0};
-
-	ck_assert_msg(tape_open(config, &t, &err) == 0, "%s", err.text);
-	return t;
-}
-
-static struct tape *open_as(enum tape_mode mode)
-{
-	return open_with(&(struct tape_config){.tape = TAPE, .mode = mode});
-}
-
-static void close_it(struct tape *t)
-{
-	struct error err = {0};
-
-	ck_assert_msg(tape_close(t, &err) == 0, "%s", err.text);
-	tape_free(t);
-}
 
 /* The command of a name is `echo NAME`. */
 static int try_spawn(struct tape *t, const char *name, struct tape_child **ret)
@@ -47,7 +23,7 @@ static int try_spawn(struct tape *t, const char *name, struct tape_child **ret)
 	return tape_spawn(t, &(struct tape_command){.argv = argv}, ret, NULL);
 }
 
-static struct tape_child *spawn(struct tape *t, const char *name)
+static struct tape_child *spawn_echo(struct tape *t, const char *name)
 {
 	struct tape_child *child = NULL;
 
@@ -403,7 +379,7 @@ static uint64_t follow(const struct plan *plan, struct tape *t, struct tape_cloc
 
 		for (size_t i = 0; i < plan->group[g]; i++) {
 			snprintf(name, sizeof(name), "%zu", unit + i);
-			child[i] = spawn(t, name);
+			child[i] = spawn_echo(t, name);
 		}
 		for (size_t i = 0; i < plan->group[g]; i++, unit++) {
 			if (recording)
@@ -519,7 +495,7 @@ START_TEST(new_episodes_come_after_the_old_ones)
 	struct tape *t =
 		open_with(&(struct tape_config){.tape = TAPE, .mode = TAPE_RECORD, .clock = clock});
 
-	child = spawn(t, "a");
+	child = spawn_echo(t, "a");
 	advance(clock, 500);
 	collect(child);
 	close_it(t);

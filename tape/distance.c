@@ -109,12 +109,12 @@ static int compare_names(const struct env_pair *a, const struct env_pair *b)
 }
 
 /* The changes are counted first, with no room to put them. */
-struct changes {
-	struct change *change;
+struct change_list {
+	struct command_change *change;
 	size_t count;
 };
 
-static void add(struct changes *list, struct change change)
+static void add(struct change_list *list, struct command_change change)
 {
 	if (list->change)
 		list->change[list->count] = change;
@@ -122,7 +122,7 @@ static void add(struct changes *list, struct change change)
 }
 
 /* Both are sorted by name. */
-static void add_env(struct changes *list, const struct unit *record, const struct unit *command)
+static void add_env(struct change_list *list, const struct unit *record, const struct unit *command)
 {
 	size_t i = 0;
 	size_t j = 0;
@@ -133,27 +133,27 @@ static void add_env(struct changes *list, const struct unit *record, const struc
 		int order = !a ? 1 : !b ? -1 : compare_names(a, b);
 
 		if (order != 0 || !bytes_equal(bytes_of(&a->value), bytes_of(&b->value)))
-			add(list, (struct change){.kind = CHANGE_ENV,
-						  .name = order <= 0 ? &a->name : &b->name,
-						  .recorded = order <= 0 ? &a->value : NULL,
-						  .now = order >= 0 ? &b->value : NULL});
+			add(list, (struct command_change){.kind = CHANGE_ENV,
+							  .name = order <= 0 ? &a->name : &b->name,
+							  .recorded = order <= 0 ? &a->value : NULL,
+							  .now = order >= 0 ? &b->value : NULL});
 		i += order <= 0;
 		j += order >= 0;
 	}
 }
 
-static void add_arg(struct changes *list, const struct alignment *a, size_t i, size_t j,
+static void add_arg(struct change_list *list, const struct alignment *a, size_t i, size_t j,
 		    bool recorded, bool now)
 {
-	add(list, (struct change){.kind = CHANGE_ARG,
-				  .recorded_index = i,
-				  .now_index = j,
-				  .recorded = recorded ? &a->record->argv[i] : NULL,
-				  .now = now ? &a->command->argv[j] : NULL});
+	add(list, (struct command_change){.kind = CHANGE_ARG,
+					  .recorded_index = i,
+					  .now_index = j,
+					  .recorded = recorded ? &a->record->argv[i] : NULL,
+					  .now = now ? &a->command->argv[j] : NULL});
 }
 
 /* From the end of the alignment to its beginning; then the order is turned round. */
-static void add_aligned(struct changes *list, const struct alignment *a)
+static void add_aligned(struct change_list *list, const struct alignment *a)
 {
 	size_t first = list->count;
 	size_t i = a->rows - 1;
@@ -174,7 +174,7 @@ static void add_aligned(struct changes *list, const struct alignment *a)
 		}
 	}
 	for (size_t low = first, high = list->count; list->change && low + 1 < high; low++) {
-		struct change swapped = list->change[low];
+		struct command_change swapped = list->change[low];
 
 		list->change[low] = list->change[--high];
 		list->change[high] = swapped;
@@ -182,7 +182,7 @@ static void add_aligned(struct changes *list, const struct alignment *a)
 }
 
 /* Beyond what is aligned: place by place. */
-static void add_rest(struct changes *list, const struct alignment *a)
+static void add_rest(struct change_list *list, const struct alignment *a)
 {
 	size_t x = a->record->argc;
 	size_t y = a->command->argc;
@@ -193,7 +193,7 @@ static void add_rest(struct changes *list, const struct alignment *a)
 	}
 }
 
-static void add_program(struct changes *list, const struct alignment *a)
+static void add_program(struct change_list *list, const struct alignment *a)
 {
 	bool recorded = a->record->argc > 0;
 	bool now = a->command->argc > 0;
@@ -202,22 +202,22 @@ static void add_program(struct changes *list, const struct alignment *a)
 		add_arg(list, a, 0, 0, recorded, now);
 }
 
-static void add_all(struct changes *list, const struct alignment *a)
+static void add_all(struct change_list *list, const struct alignment *a)
 {
 	add_program(list, a);
 	add_aligned(list, a);
 	add_rest(list, a);
 	if (!same_cwd(a->record, a->command))
-		add(list, (struct change){.kind = CHANGE_CWD,
-					  .recorded = &a->record->cwd,
-					  .now = &a->command->cwd});
+		add(list, (struct command_change){.kind = CHANGE_CWD,
+						  .recorded = &a->record->cwd,
+						  .now = &a->command->cwd});
 	add_env(list, a->record, a->command);
 }
 
 unsigned command_distance(const struct unit *record, const struct unit *command)
 {
 	struct alignment a = {.record = record, .command = command};
-	struct changes env = {NULL, 0};
+	struct change_list env = {NULL, 0};
 	unsigned distance;
 
 	align(&a);
@@ -230,11 +230,11 @@ unsigned command_distance(const struct unit *record, const struct unit *command)
 	return distance;
 }
 
-int command_changes(const struct unit *record, const struct unit *command, struct change **ret,
-		    size_t *ret_count)
+int command_changes(const struct unit *record, const struct unit *command,
+		    struct command_change **ret, size_t *ret_count)
 {
 	struct alignment *a = malloc(sizeof(*a));
-	struct changes list = {NULL, 0};
+	struct change_list list = {NULL, 0};
 	int r = a ? 0 : ERR_NOMEM;
 
 	if (a) {

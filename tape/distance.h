@@ -20,7 +20,7 @@ unsigned command_distance(const struct unit *record, const struct unit *command)
 enum change_kind { CHANGE_ARG, CHANGE_CWD, CHANGE_ENV };
 
 /* One difference. What only one of the two has is NULL in the other. All borrowed from the two. */
-struct change {
+struct command_change {
 	enum change_kind kind;
 	size_t recorded_index; /* CHANGE_ARG: in argv of the record; where it would have stood */
 	size_t now_index;
@@ -33,7 +33,7 @@ struct change {
  * The differences: arguments in their order, aligned by the fewest changes; cwd; variables by
  * name. *ret is malloc'ed, NULL when there is none. 0 or ERR_NOMEM. Thread-safe.
  */
-int command_changes(const struct unit *record, const struct unit *command, struct change **ret,
-		    size_t *ret_count);
+int command_changes(const struct unit *record, const struct unit *command,
+		    struct command_change **ret, size_t *ret_count);
 
 #endif

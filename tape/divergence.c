@@ -173,7 +173,7 @@ static json_t *json_of_value(const struct buf *value)
 	return value ? json_of_buf(value) : json_null();
 }
 
-static bool name_change(const struct change *c, struct buf *ret)
+static bool name_change(const struct command_change *c, struct buf *ret)
 {
 	switch (c->kind) {
 	case CHANGE_ARG:
@@ -185,7 +185,7 @@ static bool name_change(const struct change *c, struct buf *ret)
 	}
 }
 
-static bool add_change(struct buf *out, json_t *differences, const struct change *c)
+static bool add_change(struct buf *out, json_t *differences, const struct command_change *c)
 {
 	cleanup_buf struct buf name = BUF_INIT;
 	json_t *object = json_object();
@@ -206,7 +206,7 @@ static bool add_near(struct divergence *d, json_t *list, const struct unit *reco
 {
 	bool is_first = json_array_size(list) == 0;
 	cleanup_buf struct buf unwanted = BUF_INIT;
-	struct change *change = NULL;
+	struct command_change *change = NULL;
 	size_t count = 0;
 	json_t *object = json_of_record(record);
 	json_t *differences = json_array();
