@@ -1,5 +1,6 @@
 #include "tape/blobs.h"
 #include "base/cleanup.h"
+#include "base/fs.h"
 #include "tape/files.h"
 #include <dirent.h>
 #include <errno.h>
@@ -54,6 +55,20 @@ int blobs_add_all(struct blobs *b, const struct blobs *from)
 
 	for (size_t i = 0; rc == 0 && i < from->count; i++)
 		rc = add(b, from->item[i].name, from->item[i].size, from->item[i].where);
+	return rc;
+}
+
+int blobs_make_dir(const char *dir, struct error *err)
+{
+	cleanup_free char *blobs = NULL;
+	struct stat st;
+	int rc = tape_file_path(dir, BLOBS_DIR, &blobs, err);
+
+	if (rc == 0)
+		rc = fs_mkdir_all(blobs, err);
+	/* A link would send payloads somewhere else. */
+	if (rc == 0 && (lstat(blobs, &st) < 0 || !S_ISDIR(st.st_mode)))
+		rc = error_set(err, ERR_FORMAT, "%s is not a directory: remove it", blobs);
 	return rc;
 }
 
@@ -124,7 +139,7 @@ void blobs_clear(struct blobs *b)
 	*b = (struct blobs){NULL, 0};
 }
 
-static int open_blob(const char *path, uint64_t size, int *ret_fd, struct error *err)
+int blob_open(const char *path, uint64_t size, int *ret_fd, struct error *err)
 {
 	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat st;
@@ -178,7 +193,7 @@ int blob_verify(const char *dir, const char *name, uint64_t size,
 	if (rc == 0)
 		rc = tape_file_path(blobs, name, &path, err);
 	if (rc == 0)
-		rc = open_blob(path, size, &fd, err);
+		rc = blob_open(path, size, &fd, err);
 	if (rc < 0)
 		return rc;
 	hash = hash_sha256_new();

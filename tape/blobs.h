@@ -34,6 +34,13 @@ void blobs_sort(struct blobs *b);
 const struct blob *blobs_find(const struct blobs *b, const char *name);
 void blobs_clear(struct blobs *b);
 
+/* Makes blobs/ in the tape `dir`, if need be. ERR_FORMAT when it is no directory. */
+int blobs_make_dir(const char *dir, struct error *err);
+
+/* Opens one to read it. ERR_NOTFOUND when it is not there, ERR_FORMAT when it is no file or has
+ * another size; the text names it. */
+int blob_open(const char *path, uint64_t size, int *ret_fd, struct error *err);
+
 /* Told of each piece of a blob as it is read. */
 struct blob_reading {
 	void (*piece)(void *ctx, const void *bytes, size_t len);

@@ -13,19 +13,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int make_blobs(const char *dir, struct error *err)
-{
-	cleanup_free char *blobs = NULL;
-	struct stat st;
-	int rc = tape_file_path(dir, BLOBS_DIR, &blobs, err);
-
-	if (rc == 0)
-		rc = fs_mkdir_all(blobs, err);
-	if (rc == 0 && (lstat(blobs, &st) < 0 || !S_ISDIR(st.st_mode)))
-		rc = error_set(err, ERR_FORMAT, "%s is not a directory: remove it", blobs);
-	return rc;
-}
-
 static int open_fresh(struct build *b, struct error *err)
 {
 	cleanup_buf struct buf stem = BUF_INIT;
@@ -94,7 +81,7 @@ int build_open(const char *path, bool replace, struct build *ret, struct error *
 	int rc = b.path ? open_place(&b, replace, err) : error_no_memory(err);
 
 	if (rc == 0)
-		rc = make_blobs(b.dir, err);
+		rc = blobs_make_dir(b.dir, err);
 	if (rc == 0)
 		rc = output_open(&b.tape, b.dir, TAPE_FILE, err);
 	if (rc == 0)

@@ -110,20 +110,6 @@ static size_t line_number(const struct check *c, struct slice *s, uint64_t offse
 	return s->number;
 }
 
-static int read_spawn(const struct line *line, struct unit *u, struct error *err)
-{
-	uint64_t key;
-	int rc = codec_read_spawn(line, u, err);
-
-	if (rc < 0)
-		return rc;
-	if (unit_key(u, &key) < 0)
-		return error_no_memory(err);
-	return key == line->id.key
-		       ? 0
-		       : error_set(err, ERR_FORMAT, "the key is not that of its argv, cwd and env");
-}
-
 static int read_exit(const struct line *line, struct unit *u, struct error *err)
 {
 	int rc = codec_read_exit(line, u, err);
@@ -173,7 +159,7 @@ static bool check_record(const struct check *c, struct slice *s, uint64_t offset
 static void check_unit(const struct check *c, struct slice *s, const struct index_unit *at)
 {
 	struct unit u = {0};
-	bool read = check_record(c, s, at->spawn, read_spawn, &u);
+	bool read = check_record(c, s, at->spawn, codec_read_keyed_spawn, &u);
 
 	/* The rest says what it says without the command, too. */
 	if (!s->why && check_record(c, s, at->exit, read_exit, &u) && !s->why)

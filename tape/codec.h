@@ -31,6 +31,8 @@ int codec_read_version(const struct line *line, int *ret, struct error *err);
 /* Each adds what its record says to `u`: spawn first, tail after exit. On failure `u` is half
  * filled and can only be cleared. */
 int codec_read_spawn(const struct line *line, struct unit *u, struct error *err);
+/* And the key has to be its own: a unit that was edited by hand would never be found. */
+int codec_read_keyed_spawn(const struct line *line, struct unit *u, struct error *err);
 int codec_read_exit(const struct line *line, struct unit *u, struct error *err);
 int codec_read_tail(const struct line *line, struct unit *u, struct error *err);
 int codec_read_time(const struct line *line, struct unit *u, struct error *err);

@@ -458,6 +458,20 @@ static int read_signals(const json_t *object, const char *key, struct unit *u,
 	return 0;
 }
 
+int codec_read_keyed_spawn(const struct line *line, struct unit *u, struct error *err)
+{
+	uint64_t key;
+	int rc = codec_read_spawn(line, u, err);
+
+	if (rc < 0)
+		return rc;
+	if (unit_key(u, &key) < 0)
+		return error_no_memory(err);
+	if (key != line->id.key)
+		return error_set(err, ERR_FORMAT, "the key is not that of its argv, cwd and env");
+	return 0;
+}
+
 int codec_read_exit(const struct line *line, struct unit *u, struct error *err)
 {
 	cleanup_json json_t *object = NULL;

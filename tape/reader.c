@@ -1,6 +1,7 @@
 #include "tape/reader.h"
 #include "base/cleanup.h"
 #include "base/hash.h"
+#include "tape/blobs.h"
 #include "tape/codec.h"
 #include "tape/files.h"
 #include "tape/index.h"
@@ -188,26 +189,11 @@ static int read_record(const struct tape_reader *r, uint64_t offset, read_fn *re
 	return rc == ERR_FORMAT ? error_advise(err, rc, TAPE_REPAIR) : rc;
 }
 
-/* A unit that was edited by hand would never be found under its old key. */
-static int check_key(const struct line *line, struct unit *u, struct error *err)
-{
-	uint64_t key;
-	int rc = codec_read_spawn(line, u, err);
-
-	if (rc < 0)
-		return rc;
-	if (unit_key(u, &key) < 0)
-		return error_no_memory(err);
-	if (key != u->id.key)
-		return error_set(err, ERR_FORMAT, "the key is not that of its argv, cwd and env");
-	return 0;
-}
-
 int tape_reader_unit(const struct tape_reader *r, size_t index, struct unit *ret, struct error *err)
 {
 	const struct index_unit *at = &r->index->units[index];
 	struct unit u = {0};
-	int rc = read_record(r, at->spawn, check_key, &u, err);
+	int rc = read_record(r, at->spawn, codec_read_keyed_spawn, &u, err);
 
 	if (rc == 0)
 		rc = read_record(r, at->exit, codec_read_exit, &u, err);
@@ -230,7 +216,7 @@ int tape_reader_command(const struct tape_reader *r, size_t index, struct unit *
 			struct error *err)
 {
 	struct unit u = {0};
-	int rc = read_record(r, r->index->units[index].spawn, check_key, &u, err);
+	int rc = read_record(r, r->index->units[index].spawn, codec_read_keyed_spawn, &u, err);
 
 	if (rc < 0) {
 		unit_clear(&u);
@@ -305,21 +291,11 @@ bool tape_reader_span(const struct tape_reader *r, size_t index, uint64_t *ret_s
 
 static int map_blob(const char *path, uint64_t size, struct payload_view *v, struct error *err)
 {
-	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat st;
+	cleanup_close int fd = -1;
+	int rc = blob_open(path, size, &fd, err);
 
-	if (fd < 0 && errno == ENOENT)
-		return error_set(err, ERR_NOTFOUND, "the blob %s is missing", path);
-	if (fd < 0)
-		return error_sys(err, errno, "cannot open the blob %s", path);
-	if (fstat(fd, &st) < 0)
-		return error_sys(err, errno, "cannot stat the blob %s", path);
-	if (!S_ISREG(st.st_mode))
-		return error_set(err, ERR_FORMAT, "the blob %s is not a regular file", path);
-	if ((uint64_t)st.st_size != size)
-		return error_set(err, ERR_FORMAT,
-				 "the blob %s is damaged: it has %lld bytes and not %llu", path,
-				 (long long)st.st_size, (unsigned long long)size);
+	if (rc < 0)
+		return rc;
 	v->data = "";
 	v->len = (size_t)size;
 	if (!size)

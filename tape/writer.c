@@ -1,6 +1,7 @@
 #include "tape/writer.h"
 #include "base/cleanup.h"
 #include "base/fs.h"
+#include "tape/blobs.h"
 #include "tape/canon.h"
 #include "tape/codec.h"
 #include "tape/counts.h"
@@ -35,20 +36,6 @@ static int append_head(struct tape_writer *w, const struct tape_head *head, stru
 	return rc < 0 ? rc : journal_append(&w->journal, w->line.data, w->line.len, err);
 }
 
-static int make_blobs_dir(const char *dir, struct error *err)
-{
-	cleanup_free char *blobs = NULL;
-	struct stat st;
-	int rc = tape_file_path(dir, BLOBS_DIR, &blobs, err);
-
-	if (rc == 0)
-		rc = fs_mkdir_all(blobs, err);
-	/* A link would send the payloads of this recording somewhere else. */
-	if (rc == 0 && (lstat(blobs, &st) < 0 || !S_ISDIR(st.st_mode)))
-		rc = error_set(err, ERR_FORMAT, "%s is not a directory: remove it", blobs);
-	return rc;
-}
-
 static int sync_parent(const char *path, struct error *err)
 {
 	cleanup_free char *parent = NULL;
@@ -66,7 +53,7 @@ static int fill_new(struct tape_writer *w, const char *temp, const struct tape_h
 	if (rc == 0)
 		rc = append_head(w, head, err);
 	if (rc == 0)
-		rc = make_blobs_dir(temp, err);
+		rc = blobs_make_dir(temp, err);
 	if (rc == 0 && w->sync)
 		rc = fs_sync_dir(temp, err);
 	return rc;
@@ -225,7 +212,7 @@ static int open_existing(struct tape_writer *w, const struct tape_head *head, st
 	if (rc == 0)
 		rc = keep_leftover(w, err);
 	if (rc == 0)
-		rc = make_blobs_dir(w->dir, err);
+		rc = blobs_make_dir(w->dir, err);
 	if (rc == 0)
 		rc = leftovers_remove_inside(w->dir, err);
 	if (rc == 0)
