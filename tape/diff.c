@@ -135,8 +135,42 @@ static void prepare_side(void *ctx, size_t index, bool is_caller)
 	s->rc = make_room(s, &s->err);
 	if (s->rc == 0)
 		s->rc = make_items(d, s, &s->err);
-	if (s->rc == 0 && d->options->fidelity == TAPE_SEMANTIC)
-		s->rc = make_ranges(s, &s->err);
+}
+
+static void set_neighbours(struct side *s)
+{
+	const struct align_side *a = &s->align;
+	uint32_t nearest = ALIGN_NONE;
+
+	for (size_t i = 0; i < a->count; i++) {
+		s->before[i] = nearest;
+		if (a->partner[i] != ALIGN_NONE && !a->moved[i])
+			nearest = (uint32_t)i;
+	}
+	nearest = ALIGN_NONE;
+	for (size_t i = a->count; i > 0; i--) {
+		s->behind[i - 1] = nearest;
+		if (a->partner[i - 1] != ALIGN_NONE && !a->moved[i - 1])
+			nearest = (uint32_t)i - 1;
+	}
+}
+
+static void place_side(void *ctx, size_t index, bool is_caller)
+{
+	struct diff *d = ctx;
+	struct side *s = &d->side[index];
+
+	(void)is_caller;
+	set_neighbours(s);
+	s->rc = make_ranges(s, &s->err);
+}
+
+/* Times are only asked for when something stands in another place, which is rare. */
+static bool wants_ranges(const struct diff *d)
+{
+	const struct align_side *a = &d->side[0].align;
+
+	return d->options->fidelity == TAPE_SEMANTIC && memchr(a->moved, true, a->count);
 }
 
 static void open_side(void *ctx, size_t index, bool is_caller)
@@ -170,24 +204,6 @@ static void say_warnings(const struct diff *d)
 	}
 }
 
-static void set_neighbours(struct side *s)
-{
-	const struct align_side *a = &s->align;
-	uint32_t nearest = ALIGN_NONE;
-
-	for (size_t i = 0; i < a->count; i++) {
-		s->before[i] = nearest;
-		if (a->partner[i] != ALIGN_NONE && !a->moved[i])
-			nearest = (uint32_t)i;
-	}
-	nearest = ALIGN_NONE;
-	for (size_t i = a->count; i > 0; i--) {
-		s->behind[i - 1] = nearest;
-		if (a->partner[i - 1] != ALIGN_NONE && !a->moved[i - 1])
-			nearest = (uint32_t)i - 1;
-	}
-}
-
 static int open_both(struct diff *d, struct error *err)
 {
 	const struct tape_head *a, *b;
@@ -213,11 +229,10 @@ static int open_both(struct diff *d, struct error *err)
 	rc = judge_sides(d, err);
 	if (rc == 0 && align(&d->side[0].align, &d->side[1].align) < 0)
 		rc = error_no_memory(err);
-	if (rc == 0) {
-		set_neighbours(&d->side[0]);
-		set_neighbours(&d->side[1]);
-	}
-	return rc;
+	if (rc < 0 || !wants_ranges(d))
+		return rc;
+	workers_run(2, place_side, d);
+	return judge_sides(d, err);
 }
 
 /* --- What is told ------------------------------------------------------------------------------
