@@ -42,7 +42,7 @@ def diverges(place):
     place.write("text", "pear\nplum\n")
     result = report(place, "replay", hidden=True)
     expect_status(result, 123)
-    expect_text(result, "stdin, from byte 5")
+    expect_text(result, "stdin, byte 5")
     expect_text(result, "not asked for: ")
     expect_status(report(place, "new-episodes"), 0)
     for text in ("pear\nplum\n", "pear\nfig\n"):
