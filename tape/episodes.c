@@ -42,7 +42,7 @@ static bool may_run(void *ctx, const struct process *p, const struct unit *comma
 static int open_writer(struct episodes *e, struct error *err)
 {
 	struct recorder *r = &e->recorder;
-	struct tape_past past;
+	struct tape_past past = {0, 0};
 	int rc = recorder_open_writer(r, e->options, e->sync, err);
 
 	if (rc == 0)

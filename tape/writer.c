@@ -380,11 +380,11 @@ static int open_whole(const char *dir, struct tape_index **ret, struct error *er
 static int find_unit(const struct tape_index *old, const struct unit_id *id, size_t *ret,
 		     struct error *err)
 {
-	long index = tape_index_find(old, *id);
+	long index = old ? tape_index_find(old, *id) : -1;
 
 	if (index < 0)
 		return error_set(err, ERR_NOTFOUND,
-				 "a record of %s is gone: it was changed meanwhile", old->path);
+				 "a record of the tape is gone: it was changed meanwhile");
 	*ret = (size_t)index;
 	return 0;
 }
@@ -395,11 +395,11 @@ int tape_writer_continue(struct tape_writer *w, const struct unit_id *before, st
 	struct tape_index *old = NULL;
 	struct tape_past past = {0, 0};
 	int rc = open_whole(w->dir, &old, err);
-	size_t to = rc == 0 ? old->count : 0;
+	size_t to = old ? old->count : 0;
 
 	if (rc == 0 && before)
 		rc = find_unit(old, before, &to, err);
-	for (size_t i = 0; rc == 0 && i < old->count; i++)
+	for (size_t i = 0; rc == 0 && old && i < old->count; i++)
 		note_time(old, &old->units[i], &past);
 	if (rc == 0)
 		rc = copy_units(w, old, 0, to, err);
@@ -417,7 +417,7 @@ int tape_writer_continue_behind(struct tape_writer *w, const struct unit_id *id,
 
 	if (rc == 0)
 		rc = find_unit(old, id, &at, err);
-	if (rc == 0)
+	if (rc == 0 && old)
 		rc = copy_units(w, old, at + 1, old->count, err);
 	tape_index_free(old);
 	return rc;

@@ -74,28 +74,37 @@ struct look {
 /* Of more threads the files are opened each time. */
 #define KEPT_FILES_MAX 256
 
-/* Reads a small file of a thread's directory; *fd is where it is kept open. -1 when it is gone. */
+static int open_file(const struct task *task, const char *name)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/%s", (int)task->process->pid, (int)task->tid,
+		 name);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* *fd is where it is kept open from now on, if it may be. */
+static void keep_or_close(struct tasks *tasks, int file, int *fd)
+{
+	if (tasks->kept_files >= KEPT_FILES_MAX) {
+		close(file);
+		return;
+	}
+	tasks->kept_files++;
+	*fd = file;
+}
+
+/* Reads a small file of a thread's directory. -1 when it is gone. */
 static ssize_t read_file(struct tasks *tasks, const struct task *task, const char *name, int *fd,
 			 char *text, size_t size)
 {
-	cleanup_close int own = -1;
-	char path[64];
-	ssize_t n;
-	int at = *fd;
+	bool is_kept = *fd >= 0;
+	int file = is_kept ? *fd : open_file(task, name);
+	ssize_t n = file < 0 ? -1 : pread(file, text, size - 1, 0);
 
-	if (at < 0) {
-		snprintf(path, sizeof(path), "/proc/%d/task/%d/%s", (int)task->process->pid,
-			 (int)task->tid, name);
-		at = open(path, O_RDONLY | O_CLOEXEC);
-		if (at >= 0 && tasks->kept_files < KEPT_FILES_MAX) {
-			tasks->kept_files++;
-			*fd = at;
-		} else {
-			own = at;
-		}
-	}
-	n = at < 0 ? -1 : pread(at, text, size - 1, 0);
 	text[n > 0 ? n : 0] = '\0';
+	if (!is_kept && file >= 0)
+		keep_or_close(tasks, file, fd);
 	return n;
 }
 
