@@ -188,6 +188,20 @@ static int on_job_signal(struct interceptor *t, const struct task *task, int sig
 	return 0;
 }
 
+/*
+ * The kernel sends the signal of a key before it echoes the key (drivers/tty/n_tty.c). A stub dies
+ * of it at once, and its terminal may be gone by then; the command took longer. So the subject, who
+ * mostly has written the key, gets to the end of its write.
+ */
+#define ECHO_LOOKS   100
+#define ECHO_LOOK_US 200
+
+static void let_terminal_echo(struct interceptor *t)
+{
+	for (int i = 0; i < ECHO_LOOKS && tracer_subject_rest(t) == SUBJECT_WORKS; i++)
+		usleep(ECHO_LOOK_US);
+}
+
 /* A signal is about to be delivered. */
 int tracer_on_signal(struct interceptor *t, struct task *task, int signal, struct error *err)
 {
@@ -202,6 +216,8 @@ int tracer_on_signal(struct interceptor *t, struct task *task, int signal, struc
 	if (p->role == ROLE_UNIT && p->main && t->ops.terminal_signalled &&
 	    is_of_terminal(task, signal))
 		r = t->ops.terminal_signalled(t->ctx, p, signal, err);
+	if (p->role == ROLE_STUB && is_of_terminal(task, signal))
+		let_terminal_echo(t);
 	return r < 0 ? r : tracer_resume(task, PTRACE_CONT, signal, err);
 }
 
