@@ -33,7 +33,7 @@ void session_report_answers(const char *tape, const struct tape_replay_result *r
 			result->unused == 1 ? "" : "s", tape, result->unused == 1 ? "was" : "were");
 }
 
-void session_advise(const struct tape_options *tape)
+static void advise(const struct tape_options *tape)
 {
 	char *again = NULL;
 
@@ -42,16 +42,12 @@ void session_advise(const struct tape_options *tape)
 	free(again);
 }
 
-static int judge(const struct session_options *o, const struct tape_options *tape,
-		 const struct tape_replay_result *result)
+int session_judge(const struct session_options *o, const struct tape_options *tape,
+		  const struct tape_replay_result *result)
 {
-	bool missed = result->misses > 0 || (o->all_used && result->unused > 0);
-
-	if (!o->quiet)
-		session_report_answers(o->tape, result);
-	if (!missed)
+	if (result->misses == 0 && !(o->all_used && result->unused > 0))
 		return command_status(result->wait_status);
-	session_advise(tape);
+	advise(tape);
 	return EXIT_MISS;
 }
 
@@ -63,10 +59,13 @@ int session_replay(const struct session_options *o, const struct tape_options *t
 	int status;
 
 	if (command_find_helper("sandtape-stub", &stub, &err) < 0 ||
-	    tape_replay(tape, stub, &result, &err) < 0)
+	    tape_replay(tape, stub, &result, &err) < 0) {
 		status = command_fail(&err);
-	else
-		status = judge(o, tape, &result);
+	} else {
+		if (!o->quiet)
+			session_report_answers(o->tape, &result);
+		status = session_judge(o, tape, &result);
+	}
 	free(stub);
 	return status;
 }

@@ -50,17 +50,12 @@ static void report_added(const struct session_options *o, const struct tape_exte
 static int judge(const struct session_options *o, const struct tape_options *tape,
 		 const struct tape_extend_result *result)
 {
-	bool missed = result->replay.misses > 0 || (o->all_used && result->replay.unused > 0);
-
 	report_added(o, result);
-	if (o->only && result->kept_as_it_was && !missed) {
+	if (o->only && result->kept_as_it_was && result->replay.misses == 0) {
 		fprintf(stderr, "sandtape: the program did not run the command of %s\n", o->only);
 		return EXIT_MISS;
 	}
-	if (!missed)
-		return command_status(result->replay.wait_status);
-	session_advise(tape);
-	return EXIT_MISS;
+	return session_judge(o, tape, &result->replay);
 }
 
 int session_extend(const struct session_options *o, const struct tape_options *tape)

@@ -92,8 +92,10 @@ int session_replay(const struct session_options *o, const struct tape_options *t
 /* Answers what is on the tape, and runs what is not, or only the record o->only. */
 int session_extend(const struct session_options *o, const struct tape_options *tape);
 
-/* Of a replay: how many commands were answered, and how to record again. */
+/* Of a replay: how many commands were answered. */
 void session_report_answers(const char *tape, const struct tape_replay_result *result);
-void session_advise(const struct tape_options *tape);
+/* The exit status that it comes to; of a miss, how to record again is told. */
+int session_judge(const struct session_options *o, const struct tape_options *tape,
+		  const struct tape_replay_result *result);
 
 #endif

@@ -9,22 +9,30 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* What comes behind the name in a thread's stat: "S 1 1 1 0 -1 4194304 …"; "" when it is gone. */
-static const char *read_stat(pid_t pid, pid_t tid, char *stat, size_t size)
+static int open_file(pid_t pid, pid_t tid, const char *name)
 {
 	char path[64];
-	cleanup_close int fd = -1;
-	const char *paren;
-	ssize_t n;
 
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", (int)pid, (int)tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, stat, size - 1);
-	if (n < 0)
-		return "";
-	stat[n] = '\0';
-	paren = strrchr(stat, ')'); /* the name before it may hold anything */
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/%s", (int)pid, (int)tid, name);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* What comes behind the name in a thread's stat: "S 1 1 1 0 -1 4194304 …"; "" when it is empty. */
+static const char *behind_name(const char *stat)
+{
+	const char *paren = strrchr(stat, ')'); /* the name before it may hold anything */
+
 	return paren && paren[1] == ' ' ? paren + 2 : "";
+}
+
+/* The same of a thread; "" when it is gone. */
+static const char *read_stat(pid_t pid, pid_t tid, char *stat, size_t size)
+{
+	cleanup_close int fd = open_file(pid, tid, "stat");
+	ssize_t n = fd < 0 ? -1 : read(fd, stat, size - 1);
+
+	stat[n > 0 ? n : 0] = '\0';
+	return behind_name(stat);
 }
 
 char tracer_state_of(const struct task *task)
@@ -74,15 +82,6 @@ struct look {
 /* Of more threads the files are opened each time. */
 #define KEPT_FILES_MAX 256
 
-static int open_file(const struct task *task, const char *name)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/%s", (int)task->process->pid, (int)task->tid,
-		 name);
-	return open(path, O_RDONLY | O_CLOEXEC);
-}
-
 /* *fd is where it is kept open from now on, if it may be. */
 static void keep_or_close(struct tasks *tasks, int file, int *fd)
 {
@@ -99,7 +98,7 @@ static ssize_t read_file(struct tasks *tasks, const struct task *task, const cha
 			 char *text, size_t size)
 {
 	bool is_kept = *fd >= 0;
-	int file = is_kept ? *fd : open_file(task, name);
+	int file = is_kept ? *fd : open_file(task->process->pid, task->tid, name);
 	ssize_t n = file < 0 ? -1 : pread(file, text, size - 1, 0);
 
 	text[n > 0 ? n : 0] = '\0';
@@ -138,12 +137,11 @@ static void look_before(void *ctx, struct task *task)
 static char state_of(struct tasks *tasks, struct task *task)
 {
 	char text[512];
-	const char *paren;
+	const char *state;
 
-	if (read_file(tasks, task, "stat", &task->stat_fd, text, sizeof(text)) < 0)
-		return 'X';
-	paren = strrchr(text, ')');
-	return paren && paren[1] == ' ' ? paren[2] : 'X';
+	read_file(tasks, task, "stat", &task->stat_fd, text, sizeof(text));
+	state = behind_name(text);
+	return *state ? *state : 'X';
 }
 
 /* *ret_known becomes false where the kernel does not tell (it asks for the rights of a tracer). */
@@ -189,31 +187,29 @@ enum subject_rest tracer_subject_rest(struct interceptor *t)
 	return all.known ? SUBJECT_RESTS : SUBJECT_SEEMS_TO_REST;
 }
 
+struct sleep_search {
+	struct tasks *tasks;
+	bool found;
+};
+
 /* The number of the call that a thread is in stands first in its file (proc(5)). */
 static void look_for_sleep(void *ctx, struct task *task)
 {
-	bool *sleeps = ctx;
-	char path[64];
+	struct sleep_search *search = ctx;
 	char text[32];
-	cleanup_close int fd = -1;
-	ssize_t n;
 	long call;
 
-	if (*sleeps || !task->process || task->process->role != ROLE_SUBJECT)
+	if (search->found || !task->process || task->process->role != ROLE_SUBJECT)
 		return;
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/syscall", (int)task->process->pid,
-		 (int)task->tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
-	text[n > 0 ? n : 0] = '\0';
-	*sleeps = sscanf(text, "%ld", &call) == 1 &&
-		  (call == SYS_nanosleep || call == SYS_clock_nanosleep);
+	read_file(search->tasks, task, "syscall", &task->syscall_fd, text, sizeof(text));
+	search->found = sscanf(text, "%ld", &call) == 1 &&
+			(call == SYS_nanosleep || call == SYS_clock_nanosleep);
 }
 
 bool intercept_subject_sleeps(struct interceptor *t)
 {
-	bool sleeps = false;
+	struct sleep_search search = {&t->tasks, false};
 
-	tasks_each(&t->tasks, look_for_sleep, &sleeps);
-	return sleeps;
+	tasks_each(&t->tasks, look_for_sleep, &search);
+	return search.found;
 }
