@@ -32,6 +32,7 @@ struct played_unit {
 	struct choice *choice;	 /* while there is one between records */
 	size_t expected;	 /* during the choice: the record that it stands for, or NO_INDEX */
 	struct unit command;	 /* during the choice */
+	pid_t pid;		 /* of the stub, once it has started */
 	struct process *waiting; /* it has asked for more, and must wait for its turn */
 	bool ordered;		 /* it has turns */
 	bool ended;		 /* its first process has */

@@ -18,11 +18,12 @@
  * when the subject sleeps and nothing has happened for so long, and in the end in any case. How
  * long depends on how long the subject took in the recording, within these. */
 #define PATIENCE_MS	  200
-#define PATIENCE_LEAST_MS 10
+#define PATIENCE_LEAST_US 10000
 #define PATIENCE_TIMES	  4
 #define PATIENCE_NS	  (PATIENCE_MS * MS_NS)
 #define PATIENCE_BUSY_NS  (5000 * MS_NS) /* with one that computes */
 #define MS_NS		  UINT64_C(1000000)
+#define US_PER_MS	  1000
 
 /* After so long a wait for stdin, a record that did not read first may be meant. */
 #define READ_PATIENCE_MS 200
@@ -106,7 +107,7 @@ static bool has_turn(const struct played_unit *u)
 #define REST_NS	       UINT64_C(300000)
 #define SETTLE_LOOK_US 100
 
-/* A look at all threads of the subject takes time that the subject may need itself. */
+/* A look at all threads of the subject in vain takes time that the subject may need itself. */
 #define LOOK_SHARE 3
 
 static enum subject_rest look(struct player *player)
@@ -115,7 +116,8 @@ static enum subject_rest look(struct player *player)
 	enum subject_rest rest = intercept_subject_rest(player->interceptor);
 	uint64_t ended_ns = session_now(&player->session);
 
-	player->next_look_ns = ended_ns + LOOK_SHARE * (ended_ns - began_ns);
+	player->next_look_ns =
+		rest == SUBJECT_RESTS ? 0 : ended_ns + LOOK_SHARE * (ended_ns - began_ns);
 	return rest;
 }
 
@@ -274,6 +276,7 @@ int turns_start(struct played_unit *u, struct process *p, bool *ret_detach, stru
 	int r;
 
 	player->active_ns = session_now(&player->session);
+	u->pid = p->pid;
 	if (u->choice)
 		return choose_first(u, p, err);
 	if (u->ordered)
@@ -433,17 +436,22 @@ static struct played_unit *first_waiting(const struct player *player)
 	return first;
 }
 
-/* One look at threads that wake each other may find each of them asleep in its turn. */
+/* One look at threads that wake each other may find each of them asleep in its turn, where the
+ * kernel does not tell more. */
 #define IDLE_LOOKS   3
 #define IDLE_LOOK_US 2000
 
-/* Not every wait is for the subject: a stub that has its turn may not get a processor to take it.
- */
+static bool is_at_work(const struct played_unit *u)
+{
+	return u->ordered && !u->waiting && !u->choice && !u->ended;
+}
+
+/* Not every wait is for the subject. */
 static bool any_at_work(const struct player *player)
 {
 	const struct played_unit *u = player->units;
 
-	while (u && (!u->ordered || u->waiting || u->choice || u->ended))
+	while (u && !is_at_work(u))
 		u = u->next;
 	return u != NULL;
 }
@@ -454,14 +462,14 @@ static int patience_us(const struct player *player, const struct played_unit *u)
 {
 	uint64_t until_ns = score_limit(player->score, u->index);
 	uint64_t gap_ns = 0;
-	uint64_t ms;
+	uint64_t us;
 
 	if (any_at_work(player))
-		return PATIENCE_MS * 1000;
+		return PATIENCE_MS * US_PER_MS;
 	if (until_ns != UINT64_MAX && until_ns > player->recorded_ns)
 		gap_ns = until_ns - player->recorded_ns;
-	ms = (gap_ns / MS_NS) * PATIENCE_TIMES + (PATIENCE_LEAST_MS >> player->in_vain);
-	return (int)(ms < PATIENCE_MS ? ms : PATIENCE_MS) * 1000;
+	us = (gap_ns / MS_NS) * PATIENCE_TIMES * US_PER_MS + (PATIENCE_LEAST_US >> player->in_vain);
+	return us < PATIENCE_MS * US_PER_MS ? (int)us : PATIENCE_MS * US_PER_MS;
 }
 
 int turns_on_patience_us(void *ctx)
@@ -479,24 +487,36 @@ int turns_on_patience_us(void *ctx)
 	return of_put_off >= 0 && (own < 0 || of_put_off < own) ? of_put_off : own;
 }
 
+/* A stub may have its turn, and wait for nothing but a processor. */
+static bool any_stub_runs(const struct player *player)
+{
+	const struct played_unit *u = player->units;
+
+	while (u && (!is_at_work(u) || !intercept_runs(u->pid)))
+		u = u->next;
+	return u != NULL;
+}
+
 /* Whether the subject is waited for in vain: it waits, too, or has computed, or slept by itself,
  * for very long. */
 static bool is_in_vain(struct player *player)
 {
 	uint64_t now_ns = session_now(&player->session);
+	enum subject_rest rest;
 
 	if (player->running > 0)
 		return false;
-	if (intercept_subject_rest(player->interceptor) != SUBJECT_WORKS &&
-	    !intercept_subject_sleeps(player->interceptor))
-		return ++player->idle_looks >= IDLE_LOOKS;
+	rest = intercept_subject_rest(player->interceptor);
+	if (rest != SUBJECT_WORKS && !intercept_subject_sleeps(player->interceptor) &&
+	    !any_stub_runs(player))
+		return rest == SUBJECT_RESTS || ++player->idle_looks >= IDLE_LOOKS;
 	player->idle_looks = 0;
 	if (player->busy_ns == 0)
 		player->busy_ns = now_ns;
 	return now_ns - player->busy_ns > PATIENCE_BUSY_NS;
 }
 
-#define IN_VAIN_MAX 3
+#define IN_VAIN_MAX 5
 
 int turns_on_timeout(void *ctx, struct error *err)
 {

@@ -3,8 +3,8 @@
 
 #include "base/cleanup.h"
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -43,6 +43,14 @@ char tracer_state_of(const struct task *task)
 	return *state ? *state : 'X';
 }
 
+bool intercept_runs(pid_t pid)
+{
+	char stat[512];
+	const char *state = read_stat(pid, pid, stat, sizeof(stat));
+
+	return *state == 'R' || *state == 'D';
+}
+
 bool tracer_is_over(pid_t pid)
 {
 	char stat[512];
@@ -71,6 +79,9 @@ bool tracer_is_exiting(const struct process *p)
  * And threads are looked at one after the other. That each was found asleep does not mean that all
  * slept: one may have woken another that had been looked at before. So what the scheduler counts of
  * each is read before and after: who has not run in between cannot have woken anybody.
+ *
+ * A replay looks after each of its events, so looks are cheap: whoever was at work is looked at
+ * first, and who has not run since he was seen asleep is in the same state still.
  */
 struct look {
 	struct tasks *tasks;
@@ -112,11 +123,19 @@ static struct task_ran count_runs(struct tasks *tasks, struct task *task)
 {
 	struct task_ran ran = {0, 0};
 	char text[96];
+	char *at = text;
 
-	if (read_file(tasks, task, "schedstat", &task->schedstat_fd, text, sizeof(text)) < 0 ||
-	    sscanf(text, "%" SCNu64 " %*u %" SCNu64, &ran.ran_ns, &ran.times) != 2)
-		return (struct task_ran){0, 0};
+	if (read_file(tasks, task, "schedstat", &task->schedstat_fd, text, sizeof(text)) <= 0)
+		return ran;
+	ran.ran_ns = strtoull(at, &at, 10);
+	strtoull(at, &at, 10); /* how long it waited for a processor */
+	ran.times = strtoull(at, &at, 10);
 	return ran;
+}
+
+static bool has_run(const struct task_ran *now, const struct task_ran *then)
+{
+	return now->times == 0 || now->times != then->times || now->ran_ns != then->ran_ns;
 }
 
 /* Who waits in an exec that was put off has nothing to do. */
@@ -124,14 +143,6 @@ static bool is_asked(const struct task *task)
 {
 	return task->process && task->process->role == ROLE_SUBJECT &&
 	       task->process->put_off != task->tid;
-}
-
-static void look_before(void *ctx, struct task *task)
-{
-	struct look *look = ctx;
-
-	if (is_asked(task))
-		task->ran = count_runs(look->tasks, task);
 }
 
 static char state_of(struct tasks *tasks, struct task *task)
@@ -156,31 +167,73 @@ static bool is_off_processors(struct tasks *tasks, struct task *task, bool *ret_
 	return strncmp(text, "running", strlen("running")) != 0;
 }
 
+static void found_busy(struct look *look, struct task *task)
+{
+	look->idle = false;
+	look->tasks->busy = task;
+}
+
 /* The parent of one that was put off after a vfork is in state 'D'. */
+static bool is_asleep(struct look *look, struct task *task)
+{
+	bool off = is_off_processors(look->tasks, task, &look->known);
+	char state;
+
+	if (!off || (!look->any_put_off && !has_run(&task->ran, &task->slept)))
+		return off;
+	state = state_of(look->tasks, task);
+	return state == 'S' || (state == 'D' && look->any_put_off);
+}
+
+static void look_before(void *ctx, struct task *task)
+{
+	struct look *look = ctx;
+
+	if (is_asked(task))
+		task->ran = count_runs(look->tasks, task);
+}
+
+static void look_between(void *ctx, struct task *task)
+{
+	struct look *look = ctx;
+
+	if (look->idle && is_asked(task) && !is_asleep(look, task))
+		found_busy(look, task);
+}
+
 static void look_after(void *ctx, struct task *task)
 {
 	struct look *look = ctx;
 	struct task_ran ran;
-	char state;
 
 	if (!look->idle || !is_asked(task))
 		return;
-	state = state_of(look->tasks, task);
-	look->idle = state == 'S' || (state == 'D' && look->any_put_off);
-	if (look->idle)
-		look->idle = is_off_processors(look->tasks, task, &look->known);
-	if (!look->idle)
-		return;
 	ran = count_runs(look->tasks, task);
 	look->known = look->known && ran.times > 0;
-	look->idle = ran.times == task->ran.times && ran.ran_ns == task->ran.ran_ns;
+	if (ran.times > 0 && has_run(&ran, &task->ran))
+		found_busy(look, task);
+	else if (!look->any_put_off)
+		task->slept = ran;
+}
+
+/* Who works mostly is at work for a while. */
+static bool is_still_busy(struct tasks *tasks)
+{
+	bool known = true;
+
+	return tasks->busy && is_asked(tasks->busy) &&
+	       !is_off_processors(tasks, tasks->busy, &known);
 }
 
 enum subject_rest tracer_subject_rest(struct interceptor *t)
 {
 	struct look all = {&t->tasks, true, t->put_off > 0, true};
 
+	if (is_still_busy(&t->tasks))
+		return SUBJECT_WORKS;
+	t->tasks.busy = NULL;
 	tasks_each(&t->tasks, look_before, &all);
+	tasks_each(&t->tasks, look_between, &all);
 	tasks_each(&t->tasks, look_after, &all);
 	if (!all.idle)
 		return SUBJECT_WORKS;

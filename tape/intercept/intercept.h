@@ -209,6 +209,9 @@ enum subject_rest intercept_subject_rest(struct interceptor *t);
  * by itself. */
 bool intercept_subject_sleeps(struct interceptor *t);
 
+/* Whether the first thread of a process is on a processor, or waits for nothing but one. */
+bool intercept_runs(pid_t pid);
+
 /* The unit that the process is, or is about to be: its parent may go on, and send it a signal,
  * before the exec has been seen to succeed. NULL for any other process. */
 struct traced_unit *intercept_unit_of(const struct process *p);

@@ -50,6 +50,8 @@ void tasks_remove(struct tasks *t, struct task *task)
 		at = &(*at)->next;
 	*at = task->next;
 	t->count--;
+	if (t->busy == task)
+		t->busy = NULL;
 	forget_file(t, task->stat_fd);
 	forget_file(t, task->syscall_fd);
 	forget_file(t, task->schedstat_fd);

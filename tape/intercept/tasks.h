@@ -24,14 +24,15 @@ struct task {
 	struct injection *injection; /* owned */
 	uint64_t kill_since_ns;	     /* its kill is held since then (kill_linux.c), or 0 */
 	uint64_t quiet_since_ns;     /* and those that it would hit sleep since then, or 0 */
-	/* idle_linux.c: its files of /proc, kept open, or -1, and what the last one said. */
+	/* idle_linux.c: its files of /proc, kept open, or -1, what the last one says, and what it
+	 * said when the thread was last known to sleep. */
 	int stat_fd;
 	int syscall_fd;
 	int schedstat_fd;
 	struct task_ran {
 		uint64_t ran_ns;
 		uint64_t times; /* that it got a processor; 0: not known */
-	} ran;
+	} ran, slept;
 	struct task *next;
 };
 
@@ -43,6 +44,7 @@ struct tasks {
 	size_t count; /* tasks */
 	size_t process_count;
 	size_t kept_files; /* of /proc, open */
+	struct task *busy; /* whom the last look found at work, or NULL */
 };
 
 struct task *tasks_find(struct tasks *t, pid_t tid);

@@ -84,24 +84,30 @@ static bool has_event(struct tracer *tracer, struct epoll_event *events, int *re
 	return loop_wait(&tracer->common.loop, 0, events, ret_count, NULL) == 0 && *ret_count > 0;
 }
 
-/* Not with sched_yield: on a busy machine that gives away milliseconds. */
-static bool spin(struct tracer *tracer, struct epoll_event *events, int *ret_count)
+/* Not with sched_yield: on a busy machine that gives away milliseconds. Who waits for the subject
+ * to come to rest (idle()) looks for that all the while. */
+static int spin(struct interceptor *t, bool *ret_found, struct epoll_event *events, int *ret_count,
+		struct error *err)
 {
+	struct tracer *tracer = tracer_of(t);
 	uint64_t until = loop_now_ns() + SPIN_NS;
-	bool found;
+	int r = 0;
 
 	*ret_count = 0;
+	*ret_found = false;
 	if (!tracer->has_spare_cpu ||
 	    (tracer->spin_trust <= 0 && ++tracer->spin_skipped % SPIN_TRUST != 0))
-		return false;
+		return 0;
 	do {
-		found = has_event(tracer, events, ret_count);
-	} while (!found && loop_now_ns() < until);
-	if (found && tracer->spin_trust < SPIN_TRUST)
+		*ret_found = has_event(tracer, events, ret_count);
+		if (!*ret_found && t->ops.idle)
+			r = t->ops.idle(t->ctx, err);
+	} while (r == 0 && !*ret_found && loop_now_ns() < until);
+	if (*ret_found && tracer->spin_trust < SPIN_TRUST)
 		tracer->spin_trust++;
-	else if (!found && tracer->spin_trust > 0)
+	else if (!*ret_found && tracer->spin_trust > 0)
 		tracer->spin_trust--;
-	return found;
+	return r;
 }
 
 /*
@@ -204,6 +210,7 @@ static int sleep_until_event(struct interceptor *t, struct epoll_event *events, 
 static int tracer_serve(struct interceptor *t, struct error *err)
 {
 	struct epoll_event events[LOOP_EVENTS];
+	bool found = false;
 	int count = 0;
 	int r = serve_events(t, false, err);
 
@@ -213,7 +220,9 @@ static int tracer_serve(struct interceptor *t, struct error *err)
 		return r;
 	if (t->ops.idle)
 		r = t->ops.idle(t->ctx, err);
-	if (r == 0 && !spin(tracer_of(t), events, &count))
+	if (r == 0)
+		r = spin(t, &found, events, &count, err);
+	if (r == 0 && !found)
 		r = sleep_until_event(t, events, &count, err);
 	return r < 0 ? r : loop_serve(&t->loop, events, count, err);
 }
