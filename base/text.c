@@ -66,6 +66,30 @@ bool text_is_utf8(const char *bytes, size_t len)
 	return true;
 }
 
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* Bit 7 of each byte that is 0, and perhaps of bytes behind one. */
+static uint64_t zero_bytes(uint64_t x)
+{
+	return (x - EACH(1)) & ~x & HIGH_BITS;
+}
+
+size_t text_json_run(const char *bytes, size_t len)
+{
+	size_t i = 0;
+
+	for (uint64_t x; len - i >= sizeof(x); i += sizeof(x)) {
+		memcpy(&x, bytes + i, sizeof(x));
+		if ((x | zero_bytes(x ^ EACH('"')) | zero_bytes(x ^ EACH('\\')) |
+		     (x - EACH(0x20))) &
+		    HIGH_BITS)
+			break;
+	}
+	while (i < len && (signed char)bytes[i] >= 0x20 && bytes[i] != '"' && bytes[i] != '\\')
+		i++;
+	return i;
+}
+
 static const char base64_digits[] =
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -154,6 +178,19 @@ int text_base64_decode(struct buf *out, const char *text, size_t len, struct err
 	}
 	out->data[out->len] = '\0';
 	return 0;
+}
+
+size_t text_decimal(uint64_t value, char *ret_digits)
+{
+	char digits[TEXT_DECIMAL_MAX];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + value % 10);
+		value /= 10;
+	} while (value);
+	memcpy(ret_digits, digits + at, sizeof(digits) - at);
+	return sizeof(digits) - at;
 }
 
 void text_hex64(uint64_t value, char *ret_digits)

@@ -11,9 +11,16 @@
  * NUL is a character like any other. */
 bool text_is_utf8(const char *bytes, size_t len);
 
+/* How many bytes from the first on are ASCII and stand for themselves in a JSON string. */
+size_t text_json_run(const char *bytes, size_t len);
+
 int text_base64_encode(struct buf *out, const void *bytes, size_t len);
 /* ERR_FORMAT on anything that text_base64_encode() would not have written. */
 int text_base64_decode(struct buf *out, const char *text, size_t len, struct error *err);
+
+#define TEXT_DECIMAL_MAX 20
+/* Writes the digits, no NUL, and returns how many they are. */
+size_t text_decimal(uint64_t value, char *ret_digits);
 
 #define TEXT_HEX64_LEN 16
 /* Writes exactly 16 digits, no NUL. */

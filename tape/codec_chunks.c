@@ -4,79 +4,79 @@
 #include "base/text.h"
 #include "tape/codec.h"
 #include "tape/codec_parts.h"
+#include "tape/json_out.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static json_t *what_of(const struct chunk *c)
+static void put_what(struct json_out *j, const struct chunk *c)
 {
-	switch (c->fd) {
-	case CHUNK_SIGNAL:
-		return codec_signal_value((int)c->len);
-	case CHUNK_MODE:
-		return json_string("mode");
-	case CHUNK_STOP:
-		return json_string("stop");
-	default:
-		return c->fd & STREAM_INPUT ? json_sprintf("in%d", c->fd & ~STREAM_INPUT)
-					    : json_integer(c->fd);
+	char input[16];
+
+	if (c->fd == CHUNK_SIGNAL) {
+		codec_put_signal(j, (int)c->len);
+	} else if (c->fd == CHUNK_MODE || c->fd == CHUNK_STOP) {
+		json_out_string(j, bytes_of_str(c->fd == CHUNK_MODE ? "mode" : "stop"));
+	} else if (c->fd & STREAM_INPUT) {
+		snprintf(input, sizeof(input), "in%d", c->fd & ~STREAM_INPUT);
+		json_out_string(j, bytes_of_str(input));
+	} else {
+		json_out_integer(j, c->fd);
 	}
 }
 
 /* [what, size] or [what, size, ns]. A signal has no size: its name says all. */
-static json_t *chunk_value(const struct chunk *c, bool with_time)
+static void put_chunk(struct json_out *j, const struct chunk *c, bool with_time)
 {
-	uint64_t len = c->fd == CHUNK_SIGNAL ? 0 : c->len;
-
+	json_out_open(j, '[');
+	put_what(j, c);
+	json_out_integer(j, c->fd == CHUNK_SIGNAL ? 0 : (int64_t)c->len);
 	if (with_time)
-		return json_pack("[o,I,I]", what_of(c), (json_int_t)len, (json_int_t)c->time_ns);
-	return json_pack("[o,I]", what_of(c), (json_int_t)len);
+		json_out_integer(j, (int64_t)c->time_ns);
+	json_out_close(j, ']');
 }
 
-static json_t *list_of(const struct chunk *chunks, size_t count, bool with_time)
+static void put_list(struct json_out *j, const char *key, const struct chunk *chunks, size_t count,
+		     bool with_time)
 {
-	json_t *list = json_array();
-
-	for (size_t i = 0; list && i < count && i < TAPE_CHUNKS_MAX; i++) {
-		if (codec_append_take(list, chunk_value(&chunks[i], with_time)) < 0) {
-			json_decref(list);
-			list = NULL;
-		}
-	}
-	return list;
+	if (!count)
+		return;
+	json_out_key(j, key);
+	json_out_open(j, '[');
+	for (size_t i = 0; i < count && i < TAPE_CHUNKS_MAX; i++)
+		put_chunk(j, &chunks[i], with_time);
+	json_out_close(j, ']');
 }
 
-json_t *codec_chunk_list(const struct unit_time *t)
+void codec_put_chunks(struct json_out *j, const struct unit_time *t)
 {
-	return list_of(t->chunks, t->chunk_count, true);
+	put_list(j, "chunks", t->chunks, t->chunk_count, true);
 }
 
-json_t *codec_order_list(const struct unit *u)
+void codec_put_order(struct json_out *j, const struct unit *u)
 {
-	return list_of(u->order, u->order_count, false);
+	put_list(j, "order", u->order, u->order_count, false);
 }
 
 static const char *const when_names[] = {"now", "drain", "flush"};
 
-static json_t *mode_value(const struct mode *mode)
+void codec_put_modes(struct json_out *j, const struct unit *u)
 {
-	struct bytes termios = {mode->termios.data, mode->termios.len};
+	if (!u->mode_count)
+		return;
+	json_out_key(j, "modes");
+	json_out_open(j, '[');
+	for (size_t i = 0; i < u->mode_count; i++) {
+		const struct mode *mode = &u->modes[i];
 
-	return json_pack("{s:s,s:o}", "when", when_names[mode->when], "termios",
-			 codec_base64_text(termios));
-}
-
-json_t *codec_mode_list(const struct unit *u)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; list && i < u->mode_count; i++) {
-		if (codec_append_take(list, mode_value(&u->modes[i])) < 0) {
-			json_decref(list);
-			list = NULL;
-		}
+		json_out_open(j, '{');
+		json_out_key(j, "when");
+		json_out_string(j, bytes_of_str(when_names[mode->when]));
+		json_out_key(j, "termios");
+		json_out_base64(j, (struct bytes){mode->termios.data, mode->termios.len});
+		json_out_close(j, '}');
 	}
-	return list;
+	json_out_close(j, ']');
 }
 
 /* "in3": a read of the descriptor 3. */

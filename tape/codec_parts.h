@@ -1,12 +1,12 @@
 /*
  * What the files of the codec share (codec.h is for all others). `what` and `key` name the member
- * for messages. Functions that make a JSON value return NULL when out of memory, and those that
- * take one allow NULL for that: ERR_NOMEM then.
+ * for messages.
  */
 #ifndef SANDTAPE_TAPE_CODEC_PARTS_H
 #define SANDTAPE_TAPE_CODEC_PARTS_H
 
 #include "base/error.h"
+#include "tape/json_out.h"
 #include "tape/unit.h"
 #include <jansson.h>
 
@@ -29,17 +29,14 @@ int codec_read_integer(const json_t *value, const char *what, int64_t min, int64
 int codec_read_bytes(const json_t *value, const char *what, struct buf *out, struct error *err);
 int codec_read_signal(const json_t *value, const char *what, int *ret, struct error *err);
 
-int codec_put_take(json_t *object, const char *key, json_t *value);
-int codec_append_take(json_t *array, json_t *value);
-/* Inserts only what is there: an empty container is the default and is not written. */
-int codec_put_container_take(json_t *object, const char *key, json_t *value);
-json_t *codec_base64_text(struct bytes b);
-json_t *codec_signal_value(int signal);
+/* Its name, or its number when it has none. */
+void codec_put_signal(struct json_out *j, int signal);
 
-/* codec_chunks.c: in which order a unit did what it did. Lists may be absent (NULL). */
-json_t *codec_chunk_list(const struct unit_time *t);
-json_t *codec_order_list(const struct unit *u);
-json_t *codec_mode_list(const struct unit *u);
+/* codec_chunks.c: in which order a unit did what it did. Lists that are read may be absent
+ * (NULL), and empty ones are not written. */
+void codec_put_chunks(struct json_out *j, const struct unit_time *t);
+void codec_put_order(struct json_out *j, const struct unit *u);
+void codec_put_modes(struct json_out *j, const struct unit *u);
 int codec_read_chunks(const json_t *list, struct unit *u, struct error *err);
 int codec_read_order(const json_t *list, struct unit *u, struct error *err);
 int codec_read_modes(const json_t *list, struct unit *u, struct error *err);

@@ -47,33 +47,6 @@ static bool add_unescaped(struct buf *out, const char *from, size_t len)
 	return true;
 }
 
-#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
-
-/* Bit 7 of each byte that is 0, and perhaps of bytes behind one. */
-static uint64_t zero_bytes(uint64_t x)
-{
-	return (x - EACH(1)) & ~x & EACH(0x80);
-}
-
-/* How many bytes from here on are ASCII and mean themselves in a JSON string, or some fewer. */
-static size_t plain_run(const char *at, const char *end)
-{
-	const char *from = at;
-
-	for (; end - at >= 8; at += 8) {
-		uint64_t x;
-
-		memcpy(&x, at, sizeof(x));
-		if ((x | zero_bytes(x ^ EACH('"')) | zero_bytes(x ^ EACH('\\')) |
-		     (x - EACH(0x20))) &
-		    EACH(0x80))
-			break;
-	}
-	while (at < end && (signed char)*at >= 0x20 && *at != '"' && *at != '\\')
-		at++;
-	return (size_t)(at - from);
-}
-
 /* A JSON string in UTF-8, without \u. */
 static bool take_string(struct cursor *c, struct buf *out)
 {
@@ -84,7 +57,7 @@ static bool take_string(struct cursor *c, struct buf *out)
 	if (!cursor_take(c, "\""))
 		return false;
 	from = at = c->at;
-	plain = plain_run(from, c->end);
+	plain = text_json_run(from, (size_t)(c->end - from));
 	if (from + plain < c->end && from[plain] == '"') {
 		c->at = from + plain + 1;
 		return buf_add(out, from, plain) == 0;

@@ -2,114 +2,80 @@
 #include "base/text.h"
 #include "tape/codec.h"
 #include "tape/codec_parts.h"
+#include "tape/json_out.h"
 #include "tape/names.h"
-#include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Takes `value`, which may be NULL: then memory was short when it was made. */
-int codec_put_take(json_t *object, const char *key, json_t *value)
+static struct bytes bytes_of_buf(const struct buf *b)
 {
-	return json_object_set_new_nocheck(object, key, value) < 0 ? ERR_NOMEM : 0;
+	return (struct bytes){b->data, b->len};
 }
 
-int codec_append_take(json_t *array, json_t *value)
+static void put_bytes(struct json_out *j, const char *key, struct bytes value)
 {
-	return json_array_append_new(array, value) < 0 ? ERR_NOMEM : 0;
+	json_out_key(j, key);
+	json_out_bytes(j, value);
 }
 
-/* Inserts only what is there: an empty container is the default and is not written. */
-int codec_put_container_take(json_t *object, const char *key, json_t *value)
+static void put_integer(struct json_out *j, const char *key, int64_t value)
 {
-	if (value && !json_object_size(value) && !json_array_size(value)) {
-		json_decref(value);
-		return 0;
-	}
-	return codec_put_take(object, key, value);
+	json_out_key(j, key);
+	json_out_integer(j, value);
 }
 
-json_t *codec_base64_text(struct bytes b)
+/* The line of a record begins at `start`. `rc`: of what the fields say. */
+static int end_record(struct json_out *j, size_t start, int rc, struct error *err)
 {
-	cleanup_buf struct buf text = BUF_INIT;
-
-	if (text_base64_encode(&text, b.data, b.len) < 0)
-		return NULL;
-	return json_stringn_nocheck(text.data ? text.data : "", text.len);
+	if (rc == 0 && j->failed)
+		rc = error_no_memory(err);
+	return line_end(j->out, start, rc, err);
 }
 
-static json_t *byte_string(struct bytes b)
+static struct json_out begin_record(struct buf *out, enum line_type type, struct unit_id id)
 {
-	if (!b.len)
-		return json_string_nocheck("");
-	if (text_is_utf8(b.data, b.len))
-		return json_stringn_nocheck(b.data, b.len);
-	return json_pack("{s:o}", "base64", codec_base64_text(b));
+	return (struct json_out){out, line_begin(out, type, id) < 0};
 }
 
-static json_t *byte_string_of_buf(const struct buf *b)
+/* What is empty is the default and is not written. */
+static void put_strings(struct json_out *j, const char *key, const struct strings *s)
 {
-	return byte_string((struct bytes){b->data, b->len});
+	if (!s->count)
+		return;
+	json_out_key(j, key);
+	json_out_open(j, '[');
+	for (size_t i = 0; i < s->count; i++)
+		json_out_bytes(j, bytes_of_str(s->item[i]));
+	json_out_close(j, ']');
 }
 
-/* The line of a record whose own fields are the members of `object`. */
-static int add_record(struct buf *out, enum line_type type, struct unit_id id, const json_t *object,
-		      struct error *err)
+static void put_head(struct json_out *j, const struct tape_head *h)
 {
-	cleanup_buf struct buf text = BUF_INIT;
-	struct bytes fields = {NULL, 0};
-
-	if (codec_dump(object, &text) < 0)
-		return error_no_memory(err);
-	if (json_object_size(object)) {
-		text.data[0] = ',';
-		fields = (struct bytes){text.data, text.len - 1};
-	}
-	return line_add(out, type, id, fields, err);
-}
-
-static json_t *string_list(const struct strings *s)
-{
-	json_t *list = json_array();
-	size_t i;
-
-	for (i = 0; list && i < s->count; i++) {
-		if (codec_append_take(list, byte_string(bytes_of_str(s->item[i]))) < 0) {
-			json_decref(list);
-			list = NULL;
-		}
-	}
-	return list;
+	put_integer(j, "version", TAPE_FORMAT_VERSION);
+	put_bytes(j, "backend", bytes_of_str(h->backend ? h->backend : ""));
+	put_strings(j, "command", &h->command);
+	put_strings(j, "roots", &h->roots);
+	put_strings(j, "env", &h->env);
+	put_strings(j, "through", &h->through);
+	put_strings(j, "real", &h->real);
 }
 
 int codec_write_head(struct buf *out, const struct tape_head *h, struct error *err)
 {
-	cleanup_json json_t *o = json_object();
-	const char *backend = h->backend ? h->backend : "";
+	size_t start = out->len;
+	struct json_out j = begin_record(out, LINE_HEAD, (struct unit_id){0, 0});
 
-	if (codec_put_take(o, "version", json_integer(TAPE_FORMAT_VERSION)) < 0 ||
-	    codec_put_take(o, "backend", byte_string(bytes_of_str(backend))) < 0 ||
-	    codec_put_container_take(o, "command", string_list(&h->command)) < 0 ||
-	    codec_put_container_take(o, "roots", string_list(&h->roots)) < 0 ||
-	    codec_put_container_take(o, "env", string_list(&h->env)) < 0 ||
-	    codec_put_container_take(o, "through", string_list(&h->through)) < 0 ||
-	    codec_put_container_take(o, "real", string_list(&h->real)) < 0)
-		return error_no_memory(err);
-	return add_record(out, LINE_HEAD, (struct unit_id){0, 0}, o, err);
+	put_head(&j, h);
+	return end_record(&j, start, 0, err);
 }
 
-static json_t *arg_list(const struct unit *u)
+static void put_argv(struct json_out *j, const struct unit *u)
 {
-	json_t *list = json_array();
-	size_t i;
-
-	for (i = 0; list && i < u->argc; i++) {
-		if (codec_append_take(list, byte_string_of_buf(&u->argv[i])) < 0) {
-			json_decref(list);
-			list = NULL;
-		}
-	}
-	return list;
+	json_out_key(j, "argv");
+	json_out_open(j, '[');
+	for (size_t i = 0; i < u->argc; i++)
+		json_out_bytes(j, bytes_of_buf(&u->argv[i]));
+	json_out_close(j, ']');
 }
 
 /* A name is a key of a JSON object, which can only be text, and never holds a NUL. */
@@ -122,214 +88,239 @@ static int check_env_name(const struct buf *name, struct error *err)
 	return 0;
 }
 
-static int put_env(json_t *object, const struct unit *u, struct error *err)
+static int put_env(struct json_out *j, const struct unit *u, struct error *err)
 {
-	json_t *env = json_object();
-	size_t i;
 	int rc = 0;
 
-	for (i = 0; env && rc == 0 && i < u->env_count; i++) {
+	if (!u->env_count)
+		return 0;
+	json_out_key(j, "env");
+	json_out_open(j, '{');
+	for (size_t i = 0; rc == 0 && i < u->env_count; i++) {
 		rc = check_env_name(&u->env[i].name, err);
-		if (rc == 0 && codec_put_take(env, u->env[i].name.data,
-					      byte_string_of_buf(&u->env[i].value)) < 0)
-			rc = error_no_memory(err);
+		if (rc == 0) {
+			json_out_key_bytes(j, bytes_of_buf(&u->env[i].name));
+			json_out_bytes(j, bytes_of_buf(&u->env[i].value));
+		}
 	}
-	if (rc < 0) {
-		json_decref(env);
-		return rc;
-	}
-	return codec_put_container_take(object, "env", env) < 0 ? error_no_memory(err) : 0;
+	json_out_close(j, '}');
+	return rc;
 }
 
 int codec_write_spawn(struct buf *out, const struct unit *u, struct error *err)
 {
-	cleanup_json json_t *o = json_object();
+	size_t start = out->len;
+	struct json_out j = begin_record(out, LINE_SPAWN, u->id);
 	int rc;
 
-	if (codec_put_take(o, "parent", byte_string_of_buf(&u->parent)) < 0 ||
-	    codec_put_take(o, "argv", arg_list(u)) < 0 ||
-	    (!u->cwd_any && codec_put_take(o, "cwd", byte_string_of_buf(&u->cwd)) < 0))
-		return error_no_memory(err);
-	rc = put_env(o, u, err);
-	return rc < 0 ? rc : add_record(out, LINE_SPAWN, u->id, o, err);
+	put_bytes(&j, "parent", bytes_of_buf(&u->parent));
+	put_argv(&j, u);
+	if (!u->cwd_any)
+		put_bytes(&j, "cwd", bytes_of_buf(&u->cwd));
+	rc = put_env(&j, u, err);
+	return end_record(&j, start, rc, err);
 }
 
-static int put_payload(json_t *object, const struct payload *p)
+static void put_inline(struct json_out *j, struct bytes b)
 {
-	struct bytes b = {p->bytes.data, p->bytes.len};
-	int rc = 0;
+	if (text_is_utf8(b.data, b.len)) {
+		json_out_key(j, "text");
+		json_out_string(j, b);
+	} else {
+		json_out_key(j, "base64");
+		json_out_base64(j, b);
+	}
+}
 
+static void put_payload(struct json_out *j, const struct payload *p)
+{
 	if (p->form == PAYLOAD_BLOB) {
-		rc = codec_put_take(object, "blob", json_string(p->sha256));
-		if (rc == 0)
-			rc = codec_put_take(object, "size", json_integer((json_int_t)p->size));
-	} else if (p->form == PAYLOAD_INLINE && b.len) {
-		if (text_is_utf8(b.data, b.len))
-			rc = codec_put_take(object, "text", json_stringn_nocheck(b.data, b.len));
-		else
-			rc = codec_put_take(object, "base64", codec_base64_text(b));
+		json_out_key(j, "blob");
+		json_out_string(j, bytes_of_str(p->sha256));
+		put_integer(j, "size", (int64_t)p->size);
+	} else if (p->form == PAYLOAD_INLINE && p->bytes.len) {
+		put_inline(j, bytes_of_buf(&p->bytes));
 	}
-	if (rc == 0 && p->rooted && p->form != PAYLOAD_EMPTY)
-		rc = codec_put_take(object, "roots", json_true());
-	return rc;
+	json_out_flag(j, "roots", p->rooted && p->form != PAYLOAD_EMPTY);
 }
 
-static json_t *stream_object(const struct stream *s)
+static void put_stream(struct json_out *j, const struct stream *s)
 {
-	json_t *o = json_object();
-
-	if (codec_put_take(o, "kind", json_string(stream_kind_name(s->kind))) < 0 ||
-	    (s->kind == STREAM_SAME && codec_put_take(o, "same", json_integer(s->same_as)) < 0) ||
-	    put_payload(o, &s->data) < 0 || (s->eof && codec_put_take(o, "eof", json_true()) < 0) ||
-	    (s->unseen && codec_put_take(o, "unseen", json_true()) < 0) ||
-	    (s->packets && codec_put_take(o, "packets", json_true()) < 0) ||
-	    (s->rows && codec_put_take(o, "rows", json_integer(s->rows)) < 0) ||
-	    (s->columns && codec_put_take(o, "columns", json_integer(s->columns)) < 0)) {
-		json_decref(o);
-		return NULL;
-	}
-	return o;
+	json_out_open(j, '{');
+	json_out_key(j, "kind");
+	json_out_string(j, bytes_of_str(stream_kind_name(s->kind)));
+	if (s->kind == STREAM_SAME)
+		put_integer(j, "same", s->same_as);
+	put_payload(j, &s->data);
+	json_out_flag(j, "eof", s->eof);
+	json_out_flag(j, "unseen", s->unseen);
+	json_out_flag(j, "packets", s->packets);
+	if (s->rows)
+		put_integer(j, "rows", s->rows);
+	if (s->columns)
+		put_integer(j, "columns", s->columns);
+	json_out_close(j, '}');
 }
 
-static json_t *tail_object(const struct stream *s)
+static void put_tail(struct json_out *j, const struct stream *s)
 {
-	json_t *o = json_object();
-
-	if (o && put_payload(o, &s->tail) < 0) {
-		json_decref(o);
-		return NULL;
-	}
-	return o;
+	json_out_open(j, '{');
+	put_payload(j, &s->tail);
+	json_out_close(j, '}');
 }
 
-static int put_by_fd(json_t *object, int fd, json_t *value)
+static void put_number_key(struct json_out *j, int fd)
 {
 	char key[16];
 
 	snprintf(key, sizeof(key), "%d", fd & ~STREAM_INPUT);
-	return codec_put_take(object, key, value);
+	json_out_key(j, key);
 }
 
-static int put_streams(json_t *object, const struct unit *u)
-{
-	cleanup_json json_t *out = json_object();
-	cleanup_json json_t *in = json_object();
-	size_t i;
-	int rc = 0;
+typedef bool choose_fn(const struct stream *s);
+typedef void put_fn(struct json_out *j, const struct stream *s);
 
-	for (i = 0; out && in && rc == 0 && i < u->stream_count; i++) {
+/* An object of the streams that are chosen, by their numbers; nothing when there is none. */
+static void put_chosen(struct json_out *j, const char *key, const struct unit *u,
+		       choose_fn *is_chosen, put_fn *put)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < u->stream_count; i++) {
 		const struct stream *s = &u->streams[i];
 
-		if (s->fd == 0)
-			rc = codec_put_take(object, "stdin", stream_object(s));
-		else
-			rc = put_by_fd(stream_is_input(s->fd) ? in : out, s->fd, stream_object(s));
+		if (!is_chosen(s))
+			continue;
+		if (!any) {
+			json_out_key(j, key);
+			json_out_open(j, '{');
+		}
+		any = true;
+		put_number_key(j, s->fd);
+		put(j, s);
 	}
-	if (rc == 0)
-		rc = codec_put_container_take(object, "out", json_incref(out));
-	return rc < 0 ? rc : codec_put_container_take(object, "in", json_incref(in));
+	if (any)
+		json_out_close(j, '}');
 }
 
-json_t *codec_signal_value(int signal)
+static bool is_output(const struct stream *s)
+{
+	return !stream_is_input(s->fd);
+}
+
+static bool is_passed_input(const struct stream *s)
+{
+	return s->fd != 0 && stream_is_input(s->fd);
+}
+
+static bool has_tail(const struct stream *s)
+{
+	return s->tail.form != PAYLOAD_EMPTY;
+}
+
+static void put_streams(struct json_out *j, const struct unit *u)
+{
+	const struct stream *in = unit_stream_const(u, 0);
+
+	if (in) {
+		json_out_key(j, "stdin");
+		put_stream(j, in);
+	}
+	put_chosen(j, "out", u, is_output, put_stream);
+	put_chosen(j, "in", u, is_passed_input, put_stream);
+}
+
+void codec_put_signal(struct json_out *j, int signal)
 {
 	char name[SIGNAL_NAME_SIZE];
 
-	return signal_name(signal, name) ? json_string(name) : json_integer(signal);
+	if (signal_name(signal, name))
+		json_out_string(j, bytes_of_str(name));
+	else
+		json_out_integer(j, signal);
 }
 
-static int put_end(json_t *object, const struct unit_end *end, struct error *err)
+static void put_errno(struct json_out *j, int number)
 {
-	const char *name;
-	int rc;
+	const char *name = error_errno_name(number);
 
+	json_out_key(j, "error");
+	if (name)
+		json_out_string(j, bytes_of_str(name));
+	else
+		json_out_integer(j, number);
+}
+
+static int put_end(struct json_out *j, const struct unit_end *end, struct error *err)
+{
 	switch (end->how) {
 	case END_EXITED:
-		rc = codec_put_take(object, "code", json_integer(end->code));
+		put_integer(j, "code", end->code);
 		break;
 	case END_SIGNALED:
-		rc = codec_put_take(object, "signal", codec_signal_value(end->signal));
-		if (rc == 0 && end->core)
-			rc = codec_put_take(object, "core", json_true());
+		json_out_key(j, "signal");
+		codec_put_signal(j, end->signal);
+		json_out_flag(j, "core", end->core);
 		break;
 	case END_EXEC_FAILED:
-		name = error_errno_name(end->exec_errno);
-		rc = codec_put_take(object, "error",
-				    name ? json_string(name) : json_integer(end->exec_errno));
+		put_errno(j, end->exec_errno);
 		break;
 	case END_UNFINISHED:
-		rc = codec_put_take(object, "unfinished", json_true());
+		json_out_flag(j, "unfinished", true);
 		break;
 	default:
 		return error_set(err, ERR_INVALID, "a unit cannot end like that");
 	}
-	if (rc == 0 && end->timeout)
-		rc = codec_put_take(object, "timeout", json_true());
-	return rc < 0 ? error_no_memory(err) : 0;
+	json_out_flag(j, "timeout", end->timeout);
+	return 0;
 }
 
-static int put_signals(json_t *object, const char *key, const int *signals, size_t count)
+static void put_signals(struct json_out *j, const char *key, const int *signals, size_t count)
 {
-	json_t *list = json_array();
-	size_t i;
-
-	for (i = 0; list && i < count; i++) {
-		if (codec_append_take(list, codec_signal_value(signals[i])) < 0) {
-			json_decref(list);
-			list = NULL;
-		}
-	}
-	return codec_put_container_take(object, key, list);
+	if (!count)
+		return;
+	json_out_key(j, key);
+	json_out_open(j, '[');
+	for (size_t i = 0; i < count; i++)
+		codec_put_signal(j, signals[i]);
+	json_out_close(j, ']');
 }
 
 int codec_write_exit(struct buf *out, const struct unit *u, struct error *err)
 {
-	cleanup_json json_t *o = json_object();
-	int rc;
+	size_t start = out->len;
+	struct json_out j = begin_record(out, LINE_EXIT, u->id);
+	int rc = put_end(&j, &u->end, err);
 
-	if (!o)
-		return error_no_memory(err);
-	rc = put_end(o, &u->end, err);
-	if (rc < 0)
-		return rc;
-	if (put_streams(o, u) < 0 || put_signals(o, "signals", u->signals, u->signal_count) < 0 ||
-	    codec_put_container_take(o, "modes", codec_mode_list(u)) < 0 ||
-	    put_signals(o, "stops", u->stops, u->stop_count) < 0 ||
-	    codec_put_container_take(o, "order", codec_order_list(u)) < 0)
-		return error_no_memory(err);
-	return add_record(out, LINE_EXIT, u->id, o, err);
+	put_streams(&j, u);
+	put_signals(&j, "signals", u->signals, u->signal_count);
+	codec_put_modes(&j, u);
+	put_signals(&j, "stops", u->stops, u->stop_count);
+	codec_put_order(&j, u);
+	return end_record(&j, start, rc, err);
 }
 
 int codec_write_tail(struct buf *out, const struct unit *u, struct error *err)
 {
-	cleanup_json json_t *o = json_object();
-	json_t *streams = json_object();
-	size_t i;
-	int rc = 0;
+	size_t start = out->len;
+	struct json_out j = begin_record(out, LINE_TAIL, u->id);
 
-	for (i = 0; rc == 0 && i < u->stream_count; i++) {
-		if (u->streams[i].tail.form != PAYLOAD_EMPTY)
-			rc = put_by_fd(streams, u->streams[i].fd, tail_object(&u->streams[i]));
-	}
-	if (rc < 0) {
-		json_decref(streams);
-		return error_no_memory(err);
-	}
-	if (codec_put_container_take(o, "out", streams) < 0)
-		return error_no_memory(err);
-	return add_record(out, LINE_TAIL, u->id, o, err);
+	put_chosen(&j, "out", u, has_tail, put_tail);
+	return end_record(&j, start, 0, err);
 }
 
 int codec_write_time(struct buf *out, const struct unit *u, struct error *err)
 {
 	const struct unit_time *t = &u->time;
-	cleanup_json json_t *o = json_object();
+	size_t start = out->len;
+	struct json_out j = begin_record(out, LINE_TIME, u->id);
 
-	if (codec_put_take(o, "pid", json_integer(t->pid)) < 0 ||
-	    codec_put_take(o, "start_ns", json_integer((json_int_t)t->start_ns)) < 0 ||
-	    codec_put_take(o, "duration_ns", json_integer((json_int_t)t->duration_ns)) < 0 ||
-	    codec_put_take(o, "program", byte_string_of_buf(&t->program)) < 0 ||
-	    codec_put_container_take(o, "chunks", codec_chunk_list(t)) < 0 ||
-	    (t->episode && codec_put_take(o, "episode", json_integer(t->episode)) < 0))
-		return error_no_memory(err);
-	return add_record(out, LINE_TIME, u->id, o, err);
+	put_integer(&j, "pid", t->pid);
+	put_integer(&j, "start_ns", (int64_t)t->start_ns);
+	put_integer(&j, "duration_ns", (int64_t)t->duration_ns);
+	put_bytes(&j, "program", bytes_of_buf(&t->program));
+	codec_put_chunks(&j, t);
+	if (t->episode)
+		put_integer(&j, "episode", t->episode);
+	return end_record(&j, start, 0, err);
 }

@@ -2,7 +2,6 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "tape/cursor.h"
-#include <inttypes.h>
 #include <string.h>
 
 /* `,"c":"` + digits + `"}` */
@@ -117,32 +116,37 @@ bool line_is_merge_mark(const char *text, size_t len)
 	       (len == 7 || text[7] == ' ' || text[7] == '\r');
 }
 
-static int add_line(struct buf *out, enum line_type type, struct unit_id id, struct bytes fields)
-{
-	char digits[TEXT_HEX64_LEN];
-	size_t start = out->len;
-	int rc;
+#define FRONT_MAX 64 /* the frame up to the type, with any number */
 
-	text_hex64(id.key, digits);
-	rc = buf_addf(out, "{\"k\":\"%.*s\",\"n\":%" PRIu32 ",\"t\":\"%s\"", TEXT_HEX64_LEN, digits,
-		      id.ordinal, type_names[type]);
-	if (rc == 0)
-		rc = buf_add(out, fields.data, fields.len);
-	if (rc < 0)
-		return rc;
-	text_hex64(hash64(out->data + start, out->len - start), digits);
-	return buf_addf(out, SUM_BEFORE "%.*s" SUM_AFTER "\n", TEXT_HEX64_LEN, digits);
+int line_begin(struct buf *out, enum line_type type, struct unit_id id)
+{
+	char front[FRONT_MAX];
+	char *to = stpcpy(front, "{\"k\":\"");
+
+	text_hex64(id.key, to);
+	to = stpcpy(to + TEXT_HEX64_LEN, "\",\"n\":");
+	to += text_decimal(id.ordinal, to);
+	to = stpcpy(to, ",\"t\":\"");
+	to = stpcpy(to, type_names[type]);
+	*to++ = '"';
+	return buf_add(out, front, (size_t)(to - front));
 }
 
-int line_add(struct buf *out, enum line_type type, struct unit_id id, struct bytes fields,
-	     struct error *err)
+static int add_sum(struct buf *out, size_t start)
 {
-	size_t start = out->len;
-	int rc = add_line(out, type, id, fields);
+	char back[SUM_SIZE + 2];
+	char *to = stpcpy(back, SUM_BEFORE);
 
-	if (rc < 0)
-		rc = error_set(err, rc, "out of memory");
-	else if (out->len - start > TAPE_LINE_MAX)
+	text_hex64(hash64(out->data + start, out->len - start), to);
+	stpcpy(to + TEXT_HEX64_LEN, SUM_AFTER "\n");
+	return buf_add(out, back, SUM_SIZE + 1);
+}
+
+int line_end(struct buf *out, size_t start, int rc, struct error *err)
+{
+	if (rc == 0 && add_sum(out, start) < 0)
+		rc = error_no_memory(err);
+	if (rc == 0 && out->len - start > TAPE_LINE_MAX)
 		rc = error_set(err, ERR_LIMIT,
 			       "a record of %zu bytes is beyond the limit of 16 MiB a line",
 			       out->len - start);
@@ -152,4 +156,14 @@ int line_add(struct buf *out, enum line_type type, struct unit_id id, struct byt
 			out->data[start] = '\0';
 	}
 	return rc;
+}
+
+int line_add(struct buf *out, enum line_type type, struct unit_id id, struct bytes fields,
+	     struct error *err)
+{
+	size_t start = out->len;
+
+	if (line_begin(out, type, id) < 0 || buf_add(out, fields.data, fields.len) < 0)
+		return line_end(out, start, error_no_memory(err), err);
+	return line_end(out, start, 0, err);
 }

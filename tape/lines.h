@@ -41,6 +41,12 @@ const char *line_state_text(enum line_state state);
 /* Whether git left this line behind in a merge. */
 bool line_is_merge_mark(const char *text, size_t len);
 
+/* For who writes the fields of a line straight into its place: what comes before them, and then
+ * (`rc` 0) what comes behind them and the newline. With an `rc` below 0, which is returned, and on
+ * a failure, ERR_LIMIT as of line_add(), all from `start` on is taken back. */
+int line_begin(struct buf *out, enum line_type type, struct unit_id id);
+int line_end(struct buf *out, size_t start, int rc, struct error *err);
+
 /* Appends one whole line with its newline. ERR_LIMIT beyond TAPE_LINE_MAX, `out` is then as it
  * was. */
 int line_add(struct buf *out, enum line_type type, struct unit_id id, struct bytes fields,
