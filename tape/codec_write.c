@@ -4,7 +4,6 @@
 #include "tape/codec_parts.h"
 #include "tape/json_out.h"
 #include "tape/names.h"
-#include <stdio.h>
 #include <string.h>
 
 static struct bytes bytes_of_buf(const struct buf *b)
@@ -171,9 +170,9 @@ static void put_tail(struct json_out *j, const struct stream *s)
 
 static void put_number_key(struct json_out *j, int fd)
 {
-	char key[16];
+	char key[TEXT_DECIMAL_MAX + 1];
 
-	snprintf(key, sizeof(key), "%d", fd & ~STREAM_INPUT);
+	key[text_decimal((uint64_t)(fd & ~STREAM_INPUT), key)] = '\0';
 	json_out_key(j, key);
 }
 

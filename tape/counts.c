@@ -39,27 +39,33 @@ static int make_room(struct counts *c)
 	return 0;
 }
 
-int counts_peek(struct counts *c, uint64_t key, uint32_t *ret_ordinal, struct error *err)
+static int find(struct counts *c, uint64_t key, struct count **ret, struct error *err)
 {
-	const struct count *count;
-
 	if (make_room(c) < 0)
 		return error_no_memory(err);
-	count = probe(c, key);
-	if (count->seen > UINT32_MAX)
-		return error_set(err, ERR_LIMIT, "too many units with one key");
-	*ret_ordinal = (uint32_t)count->seen;
-	return 0;
+	*ret = probe(c, key);
+	return (*ret)->seen > UINT32_MAX ? error_set(err, ERR_LIMIT, "too many units with one key")
+					 : 0;
+}
+
+int counts_peek(struct counts *c, uint64_t key, uint32_t *ret_ordinal, struct error *err)
+{
+	struct count *count;
+	int rc = find(c, key, &count, err);
+
+	if (rc == 0)
+		*ret_ordinal = (uint32_t)count->seen;
+	return rc;
 }
 
 int counts_next(struct counts *c, uint64_t key, uint32_t *ret_ordinal, struct error *err)
 {
 	struct count *count;
-	int rc = counts_peek(c, key, ret_ordinal, err);
+	int rc = find(c, key, &count, err);
 
 	if (rc < 0)
 		return rc;
-	count = probe(c, key);
+	*ret_ordinal = (uint32_t)count->seen;
 	c->used += !count->seen;
 	count->key = key;
 	count->seen++;

@@ -8,8 +8,12 @@
 /* Where `len` more bytes belong, or NULL. */
 static char *room(struct json_out *j, size_t len)
 {
-	j->failed = j->failed || buf_reserve(j->out, len) < 0;
-	return j->failed ? NULL : j->out->data + j->out->len;
+	struct buf *out = j->out;
+
+	/* Mostly there is room, which is seen quicker from here. */
+	if (out->cap - out->len <= len && buf_reserve(out, len) < 0)
+		j->failed = true;
+	return j->failed ? NULL : out->data + out->len;
 }
 
 static void add(struct json_out *j, const char *text, size_t len)
@@ -24,7 +28,12 @@ static void add(struct json_out *j, const char *text, size_t len)
 
 static void add_char(struct json_out *j, char c)
 {
-	add(j, &c, 1);
+	char *to = room(j, 1);
+
+	if (!to)
+		return;
+	*to = c;
+	j->out->len++;
 }
 
 /* What stands behind the beginning of a container, or behind a key, is the first there. */

@@ -302,12 +302,26 @@ static int add_key_env(struct buf *b, const struct unit *u)
 	return r;
 }
 
+/* Of what is hashed, or a little more: asking for memory once is quicker. */
+static size_t key_size(const struct unit *u)
+{
+	size_t size = sizeof(key_domain) + 32 + u->cwd.len + (u->argc + 2 * u->env_count) * 8;
+
+	for (size_t i = 0; i < u->argc; i++)
+		size += u->argv[i].len;
+	for (size_t i = 0; i < u->env_count; i++)
+		size += u->env[i].name.len + u->env[i].value.len;
+	return size;
+}
+
 int unit_key(const struct unit *u, uint64_t *ret_key)
 {
 	cleanup_buf struct buf b = BUF_INIT;
 	size_t i;
-	int r = buf_add(&b, key_domain, sizeof(key_domain));
+	int r = buf_reserve(&b, key_size(u));
 
+	if (r == 0)
+		r = buf_add(&b, key_domain, sizeof(key_domain));
 	if (r == 0)
 		r = add_u64(&b, u->argc);
 	for (i = 0; r == 0 && i < u->argc; i++)
