@@ -104,31 +104,47 @@ void tape_index_free(struct tape_index *index)
 	free(index);
 }
 
-static size_t slot_of(const struct tape_index *index, struct unit_id id)
+static uint32_t hash_of(struct unit_id id)
 {
 	/* Equal keys are common and differ by small ordinals only: spread those. */
-	uint64_t mixed = (id.key + id.ordinal) * UINT64_C(0x9e3779b97f4a7c15);
-
-	return (size_t)(mixed >> 32) & (index->slot_count - 1);
+	return (uint32_t)(((id.key + id.ordinal) * UINT64_C(0x9e3779b97f4a7c15)) >> 32);
 }
 
-/* The slot that holds `id`, or the free one where it belongs. */
-static size_t probe(const struct tape_index *index, struct unit_id id)
+/* The slot that holds `id`, or the free one where it belongs. Another hash is another unit, which
+ * saves a look at a place of memory that is nowhere near. */
+static struct index_slot *probe(const struct tape_index *index, struct unit_id id)
 {
-	size_t slot = slot_of(index, id);
+	const uint32_t hash = hash_of(id);
+	size_t i = hash & (index->slot_count - 1);
 
-	for (; index->slots[slot]; slot = (slot + 1) & (index->slot_count - 1)) {
-		struct unit_id there = index->units[index->slots[slot] - 1].id;
+	for (; index->slots[i].unit; i = (i + 1) & (index->slot_count - 1)) {
+		if (index->slots[i].hash == hash) {
+			struct unit_id there = index->units[index->slots[i].unit - 1].id;
 
-		if (there.key == id.key && there.ordinal == id.ordinal)
-			break;
+			if (there.key == id.key && there.ordinal == id.ordinal)
+				break;
+		}
 	}
-	return slot;
+	return &index->slots[i];
 }
 
 long tape_index_find(const struct tape_index *index, struct unit_id id)
 {
-	return index->slot_count ? (long)index->slots[probe(index, id)] - 1 : -1;
+	return index->slot_count ? (long)probe(index, id)->unit - 1 : -1;
+}
+
+/* All of them, into a table twice as large. */
+static void move_slots(const struct tape_index *index, struct index_slot *slots, size_t slot_count)
+{
+	for (size_t i = 0; i < index->slot_count; i++) {
+		size_t at = index->slots[i].hash & (slot_count - 1);
+
+		if (!index->slots[i].unit)
+			continue;
+		while (slots[at].unit)
+			at = (at + 1) & (slot_count - 1);
+		slots[at] = index->slots[i];
+	}
 }
 
 /* Keeps the table at most half full, and the units in step with it. */
@@ -136,8 +152,7 @@ static int make_room(struct tape_index *index, struct error *err)
 {
 	size_t slot_count = index->slot_count ? index->slot_count * 2 : FIRST_SLOTS;
 	struct index_unit *units;
-	uint32_t *slots;
-	size_t i;
+	struct index_slot *slots;
 
 	if (index->count < index->slot_count / 2)
 		return 0;
@@ -151,11 +166,10 @@ static int make_room(struct tape_index *index, struct error *err)
 		free(slots);
 		return error_no_memory(err);
 	}
+	move_slots(index, slots, slot_count);
 	free(index->slots);
 	index->slots = slots;
 	index->slot_count = slot_count;
-	for (i = 0; i < index->count; i++)
-		slots[probe(index, units[i].id)] = (uint32_t)i + 1;
 	return 0;
 }
 
@@ -163,20 +177,20 @@ static int add_spawn(struct tape_index *index, struct unit_id id, uint64_t offse
 		     struct error *err)
 {
 	struct unit_id before = {id.key, id.ordinal - 1};
-	size_t slot;
+	struct index_slot *slot;
 	int rc = make_room(index, err);
 
 	if (rc < 0)
 		return rc;
 	slot = probe(index, id);
-	if (index->slots[slot])
+	if (slot->unit)
 		return error_set(err, ERR_FORMAT, "the same unit is spawned a second time");
 	if (id.ordinal && tape_index_find(index, before) < 0)
 		return error_set(err, ERR_FORMAT,
 				 "the units with this key are not numbered 0, 1, … in order");
 	index->units[index->count] =
 		(struct index_unit){id, offset, INDEX_NONE, INDEX_NONE, INDEX_NONE};
-	index->slots[slot] = (uint32_t)++index->count;
+	*slot = (struct index_slot){hash_of(id), (uint32_t)++index->count};
 	return 0;
 }
 
@@ -259,6 +273,15 @@ static int read_line(struct tape_index *index, const struct scan *s, const struc
 	return rc == ERR_FORMAT && state == LINE_OK ? error_advise(err, rc, TAPE_REPAIR) : rc;
 }
 
+/* While a line is looked at, the place of the next one's unit in the table comes nearer. */
+static void fetch_next(const struct tape_index *index, const struct scan *s)
+{
+	struct unit_id id;
+
+	if (index->slot_count && line_peek_id(s->map->data + s->at, s->map->len - s->at, &id))
+		__builtin_prefetch(&index->slots[hash_of(id) & (index->slot_count - 1)], 1);
+}
+
 static int scan_lines(struct tape_index *index, enum index_kind kind,
 		      const struct index_watch *watch, struct error *err)
 {
@@ -268,8 +291,10 @@ static int scan_lines(struct tape_index *index, enum index_kind kind,
 	while (rc == 0 && next_line(&s)) {
 		uint64_t offset = (uint64_t)(s.text.data - index->lines.data);
 		struct line line;
-		enum line_state state = line_parse(s.text.data, s.text.len, &line);
+		enum line_state state;
 
+		fetch_next(index, &s);
+		state = line_parse(s.text.data, s.text.len, &line);
 		if (state != LINE_OK && offset && is_torn(&s, state, kind)) {
 			index->torn_len = s.map->len - offset;
 			break;
@@ -411,14 +436,25 @@ int tape_index_examine_timing(struct tape_index *index, const char *path,
 	return 0;
 }
 
+static struct scan scan_from(const struct tape_index *index, uint64_t offset)
+{
+	return (struct scan){
+		.map = offset & INDEX_APART ? &index->timing : &index->lines,
+		.at = (size_t)(offset & ~INDEX_APART),
+	};
+}
+
+bool tape_index_fields(const struct tape_index *index, uint64_t offset, struct bytes *ret)
+{
+	struct scan s = scan_from(index, offset);
+
+	return next_line(&s) && line_fields(s.text.data, s.text.len, ret);
+}
+
 int tape_index_line(const struct tape_index *index, uint64_t offset, struct line *ret,
 		    struct error *err)
 {
-	bool apart = (offset & INDEX_APART) != 0;
-	struct scan s = {
-		.map = apart ? &index->timing : &index->lines,
-		.at = (size_t)(offset & ~INDEX_APART),
-	};
+	struct scan s = scan_from(index, offset);
 
 	if (!next_line(&s) || line_parse(s.text.data, s.text.len, ret) != LINE_OK)
 		return error_set(err, ERR_FORMAT,

@@ -1,6 +1,6 @@
 /*
  * The lines of one tape.jsonl or journal.jsonl, mapped, checked and indexed by unit without parsing
- * any JSON but the head's. 48 bytes a unit and 8 for the table. Only reading after open, so
+ * any JSON but the head's. 48 bytes a unit and 16 for the table. Only reading after open, so
  * thread-safe.
  */
 #ifndef SANDTAPE_TAPE_INDEX_H
@@ -31,6 +31,11 @@ struct mapped {
 	size_t map_len; /* private */
 };
 
+struct index_slot {
+	uint32_t hash; /* of the unit's id */
+	uint32_t unit; /* its index + 1; 0: free */
+};
+
 struct tape_index {
 	char *path; /* of the file, for messages */
 	struct mapped lines;
@@ -40,7 +45,7 @@ struct tape_index {
 	size_t count;
 	size_t torn_len; /* bytes at the end that were no whole line and are ignored */
 
-	uint32_t *slots; /* private: an open hash table of indexes + 1 */
+	struct index_slot *slots; /* private: an open hash table */
 	size_t slot_count;
 };
 
@@ -90,6 +95,9 @@ long tape_index_find(const struct tape_index *index, struct unit_id id);
 /* The line at an offset out of an index_unit. ERR_FORMAT when the file was changed since. */
 int tape_index_line(const struct tape_index *index, uint64_t offset, struct line *ret,
 		    struct error *err);
+/* Only its fields, and without another look at the checksum. false when the file was changed since.
+ */
+bool tape_index_fields(const struct tape_index *index, uint64_t offset, struct bytes *ret);
 /* The head's line. */
 int tape_index_head_line(const struct tape_index *index, struct line *ret, struct error *err);
 /* Its number in the file, from 1. Counts from the beginning: for messages. */

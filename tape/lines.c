@@ -58,12 +58,24 @@ static bool take_sum(struct cursor *c, uint64_t *ret)
 	       c->at == c->end;
 }
 
-enum line_state line_parse(const char *text, size_t len, struct line *ret)
+static bool take_id(struct cursor *c, struct unit_id *ret)
 {
-	struct line line = {.all = {text, len}};
+	return cursor_take(c, "{\"k\":\"") && take_hex64(c, &ret->key) &&
+	       cursor_take(c, "\",\"n\":") && take_ordinal(c, &ret->ordinal);
+}
+
+bool line_peek_id(const char *text, size_t len, struct unit_id *ret)
+{
+	struct cursor front = {text, text + len};
+
+	return take_id(&front, ret);
+}
+
+/* All but whether the checksum is right. */
+static enum line_state take_apart(const char *text, size_t len, struct line *line,
+				  struct bytes *ret_type, uint64_t *ret_sum)
+{
 	struct cursor front, back;
-	struct bytes type;
-	uint64_t sum;
 
 	if (len >= TAPE_LINE_MAX)
 		return LINE_LONG;
@@ -71,14 +83,35 @@ enum line_state line_parse(const char *text, size_t len, struct line *ret)
 		return LINE_FRAME;
 	front = (struct cursor){text, text + len - SUM_SIZE};
 	back = (struct cursor){text + len - SUM_SIZE, text + len};
-	if (!cursor_take(&front, "{\"k\":\"") || !take_hex64(&front, &line.id.key) ||
-	    !cursor_take(&front, "\",\"n\":") || !take_ordinal(&front, &line.id.ordinal) ||
-	    !cursor_take(&front, ",\"t\":\"") || !take_type_name(&front, &type) ||
-	    !take_sum(&back, &sum))
+	if (!take_id(&front, &line->id) || !cursor_take(&front, ",\"t\":\"") ||
+	    !take_type_name(&front, ret_type) || !take_sum(&back, ret_sum))
 		return LINE_FRAME;
-	line.fields = (struct bytes){front.at, (size_t)(front.end - front.at)};
-	if (line.fields.len && line.fields.data[0] != ',')
-		return LINE_FRAME;
+	line->fields = (struct bytes){front.at, (size_t)(front.end - front.at)};
+	return line->fields.len && line->fields.data[0] != ',' ? LINE_FRAME : LINE_OK;
+}
+
+bool line_fields(const char *text, size_t len, struct bytes *ret)
+{
+	struct bytes type;
+	struct line line;
+	uint64_t sum;
+
+	if (take_apart(text, len, &line, &type, &sum) != LINE_OK)
+		return false;
+	*ret = line.fields;
+	return true;
+}
+
+enum line_state line_parse(const char *text, size_t len, struct line *ret)
+{
+	struct line line = {.all = {text, len}};
+	enum line_state state;
+	struct bytes type;
+	uint64_t sum;
+
+	state = take_apart(text, len, &line, &type, &sum);
+	if (state != LINE_OK)
+		return state;
 	if (hash64(text, len - SUM_SIZE) != sum)
 		return LINE_SUM;
 	line.type = type_of_name(type);

@@ -35,6 +35,12 @@ struct line {
  * `text`. */
 enum line_state line_parse(const char *text, size_t len, struct line *ret);
 
+/* Its fields alone, of a line that was found whole before: the checksum is not looked at. */
+bool line_fields(const char *text, size_t len, struct bytes *ret);
+
+/* Whose line this seems to be, by its front alone. */
+bool line_peek_id(const char *text, size_t len, struct unit_id *ret);
+
 /* A sentence about a bad line, for "<file>: line 7: <sentence>". */
 const char *line_state_text(enum line_state state);
 

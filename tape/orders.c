@@ -1,5 +1,7 @@
 #include "tape/orders.h"
 
+#include "tape/workers.h"
+#include <stdatomic.h>
 #include <stdlib.h>
 
 /* Of a unit of which it is not known. */
@@ -47,29 +49,56 @@ static bool is_sorted(const struct orders *o)
 	return i >= o->count;
 }
 
-/* Starts of which one is not known cannot be compared: then they are those of the tape. */
-static void read_starts(struct orders *o, const struct tape_reader *reader)
+/* Reading the times of many records, as jobs of some thousands each. */
+#define TIMES_PER_JOB ((size_t)32768)
+
+struct times {
+	struct orders *orders;
+	const struct tape_reader *reader;
+	atomic_bool unknown; /* a time of at least one */
+};
+
+static void read_start(struct times *t, struct moment *start)
 {
-	bool known = true;
 	uint64_t duration_ns;
 
-	for (size_t i = 0; known && i < o->count; i++)
-		known = tape_reader_span(reader, i, &o->sorted[i].time_ns, &duration_ns);
-	for (size_t i = 0; !known && i < o->count; i++)
-		o->sorted[i].time_ns = 0;
+	if (!tape_reader_span(t->reader, start->index, &start->time_ns, &duration_ns))
+		t->unknown = true;
 }
 
-static void read_ends(struct orders *o, const struct tape_reader *reader)
+static void read_end(struct times *t, struct moment *end)
 {
-	for (size_t i = 0; i < o->count; i++) {
-		struct moment *end = &o->sorted[i];
-		uint64_t start_ns, duration_ns;
+	uint64_t start_ns, duration_ns;
 
-		end->time_ns = NEVER;
-		if (tape_reader_episode(reader, i, &start_ns, &duration_ns, &end->episode) &&
-		    duration_ns < NEVER - start_ns)
-			end->time_ns = start_ns + duration_ns;
+	end->time_ns = NEVER;
+	if (tape_reader_episode(t->reader, end->index, &start_ns, &duration_ns, &end->episode) &&
+	    duration_ns < NEVER - start_ns)
+		end->time_ns = start_ns + duration_ns;
+}
+
+static void read_some(void *times, size_t job, bool is_caller)
+{
+	struct times *t = times;
+	struct orders *o = t->orders;
+
+	(void)is_caller;
+	for (size_t i = job * TIMES_PER_JOB; i < o->count && i < (job + 1) * TIMES_PER_JOB; i++) {
+		o->sorted[i].index = (uint32_t)i;
+		if (o->order == TAPE_ORDER_CAUSAL)
+			read_end(t, &o->sorted[i]);
+		else
+			read_start(t, &o->sorted[i]);
 	}
+}
+
+static void read_times(struct orders *o, const struct tape_reader *reader)
+{
+	struct times t = {.orders = o, .reader = reader};
+
+	workers_run((o->count + TIMES_PER_JOB - 1) / TIMES_PER_JOB, read_some, &t);
+	/* Starts of which one is not known cannot be compared: then they are those of the tape. */
+	for (size_t i = 0; t.unknown && i < o->count; i++)
+		o->sorted[i].time_ns = 0;
 }
 
 static int find_episodes(struct orders *o)
@@ -95,12 +124,7 @@ static int fill(struct orders *o, const struct tape_reader *reader)
 	o->sorted = calloc(o->count + 1, sizeof(*o->sorted));
 	if (!o->sorted)
 		return ERR_NOMEM;
-	for (size_t i = 0; i < o->count; i++)
-		o->sorted[i].index = (uint32_t)i;
-	if (o->order == TAPE_ORDER_CAUSAL)
-		read_ends(o, reader);
-	else
-		read_starts(o, reader);
+	read_times(o, reader);
 	if (!is_sorted(o))
 		qsort(o->sorted, o->count, sizeof(*o->sorted), by_time);
 	return find_episodes(o);

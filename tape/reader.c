@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "tape/blobs.h"
 #include "tape/codec.h"
+#include "tape/cursor.h"
 #include "tape/files.h"
 #include "tape/index.h"
 #include <errno.h>
@@ -266,19 +267,59 @@ static bool find_number(struct bytes fields, const char *key, uint64_t *ret)
 	return true;
 }
 
+struct span {
+	uint64_t start_ns;
+	uint64_t duration_ns;
+	uint64_t episode; /* 0 when it is left out */
+};
+
+/* As a writer writes it, which is found out without looking through the line. */
+static bool quick_span(struct bytes fields, struct span *ret)
+{
+	struct cursor c = {fields.data, fields.data + fields.len};
+	const char *quote;
+	uint64_t pid;
+
+	if (!cursor_take(&c, ",\"pid\":") || !cursor_take_number(&c, &pid) ||
+	    !cursor_take(&c, ",\"start_ns\":") || !cursor_take_number(&c, &ret->start_ns) ||
+	    !cursor_take(&c, ",\"duration_ns\":") || !cursor_take_number(&c, &ret->duration_ns) ||
+	    !cursor_take(&c, ",\"program\":\""))
+		return false;
+	quote = memchr(c.at, '"', (size_t)(c.end - c.at));
+	if (!quote || quote[-1] == '\\')
+		return false;
+	c.at = quote + 1;
+	/* Chunks have no members. */
+	if (cursor_take(&c, ",\"chunks\":") && !memchr(c.at, ':', (size_t)(c.end - c.at)))
+		c.at = c.end;
+	return c.at == c.end || (cursor_take(&c, ",\"episode\":") &&
+				 cursor_take_number(&c, &ret->episode) && c.at == c.end);
+}
+
+static bool find_span(struct bytes fields, struct span *ret)
+{
+	find_number(fields, "\"episode\":", &ret->episode);
+	return find_number(fields, "\"start_ns\":", &ret->start_ns) &&
+	       find_number(fields, "\"duration_ns\":", &ret->duration_ns);
+}
+
 bool tape_reader_episode(const struct tape_reader *r, size_t index, uint64_t *ret_start_ns,
 			 uint64_t *ret_duration_ns, uint32_t *ret_episode)
 {
 	uint64_t offset = r->index->units[index].time;
-	uint64_t episode = 0;
-	struct line line;
+	struct span quick = {0}, found = {0};
+	struct bytes fields;
 
-	if (offset == INDEX_NONE || tape_index_line(r->index, offset, &line, NULL) < 0)
+	if (offset == INDEX_NONE || !tape_index_fields(r->index, offset, &fields))
 		return false;
-	find_number(line.fields, "\"episode\":", &episode); /* 0 when it is left out */
-	*ret_episode = (uint32_t)episode;
-	return find_number(line.fields, "\"start_ns\":", ret_start_ns) &&
-	       find_number(line.fields, "\"duration_ns\":", ret_duration_ns);
+	if (quick_span(fields, &quick))
+		found = quick;
+	else if (!find_span(fields, &found))
+		return false;
+	*ret_start_ns = found.start_ns;
+	*ret_duration_ns = found.duration_ns;
+	*ret_episode = (uint32_t)found.episode;
+	return true;
 }
 
 bool tape_reader_span(const struct tape_reader *r, size_t index, uint64_t *ret_start_ns,

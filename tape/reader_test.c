@@ -14,7 +14,9 @@
 #define LINES	TAPE "/tape.jsonl"
 #define TIMING	TAPE "/timing.jsonl"
 #define JOURNAL TAPE "/journal.jsonl"
-#define MANY	100000
+
+#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+#define MANY	    100000
 
 static int open_error(const char *path, struct error *err)
 {
@@ -307,6 +309,65 @@ START_TEST(times_of_units_that_are_not_there_are_a_warning)
 }
 END_TEST
 
+/* However the members stand in the line, and whatever they hold. */
+static const struct {
+	const char *fields;
+	bool known;
+	uint64_t start_ns, duration_ns;
+	uint32_t episode;
+} spans[] = {
+	{",\"pid\":1,\"start_ns\":20,\"duration_ns\":3,\"program\":\"a\"", true, 20, 3, 0},
+	{",\"pid\":1,\"start_ns\":20,\"duration_ns\":3,\"program\":\"\",\"chunks\":[[1,4,5]]", true,
+	 20, 3, 0},
+	{",\"pid\":1,\"start_ns\":20,\"duration_ns\":3,\"program\":\"a\",\"episode\":7", true, 20,
+	 3, 7},
+	{",\"pid\":1,\"start_ns\":0,\"duration_ns\":0,\"program\":\"a\",\"chunks\":[[\"in5\",4,5],"
+	 "[\"SIGTERM\",0,5]],\"episode\":7",
+	 true, 0, 0, 7},
+	{",\"pid\":1,\"start_ns\":20,\"duration_ns\":3,\"program\":\"\\\",\\\"episode\\\":9\"",
+	 true, 20, 3, 0},
+	{",\"pid\":1,\"start_ns\":20,\"duration_ns\":3,\"program\":{\"base64\":\"/w==\"},"
+	 "\"episode\":8",
+	 true, 20, 3, 8},
+	{",\"episode\":6,\"duration_ns\":3,\"program\":\"a\",\"start_ns\":20", true, 20, 3, 6},
+	{",\"pid\":-1,\"start_ns\":20,\"duration_ns\":3,\"later\":{\"x\":1}", true, 20, 3, 0},
+	{",\"pid\":1,\"start_ns\":20,\"program\":\"a\"", false, 0, 0, 0},
+	{"", false, 0, 0, 0},
+};
+
+START_TEST(times_are_read_from_any_line)
+{
+	cleanup_buf struct buf lines = BUF_INIT;
+	struct tape_reader *r;
+	struct tape_head head;
+
+	make_head(&head);
+	ck_assert_int_eq(codec_write_head(&lines, &head, NULL), 0);
+	for (uint32_t i = 0; i < COUNT(spans); i++) {
+		struct unit_id id = {7, i};
+
+		line_add(&lines, LINE_SPAWN, id, bytes_of_str(",\"parent\":\"0\",\"argv\":[]"),
+			 NULL);
+		line_add(&lines, LINE_TIME, id, bytes_of_str(spans[i].fields), NULL);
+	}
+	ck_assert_int_eq(mkdir(TAPE, 0777), 0);
+	put_file(JOURNAL, lines.data, lines.len);
+	r = reader_at(TAPE);
+	for (size_t i = 0; i < COUNT(spans); i++) {
+		uint64_t start_ns = 0, duration_ns = 0;
+		uint32_t episode = 0;
+
+		ck_assert_int_eq(tape_reader_episode(r, i, &start_ns, &duration_ns, &episode),
+				 spans[i].known);
+		ck_assert_uint_eq(start_ns, spans[i].start_ns);
+		ck_assert_uint_eq(duration_ns, spans[i].duration_ns);
+		ck_assert_uint_eq(episode, spans[i].episode);
+	}
+	tape_reader_free(r);
+	tape_head_clear(&head);
+}
+END_TEST
+
 static void make_many(struct buf *lines)
 {
 	struct tape_head head;
@@ -481,6 +542,7 @@ Suite *tape_reader_suite(void)
 	tcase_add_test(all, damaged_times_are_a_warning);
 	tcase_add_test(all, missing_times_are_a_warning);
 	tcase_add_test(all, times_of_units_that_are_not_there_are_a_warning);
+	tcase_add_test(all, times_are_read_from_any_line);
 	tcase_add_test(all, a_long_tape_is_searched_quickly);
 	suite_add_tcase(suite, all);
 	tcase_add_loop_test(fixed, the_sample_tapes, 0, SAMPLES);

@@ -3,11 +3,13 @@
  * nanoseconds of the records and of the end of the recording. `sync` has each on the disk when its
  * call returns.
  *
- * bench_tape read DIR COUNT: opens such a tape and prints the nanoseconds to the first answer, the
- * median of further answers from all over the tape, and the bytes of anonymous memory then.
+ * bench_tape read DIR COUNT: opens such a tape as the library does, with its causal order, and
+ * prints the nanoseconds to the first answer, the median of further answers from all over the tape,
+ * and the bytes of anonymous memory then.
  */
 #include "base/buf.h"
 #include "tape/matcher.h"
+#include "tape/orders.h"
 #include "tape/writer.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -173,12 +175,14 @@ static int answer_all(const char *path, size_t count)
 	struct error err = {0};
 	struct tape_reader *r;
 	struct matcher *m;
+	struct orders *o;
 	uint64_t began = now_ns(), first;
 
 	check(took ? 0 : ERR_NOMEM, NULL);
 	check(tape_reader_open(path, &r, &err), &err);
 	m = matcher_new(r);
 	check(m ? 0 : ERR_NOMEM, NULL);
+	check(orders_new(r, m, TAPE_ORDER_CAUSAL, &o, &err), &err);
 	answer(m, r, count / 2, &took[0]);
 	first = now_ns() - began;
 	/* A prime step, so that neighbours on the tape are not asked for one after the other. */
@@ -186,6 +190,7 @@ static int answer_all(const char *path, size_t count)
 		answer(m, r, (count / 2 + i * 611953) % count, &took[i]);
 	qsort(took, answers, sizeof(*took), compare);
 	printf("%" PRIu64 " %" PRIu64 " %lu\n", first, took[answers / 2], anonymous_bytes());
+	orders_free(o);
 	matcher_free(m);
 	tape_reader_free(r);
 	free(took);
