@@ -31,10 +31,18 @@ static bool needs_escapes(const char *bytes, size_t len)
 
 static int add_quoted(struct buf *out, const char *bytes, size_t len)
 {
+	const char *end = len ? bytes + len : NULL, *quote;
 	int r = buf_add_char(out, '\'');
 
-	for (size_t i = 0; r == 0 && i < len; i++)
-		r = bytes[i] == '\'' ? buf_add_str(out, "'\\''") : buf_add_char(out, bytes[i]);
+	if (!len)
+		return r < 0 ? r : buf_add_char(out, '\'');
+	for (; r == 0 && (quote = memchr(bytes, '\'', (size_t)(end - bytes))); bytes = quote + 1) {
+		r = buf_add(out, bytes, (size_t)(quote - bytes));
+		if (r == 0)
+			r = buf_add_str(out, "'\\''");
+	}
+	if (r == 0)
+		r = buf_add(out, bytes, (size_t)(end - bytes));
 	return r < 0 ? r : buf_add_char(out, '\'');
 }
 

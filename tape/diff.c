@@ -59,7 +59,7 @@ static int shown_key(const struct diff *d, const struct tape_reader *r, size_t i
 {
 	struct unit u = {0};
 	struct unit bare;
-	int rc = show_unit(r, index, d->shown, &u, err);
+	int rc = show_spawn(r, index, d->shown, &u, err);
 
 	if (rc < 0)
 		return rc;

@@ -20,8 +20,8 @@ static int read_command(const struct diff_report *r, struct unit *ret, struct er
 {
 	const struct differ *d = r->differ;
 
-	return r->a >= 0 ? show_unit(d->a, (size_t)r->a, d->shown, ret, err)
-			 : show_unit(d->b, (size_t)r->b, d->shown, ret, err);
+	return r->a >= 0 ? show_spawn(d->a, (size_t)r->a, d->shown, ret, err)
+			 : show_spawn(d->b, (size_t)r->b, d->shown, ret, err);
 }
 
 static int add_command(const struct diff_report *r, struct buf *out, struct error *err)

@@ -451,14 +451,19 @@ bool tape_index_fields(const struct tape_index *index, uint64_t offset, struct b
 	return next_line(&s) && line_fields(s.text.data, s.text.len, ret);
 }
 
+int tape_index_changed(const struct tape_index *index, struct error *err)
+{
+	return error_set(err, ERR_FORMAT, "%s was changed while it was being read: try again",
+			 index->path);
+}
+
 int tape_index_line(const struct tape_index *index, uint64_t offset, struct line *ret,
 		    struct error *err)
 {
 	struct scan s = scan_from(index, offset);
 
 	if (!next_line(&s) || line_parse(s.text.data, s.text.len, ret) != LINE_OK)
-		return error_set(err, ERR_FORMAT,
-				 "%s was changed while it was being read: try again", index->path);
+		return tape_index_changed(index, err);
 	return 0;
 }
 

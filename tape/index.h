@@ -98,6 +98,8 @@ int tape_index_line(const struct tape_index *index, uint64_t offset, struct line
 /* Only its fields, and without another look at the checksum. false when the file was changed since.
  */
 bool tape_index_fields(const struct tape_index *index, uint64_t offset, struct bytes *ret);
+/* ERR_FORMAT, for who cannot do without them. */
+int tape_index_changed(const struct tape_index *index, struct error *err);
 /* The head's line. */
 int tape_index_head_line(const struct tape_index *index, struct line *ret, struct error *err);
 /* Its number in the file, from 1. Counts from the beginning: for messages. */

@@ -235,11 +235,9 @@ int tape_reader_fields(const struct tape_reader *r, size_t index, struct bytes r
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < READER_RECORDS; i++) {
-		struct line line = {.fields = {NULL, 0}};
-
-		if (offsets[i] != INDEX_NONE)
-			rc = tape_index_line(r->index, offsets[i], &line, err);
-		ret[i] = line.fields;
+		ret[i] = (struct bytes){NULL, 0};
+		if (offsets[i] != INDEX_NONE && !tape_index_fields(r->index, offsets[i], &ret[i]))
+			rc = tape_index_changed(r->index, err);
 	}
 	return rc;
 }

@@ -23,11 +23,13 @@ static int show_string(const struct roots *shown, struct buf *string)
 	return 0;
 }
 
-int show_unit(const struct tape_reader *r, size_t index, const struct roots *shown,
-	      struct unit *ret, struct error *err)
+typedef int read_fn(const struct tape_reader *r, size_t index, struct unit *ret, struct error *err);
+
+static int read_shown(read_fn *read, const struct tape_reader *r, size_t index,
+		      const struct roots *shown, struct unit *ret, struct error *err)
 {
 	struct unit u = {0};
-	int rc = tape_reader_unit(r, index, &u, err);
+	int rc = read(r, index, &u, err);
 
 	if (rc < 0)
 		return rc;
@@ -45,6 +47,18 @@ int show_unit(const struct tape_reader *r, size_t index, const struct roots *sho
 	}
 	*ret = u;
 	return 0;
+}
+
+int show_unit(const struct tape_reader *r, size_t index, const struct roots *shown,
+	      struct unit *ret, struct error *err)
+{
+	return read_shown(tape_reader_unit, r, index, shown, ret, err);
+}
+
+int show_spawn(const struct tape_reader *r, size_t index, const struct roots *shown,
+	       struct unit *ret, struct error *err)
+{
+	return read_shown(tape_reader_command, r, index, shown, ret, err);
 }
 
 struct shower {

@@ -11,5 +11,8 @@
  */
 int show_unit(const struct tape_reader *r, size_t index, const struct roots *shown,
 	      struct unit *ret, struct error *err);
+/* Likewise what tape_reader_command() gives, which is quicker. */
+int show_spawn(const struct tape_reader *r, size_t index, const struct roots *shown,
+	       struct unit *ret, struct error *err);
 
 #endif
