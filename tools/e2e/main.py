@@ -26,6 +26,8 @@ import kills  # noqa: F401
 import steps  # noqa: F401
 import badtapes  # noqa: F401
 import tapes  # noqa: F401
+import changes  # noqa: F401
+import compare  # noqa: F401
 import limits  # noqa: F401
 import modes  # noqa: F401
 import backends  # noqa: F401
