@@ -6,6 +6,7 @@
 #include "tape/blobs.h"
 #include "tape/index.h"
 #include "tape/tape.h"
+#include "tape/unit.h"
 #include <stdatomic.h>
 
 struct finding {
@@ -48,6 +49,13 @@ void check_advance(struct check *c, uint64_t bytes, bool is_caller);
 
 /* All units of the index: adds to findings, named, timeless, broken. */
 int check_units(struct check *c, struct error *err);
+/*
+ * Whether the chunks that `member` of a record lists ("chunks", "order") are of streams, modes and
+ * stops that the unit has, and of no more bytes than these streams have: ERR_FORMAT, ERR_NOMEM.
+ * Fewer are right: what a list does not cover comes after it.
+ */
+int check_sizes(const struct unit *u, const struct chunk *chunks, size_t count, const char *member,
+		struct error *err);
 /* All blobs of `named`, each once; sorts them. */
 int check_blobs(struct check *c, struct error *err);
 

@@ -275,6 +275,13 @@ static const struct {
 	{LINE_EXIT, ",\"code\":\"0\"", "\"code\" is not a number"},
 	{LINE_TAIL, ",\"out\":3", "\"out\" is not an object"},
 	{LINE_TIME, ",\"start_ns\":-1", "\"start_ns\" is not a number"},
+	{LINE_EXIT, ",\"code\":0,\"out\":{\"1\":{\"kind\":\"tty\"}},\"order\":[[1,1]]",
+	 "line 3: \"order\" has 1 bytes that were written to stream 1, of which there are 0; "
+	 "restore"},
+	{LINE_TIME, ",\"chunks\":[[2,1,0]]",
+	 "line 4: \"chunks\" names the stream 2, which is not there; restore"},
+	{LINE_TIME, ",\"chunks\":[[\"mode\",0,0]]", "\"chunks\" names a mode that is not there"},
+	{LINE_TIME, ",\"chunks\":[[\"stop\",0,0]]", "\"chunks\" names a stop that is not there"},
 };
 
 START_TEST(sealed_nonsense_is_found)
@@ -298,6 +305,85 @@ START_TEST(sealed_nonsense_is_found)
 	ck_assert_int_eq(mkdir(TAPE, 0777), 0);
 	put_file(LINES, lines.data, lines.len);
 	assert_found(1, 1, strange[_i].sentence);
+}
+END_TEST
+
+/* What is said of a unit's streams, and what was done with them, in which order. */
+#define IN_TEXT	   ",\"code\":0,\"stdin\":{\"text\":\"abc\"}"
+#define INPUT_TEXT ",\"code\":0,\"in\":{\"3\":{\"kind\":\"socket\",\"text\":\"abc\"}}"
+#define OUT_TEXT   ",\"code\":0,\"out\":{\"1\":{\"text\":\"abc\"},\"2\":{\"text\":\"no\"}}"
+#define OUT_BASE64 ",\"code\":0,\"out\":{\"1\":{\"base64\":\"/////w==\"}}"
+#define OUT_ROOTED ",\"code\":0,\"out\":{\"1\":{\"text\":\"$WORK\",\"roots\":true}}"
+#define OUT_BLOB   ",\"code\":0,\"out\":{\"1\":{\"blob\":\"" A_HASH "\",\"size\":4}}"
+
+static const struct {
+	const char *end;
+	const char *chunks;
+	const char *sentence; /* NULL: nothing is wrong with it */
+} sizes[] = {
+	{OUT_TEXT, "[1,3,0],[2,2,5]", NULL},
+	{OUT_TEXT, "[1,1,0],[2,1,1],[1,2,2],[2,1,2]", NULL},
+	{OUT_TEXT, "[1,2,0]", NULL}, /* the rest comes at the end */
+	{OUT_TEXT, "[1,2,0],[2,2,1],[1,2,2]",
+	 "\"chunks\" has 4 bytes that were written to stream 1, of which there are 3; restore it"},
+	{OUT_TEXT, "[2,3,0]", "has 3 bytes that were written to stream 2, of which there are 2"},
+	{OUT_TEXT, "[1,9223372036854775807,0],[1,9223372036854775807,0],[1,9,0]",
+	 "has 18446744073709551615 bytes"},
+	{OUT_TEXT, "[0,1,0]", "names the stream 0, which is not there"},
+	{OUT_TEXT, "[\"in3\",1,0]", "names the stream 3, which is not there"},
+	{OUT_TEXT, "[0,0,0],[3,0,1]", NULL}, /* an end, of what nothing is known of */
+	{OUT_BASE64, "[1,4,0]", NULL},
+	{OUT_BASE64, "[1,5,0]", "written to stream 1, of which there are 4"},
+	{OUT_ROOTED, "[1,500,0]", NULL}, /* the directory may have had a long name */
+	{OUT_BLOB, "[1,5,0]", "written to stream 1, of which there are 4"},
+	{IN_TEXT, "[0,3,0],[0,0,1]", NULL},
+	{IN_TEXT, "[0,3,0],[0,1,1]", "read from the descriptor 0, of which there are 3"},
+	{INPUT_TEXT, "[\"in3\",3,0],[\"in3\",0,1]", NULL},
+	{INPUT_TEXT, "[\"in3\",4,0]", "read from the descriptor 3, of which there are 3"},
+	{INPUT_TEXT, "[3,1,0]", "names the stream 3, which is not there"},
+};
+
+/* The lines of a tape by hand: of one unit, in both files. */
+static void put_sizes(const char *end, const char *chunks)
+{
+	cleanup_buf struct buf lines = BUF_INIT, times = BUF_INIT, fields = BUF_INIT;
+	struct unit u = command_of("A", "$WORK");
+	struct error err;
+
+	line_add(&lines, LINE_HEAD, (struct unit_id){0, 0}, bytes_of_str(",\"version\":1"), &err);
+	ck_assert_int_eq(codec_write_spawn(&lines, &u, &err), 0);
+	line_add(&lines, LINE_EXIT, u.id, bytes_of_str(end), &err);
+	buf_addf(&fields, ",\"chunks\":[%s]", chunks);
+	line_add(&times, LINE_TIME, u.id, bytes_of_str(fields.data), &err);
+	unit_clear(&u);
+	ck_assert_int_eq(mkdir(TAPE, 0777), 0);
+	put_file(LINES, lines.data, lines.len);
+	put_file(TIMING, times.data, times.len);
+}
+
+START_TEST(chunks_have_no_more_than_the_streams)
+{
+	/* A blob is not there, too. */
+	size_t damages = (sizes[_i].sentence ? 1 : 0) + (strstr(sizes[_i].end, "blob") ? 1 : 0);
+	struct found f;
+
+	put_sizes(sizes[_i].end, sizes[_i].chunks);
+	check_tape(&f);
+	ck_assert_msg(f.result.damages == damages, "%s", f.text.data);
+	if (sizes[_i].sentence) {
+		ck_assert_msg(strstr(f.text.data, "! " TIMING ": line 1: ") != NULL, "%s",
+			      f.text.data);
+		ck_assert_msg(strstr(f.text.data, sizes[_i].sentence) != NULL, "%s", f.text.data);
+	}
+	buf_free(&f.text);
+}
+END_TEST
+
+/* What the record of its end says is lost: nothing of the chunks can be wrong then. */
+START_TEST(chunks_of_a_damaged_end_are_let_be)
+{
+	put_sizes(",\"code\":\"0\"", "[1,500,0]");
+	assert_found(1, 0, "line 3: \"code\" is not a number");
 }
 END_TEST
 
@@ -389,6 +475,9 @@ Suite *tape_check_suite(void)
 	tcase_add_test(all, a_tape_without_times_is_whole);
 	tcase_add_loop_test(all, sealed_nonsense_is_found, 0,
 			    (int)(sizeof(strange) / sizeof(strange[0])));
+	tcase_add_loop_test(all, chunks_have_no_more_than_the_streams, 0,
+			    (int)(sizeof(sizes) / sizeof(sizes[0])));
+	tcase_add_test(all, chunks_of_a_damaged_end_are_let_be);
 	tcase_add_test(all, what_cannot_be_looked_at_is_an_error);
 	tcase_add_test(all, findings_are_in_the_order_of_a_long_tape);
 	suite_add_tcase(suite, all);

@@ -122,7 +122,14 @@ static int read_exit(const struct line *line, struct unit *u, struct error *err)
 				       "stream %d is said to be the same as %d, which is not there",
 				       s->fd, s->same_as);
 	}
-	return rc;
+	return rc < 0 ? rc : check_sizes(u, u->order, u->order_count, "order", err);
+}
+
+static int read_time(const struct line *line, struct unit *u, struct error *err)
+{
+	int rc = codec_read_time(line, u, err);
+
+	return rc < 0 ? rc : check_sizes(u, u->time.chunks, u->time.chunk_count, "chunks", err);
 }
 
 typedef int read_fn(const struct line *line, struct unit *u, struct error *err);
@@ -160,14 +167,16 @@ static void check_unit(const struct check *c, struct slice *s, const struct inde
 {
 	struct unit u = {0};
 	bool read = check_record(c, s, at->spawn, codec_read_keyed_spawn, &u);
-
 	/* The rest says what it says without the command, too. */
-	if (!s->why && check_record(c, s, at->exit, read_exit, &u) && !s->why)
+	bool ended = !s->why && check_record(c, s, at->exit, read_exit, &u);
+
+	if (ended)
 		check_record(c, s, at->tail, codec_read_tail, &u);
+	/* What is not known of its streams, no chunk can contradict. */
 	if (!s->why && at->time == INDEX_NONE)
 		s->timeless += at->exit != INDEX_NONE;
 	else if (!s->why)
-		check_record(c, s, at->time, codec_read_time, &u);
+		check_record(c, s, at->time, ended ? read_time : codec_read_time, &u);
 	if (read && blobs_add_unit(&s->named, &u, at->exit, at->tail) < 0)
 		s->findings.lost = true;
 	unit_clear(&u);

@@ -186,10 +186,11 @@ struct tape_check_result {
 
 /*
  * Reads all of a tape: every line's frame, checksum and content, every key, every blob's size and
- * SHA-256, the times, and that what is named is there. Damage is no error of this function, but
- * told by `find` and counted, and the rest is checked all the same. Errors are what cannot be
- * looked at: ERR_NOTFOUND for no tape, ERR_VERSION for a version from the future, ERR_FORMAT for
- * what has no head, ERR_SYSTEM. Changes nothing; thread-safe.
+ * SHA-256, the times, that what is named is there, and that no chunks have more bytes than their
+ * stream. Damage is no error of this function, but told by `find` and counted, and the rest is
+ * checked all the same. Errors are what cannot be looked at: ERR_NOTFOUND for no tape, ERR_VERSION
+ * for a version from the future, ERR_FORMAT for what has no head, ERR_SYSTEM, ERR_NOMEM. Changes
+ * nothing; thread-safe.
  */
 TAPE_API int tape_check(const char *path, const struct tape_check_options *options,
 			struct tape_check_result *ret, struct error *err);
