@@ -72,21 +72,34 @@ int blobs_make_dir(const char *dir, struct error *err)
 	return rc;
 }
 
-int blobs_add_dir(struct blobs *b, const char *dir, struct error *err)
+int blobs_open_dir(const char *dir, char **ret_path, DIR **ret, struct error *err)
 {
 	cleanup_free char *path = NULL;
-	cleanup_closedir DIR *d = NULL;
-	struct dirent *entry;
+	DIR *d;
 	int rc = tape_file_path(dir, BLOBS_DIR, &path, err);
 
 	if (rc < 0)
 		return rc;
 	d = opendir(path);
-	if (!d)
-		return errno == ENOENT
-			       ? 0
-			       : error_sys(err, errno, "cannot read the directory %s", path);
-	while ((entry = readdir(d))) {
+	if (!d && errno == ENOMEM)
+		return error_no_memory(err);
+	if (!d && errno != ENOENT)
+		return error_sys(err, errno, "cannot read the directory %s", path);
+	*ret_path = steal_ptr(&path);
+	*ret = d;
+	return 0;
+}
+
+int blobs_add_dir(struct blobs *b, const char *dir, struct error *err)
+{
+	cleanup_free char *path = NULL;
+	cleanup_closedir DIR *d = NULL;
+	struct dirent *entry;
+	int rc = blobs_open_dir(dir, &path, &d, err);
+
+	if (rc < 0)
+		return rc;
+	while (d && (entry = readdir(d))) {
 		struct stat st;
 
 		if (!blob_is_name(entry->d_name))

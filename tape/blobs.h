@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "tape/unit.h"
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -34,6 +35,8 @@ void blobs_sort(struct blobs *b);
 const struct blob *blobs_find(const struct blobs *b, const char *name);
 void blobs_clear(struct blobs *b);
 
+/* Opens blobs/ of the tape `dir` to list it, NULL when there is none; its path is malloc'ed. */
+int blobs_open_dir(const char *dir, char **ret_path, DIR **ret, struct error *err);
 /* Makes blobs/ in the tape `dir`, if need be. ERR_FORMAT when it is no directory. */
 int blobs_make_dir(const char *dir, struct error *err);
 

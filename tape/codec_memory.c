@@ -1,11 +1,11 @@
 /*
- * jansson where memory ends: its lexer loses the bytes that it had no room for and goes on, and its
- * dump goes on after a failure within a key (2.14). Neither is told, and either would be a wrong
- * record.
+ * jansson where memory ends: its lexer loses the bytes that it had no room for and goes on, or
+ * calls it bad JSON, and its dump goes on after a failure within a key (2.14). Neither is told, and
+ * either would be a wrong record, or a wrong verdict on one.
  */
 #include "tape/codec_parts.h"
 
-#include "base/cleanup.h"
+#include "tape/json_scan.h"
 #include <string.h>
 
 struct dump {
@@ -30,87 +30,65 @@ int codec_dump(const json_t *value, struct buf *out)
 		       : 0;
 }
 
-/* Of a \u escape, whose digits are at `hex`, as UTF-8; of a surrogate, half of what the pair is. */
-static size_t escape_len(const char *hex)
+/* Of a value that came of a text, what json_scan() has of the text. */
+static void add_sums(struct json_sums *sums, const json_t *value)
 {
-	unsigned value = 0;
-
-	for (int i = 0; i < 4; i++) {
-		char c = hex[i];
-
-		value = value * 16 + (unsigned)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
-	}
-	if (value >= 0xD800 && value <= 0xDFFF)
-		return 2;
-	return value < 0x80 ? 1 : value < 0x800 ? 2 : 3;
-}
-
-/* The bytes of all strings in a text that is JSON. */
-static size_t text_strings(struct bytes text)
-{
-	bool inside = false;
-	size_t sum = 0;
-
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.data[i] == '"') {
-			inside = !inside;
-		} else if (inside && text.data[i] == '\\') {
-			i++;
-			sum += text.data[i] == 'u' ? escape_len(text.data + i + 1) : 1;
-			i += text.data[i] == 'u' ? 4 : 0;
-		} else {
-			sum += inside;
-		}
-	}
-	return sum;
-}
-
-/* And of all strings, keys too, that came of it. */
-static size_t value_strings(const json_t *value)
-{
-	size_t sum = json_string_length(value);
 	const char *key;
 	json_t *part;
 	size_t i;
 
-	json_object_foreach((json_t *)value, key, part) sum += strlen(key) + value_strings(part);
-	json_array_foreach(value, i, part) sum += value_strings(part);
-	return sum;
+	sums->bytes += json_string_length(value);
+	sums->integers += (uint64_t)json_integer_value(value);
+	json_object_foreach((json_t *)value, key, part)
+	{
+		sums->bytes += strlen(key);
+		add_sums(sums, part);
+	}
+	json_array_foreach(value, i, part) add_sums(sums, part);
 }
 
-/* Numbers need no look: the frame's key made more room in the lexer than any number wants. */
 static bool is_complete(struct bytes text, const json_t *value)
 {
-	return text_strings(text) == value_strings(value);
+	struct json_sums in_text, in_value = {0, 0};
+
+	add_sums(&in_value, value);
+	return json_scan(text, &in_text) && in_text.bytes == in_value.bytes &&
+	       in_text.integers == in_value.integers;
 }
 
-/* The lexer takes the end of memory for bad JSON, too: there is no telling then but by asking for
- * memory oneself. */
+/* What the lexer had no room for it takes for bad JSON: a text that is good was not the reason. */
 static bool is_out_of_memory(struct bytes text, const json_error_t *json_err)
 {
-	cleanup_buf struct buf probe = BUF_INIT;
+	enum json_error_code code = json_error_code(json_err);
+	struct json_sums sums;
 
-	return !json_err->text[0] || json_error_code(json_err) == json_error_out_of_memory ||
-	       buf_reserve(&probe, text.len + 4096) < 0;
+	if (!json_err->text[0] || code == json_error_out_of_memory)
+		return true;
+	return (code == json_error_invalid_syntax || code == json_error_premature_end_of_input) &&
+	       json_scan(text, &sums);
+}
+
+int codec_parse(struct bytes text, json_t **ret, json_error_t *ret_error)
+{
+	json_t *value =
+		json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, ret_error);
+
+	if (!value)
+		return is_out_of_memory(text, ret_error) ? ERR_NOMEM : ERR_FORMAT;
+	if (!is_complete(text, value)) {
+		json_decref(value);
+		return ERR_NOMEM;
+	}
+	*ret = value;
+	return 0;
 }
 
 int codec_load(struct bytes text, json_t **ret, struct error *err)
 {
-	json_error_t json_err = {0};
-	json_t *value = NULL;
+	json_error_t why = {0};
+	int rc = codec_parse(text, ret, &why);
 
-	/* Twice: memory may have been short for a moment only. */
-	for (int tries = 0; !value && tries < 2; tries++)
-		value = json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL,
-				   &json_err);
-	if (!value && is_out_of_memory(text, &json_err))
+	if (rc == ERR_NOMEM)
 		return error_no_memory(err);
-	if (!value)
-		return error_set(err, ERR_FORMAT, "its JSON cannot be parsed: %s", json_err.text);
-	if (!is_complete(text, value)) {
-		json_decref(value);
-		return error_no_memory(err);
-	}
-	*ret = value;
-	return 0;
+	return rc < 0 ? error_set(err, rc, "its JSON cannot be parsed: %s", why.text) : 0;
 }

@@ -350,8 +350,7 @@ START_TEST(running_out_of_memory_is_an_error)
 		rc = pass_unit(&u, &back, &err);
 		json_set_alloc_funcs(malloc, free);
 		unit_clear(&back);
-		ck_assert_msg(rc == 0 || rc == ERR_NOMEM || strstr(err.text, "cannot be parsed"),
-			      "%zu: %s", n, err.text);
+		ck_assert_msg(rc == 0 || rc == ERR_NOMEM, "%zu: %s", n, err.text);
 	}
 	ck_assert_uint_gt(n, 100);
 	unit_clear(&u);

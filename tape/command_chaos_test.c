@@ -1,138 +1,19 @@
 /*
  * Memory that runs out at every place there is: whatever is called then says so or succeeds, leaks
  * nothing (the sanitizer and valgrind look), and leaves a tape that can be read.
- *
- * The test program is linked with --wrap for all that asks for memory (the Makefile's CHAOS_CALLS),
- * and jansson is given our malloc.
  */
 #include "base/cleanup.h"
 #include "base/fs.h"
+#include "tape/chaos_test.h"
 #include "tape/command.h"
 #include "tape/scratch_test.h"
 #include "tools/tests.h"
 #include <dirent.h>
-#include <errno.h>
-#include <jansson.h>
-#include <pthread.h>
-#include <spawn.h>
-#include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define TAPE	  "t.tape"
-#define CALLS_MAX 20000 /* a scenario makes fewer */
-
-/* --- Failing -------------------------------------------------------------------------------- */
-
-/* Which call fails: counted down to 0; below that, none does, or all do. */
-static atomic_long left = -1;
-static atomic_bool for_good;
-static atomic_bool armed;
-static atomic_bool met;
-
-static bool fails(void)
-{
-	if (!armed)
-		return false;
-	if (atomic_fetch_sub(&left, 1) > 0)
-		return false;
-	if (met && !for_good)
-		return false;
-	met = true;
-	errno = ENOMEM;
-	return true;
-}
-
-static void arm(long call, bool and_all_after)
-{
-	left = call;
-	for_good = and_all_after;
-	met = false;
-	armed = true;
-}
-
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-void *__real_reallocarray(void *old, size_t count, size_t size);
-void *__wrap_reallocarray(void *old, size_t count, size_t size);
-char *__real_strdup(const char *text);
-char *__wrap_strdup(const char *text);
-char *__real_strndup(const char *text, size_t size);
-char *__wrap_strndup(const char *text, size_t size);
-int __real_vasprintf(char **ret, const char *format, va_list args);
-int __wrap_vasprintf(char **ret, const char *format, va_list args);
-char *__real_realpath(const char *path, char *resolved);
-char *__wrap_realpath(const char *path, char *resolved);
-DIR *__real_opendir(const char *name);
-DIR *__wrap_opendir(const char *name);
-int __real_posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *actions, int fd, int to);
-int __wrap_posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *actions, int fd, int to);
-int __real_posix_spawn_file_actions_addchdir_np(posix_spawn_file_actions_t *actions,
-						const char *path);
-int __wrap_posix_spawn_file_actions_addchdir_np(posix_spawn_file_actions_t *actions,
-						const char *path);
-
-void *__wrap_malloc(size_t size)
-{
-	return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-	return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-	return fails() ? NULL : __real_realloc(old, size);
-}
-
-void *__wrap_reallocarray(void *old, size_t count, size_t size)
-{
-	return fails() ? NULL : __real_reallocarray(old, count, size);
-}
-
-char *__wrap_strdup(const char *text)
-{
-	return fails() ? NULL : __real_strdup(text);
-}
-
-char *__wrap_strndup(const char *text, size_t size)
-{
-	return fails() ? NULL : __real_strndup(text, size);
-}
-
-int __wrap_vasprintf(char **ret, const char *format, va_list args)
-{
-	return fails() ? -1 : __real_vasprintf(ret, format, args);
-}
-
-char *__wrap_realpath(const char *path, char *resolved)
-{
-	return fails() ? NULL : __real_realpath(path, resolved);
-}
-
-DIR *__wrap_opendir(const char *name)
-{
-	return fails() ? NULL : __real_opendir(name);
-}
-
-int __wrap_posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *actions, int fd, int to)
-{
-	return fails() ? ENOMEM : __real_posix_spawn_file_actions_adddup2(actions, fd, to);
-}
-
-int __wrap_posix_spawn_file_actions_addchdir_np(posix_spawn_file_actions_t *actions,
-						const char *path)
-{
-	return fails() ? ENOMEM : __real_posix_spawn_file_actions_addchdir_np(actions, path);
-}
+#define TAPE "t.tape"
 
 /* --- What is tried -------------------------------------------------------------------------- */
 
@@ -154,16 +35,6 @@ static const struct tape_command missing = {
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
-/* Anything else than a success or the want of memory ends the test. */
-static bool went_well(int rc, const struct error *err, const char *what)
-{
-	armed = false;
-	ck_assert_msg(rc == 0 || rc == ERR_NOMEM, "%s: %d %s", what, rc, err->text);
-	ck_assert_msg(rc == 0 || met, "%s: %s, but there was memory", what, err->text);
-	armed = true;
-	return rc == 0;
-}
-
 static void try_command(struct tape *t, const struct tape_command *command)
 {
 	struct tape_child *child = NULL;
@@ -173,10 +44,10 @@ static void try_command(struct tape *t, const struct tape_command *command)
 	int rc = tape_spawn(t, command, &child, &err);
 
 	/* It may have to wait for one that could not be answered. */
-	if (rc == ERR_DIVERGED && met)
+	if (rc == ERR_DIVERGED && chaos_met())
 		return;
-	if (went_well(rc, &err, "spawn") &&
-	    went_well(tape_collect(child, &got, &err), &err, "collect"))
+	if (chaos_went_well(rc, &err, "spawn") &&
+	    chaos_went_well(tape_collect(child, &got, &err), &err, "collect"))
 		tape_result_clear(&got);
 	tape_child_free(child);
 }
@@ -186,7 +57,8 @@ static void try_questions(struct tape *t)
 	char *text = NULL;
 	struct error err = {0};
 
-	if (tape_unused(t) > 0 && went_well(tape_unused_text(t, 0, &text, &err), &err, "unused"))
+	if (tape_unused(t) > 0 &&
+	    chaos_went_well(tape_unused_text(t, 0, &text, &err), &err, "unused"))
 		free(text);
 }
 
@@ -197,7 +69,7 @@ static void try_missing(struct tape *t)
 	struct error err = {0};
 	int rc = tape_spawn(t, &missing, &child, &err);
 
-	went_well(rc == ERR_DIVERGED ? 0 : rc, &err, "a miss");
+	chaos_went_well(rc == ERR_DIVERGED ? 0 : rc, &err, "a miss");
 	tape_child_free(child);
 }
 
@@ -211,13 +83,13 @@ static void try_tape(enum tape_mode mode)
 	struct tape *t = NULL;
 	struct error err = {0};
 
-	if (!went_well(tape_open(&config, &t, &err), &err, "open"))
+	if (!chaos_went_well(tape_open(&config, &t, &err), &err, "open"))
 		return;
 	for (size_t i = 0; i < COMMANDS; i++)
 		try_command(t, &commands[i]);
 	try_missing(t);
 	try_questions(t);
-	went_well(tape_close(t, &err), &err, "close");
+	chaos_went_well(tape_close(t, &err), &err, "close");
 	tape_free(t);
 }
 
@@ -296,10 +168,11 @@ static void prepare(bool with_tape)
 static const struct chaos_row {
 	enum tape_mode mode;
 	bool with_tape; /* there is one before */
-	bool for_good;	/* there is no memory ever after */
+	enum chaos_kind kind;
 } chaos_rows[] = {
-	{TAPE_RECORD, false, false}, {TAPE_RECORD, true, true},	       {TAPE_REPLAY, true, true},
-	{TAPE_ONCE, true, false},    {TAPE_NEW_EPISODES, true, false},
+	{TAPE_RECORD, false, CHAOS_ONCE},      {TAPE_RECORD, true, CHAOS_FOR_GOOD},
+	{TAPE_REPLAY, true, CHAOS_FOR_GOOD},   {TAPE_ONCE, true, CHAOS_ONCE},
+	{TAPE_NEW_EPISODES, true, CHAOS_ONCE},
 };
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
@@ -309,21 +182,21 @@ START_TEST(memory_may_run_out_anywhere)
 	const struct chaos_row *row = &chaos_rows[_i];
 	long call = 0;
 
-	json_set_alloc_funcs(__wrap_malloc, free);
+	chaos_prepare();
 	make_tape();
 	do {
 		/* What only looks at a tape leaves it; so does what was given up at its beginning.
 		 */
 		if (row->mode != TAPE_REPLAY || call == 0)
 			prepare(row->with_tape);
-		arm(call, row->for_good);
+		chaos_arm(row->kind, call);
 		try_tape(row->mode);
-		armed = false;
+		chaos_disarm();
 		check_tape(call);
 		call++;
-	} while (met && call < CALLS_MAX);
+	} while (chaos_met() && call < CHAOS_CALLS_MAX);
 	ck_assert_int_gt(call, 50);
-	ck_assert_int_lt(call, CALLS_MAX);
+	ck_assert_int_lt(call, CHAOS_CALLS_MAX);
 }
 END_TEST
 

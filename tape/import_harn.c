@@ -198,16 +198,6 @@ static int import_entry(const char *file, json_t *object, const struct import_si
 	return rc;
 }
 
-static int parse(struct bytes text, json_t **ret, json_error_t *json_err)
-{
-	*ret = json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, json_err);
-	if (*ret)
-		return 0;
-	return !json_err->text[0] || json_error_code(json_err) == json_error_out_of_memory
-		       ? ERR_NOMEM
-		       : ERR_FORMAT;
-}
-
 /* --- The process tape ---------------------------------------------------------------------------
  */
 
@@ -218,7 +208,7 @@ static int import_array(const char *file, struct bytes content, const struct imp
 	json_error_t json_err = {0};
 	json_t *value;
 	size_t i;
-	int rc = parse(content, &list, &json_err);
+	int rc = codec_parse(content, &list, &json_err);
 
 	if (rc == ERR_NOMEM)
 		return error_no_memory(err);
@@ -282,7 +272,7 @@ static int import_line(const char *file, struct bytes line, bool is_first,
 {
 	cleanup_json json_t *object = NULL;
 	json_error_t json_err = {0};
-	int rc = parse(line, &object, &json_err);
+	int rc = codec_parse(line, &object, &json_err);
 
 	if (rc == ERR_NOMEM)
 		return error_no_memory(err);

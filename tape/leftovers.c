@@ -24,6 +24,11 @@ static bool is_unfinished(const char *name, const char *tape)
 	       text_parse_hex64(name + len + mark_len, &digits);
 }
 
+static bool is_spool(const char *name)
+{
+	return strncmp(name, SPOOL_PREFIX, sizeof(SPOOL_PREFIX) - 1) == 0;
+}
+
 static void remove_blobs(int tape_fd)
 {
 	cleanup_close int fd =
@@ -34,8 +39,7 @@ static void remove_blobs(int tape_fd)
 	if (d)
 		steal_fd(&fd);
 	while (d && (entry = readdir(d))) {
-		if (blob_is_name(entry->d_name) ||
-		    !strncmp(entry->d_name, SPOOL_PREFIX, sizeof(SPOOL_PREFIX) - 1))
+		if (blob_is_name(entry->d_name) || is_spool(entry->d_name))
 			unlinkat(dirfd(d), entry->d_name, 0);
 	}
 	unlinkat(tape_fd, BLOBS_DIR, AT_REMOVEDIR);
@@ -99,36 +103,6 @@ static int remove_file(const char *dir, const char *name, struct error *err)
 	return rc;
 }
 
-static int remove_spools(const char *dir, struct error *err)
-{
-	cleanup_free char *blobs = NULL;
-	cleanup_closedir DIR *d = NULL;
-	struct dirent *entry;
-	int rc = tape_file_path(dir, BLOBS_DIR, &blobs, err);
-
-	if (rc < 0)
-		return rc;
-	d = opendir(blobs);
-	if (!d && errno == ENOMEM)
-		return error_no_memory(err);
-	if (!d)
-		return error_sys(err, errno, "cannot read the directory %s", blobs);
-	while ((entry = readdir(d))) {
-		if (!strncmp(entry->d_name, SPOOL_PREFIX, sizeof(SPOOL_PREFIX) - 1))
-			unlinkat(dirfd(d), entry->d_name, 0);
-	}
-	return 0;
-}
-
-int leftovers_remove_inside(const char *dir, struct error *err)
-{
-	int rc = remove_file(dir, TAPE_FILE NEW_SUFFIX, err);
-
-	if (rc == 0)
-		rc = remove_file(dir, TIMING_FILE NEW_SUFFIX, err);
-	return rc < 0 ? rc : remove_spools(dir, err);
-}
-
 static int tell(const char *dir, const char *name, void (*found)(void *ctx, const char *path),
 		void *ctx, struct error *err)
 {
@@ -146,18 +120,28 @@ static int find_spools(const char *dir, void (*found)(void *ctx, const char *pat
 	cleanup_free char *blobs = NULL;
 	cleanup_closedir DIR *d = NULL;
 	struct dirent *entry;
-	int rc = tape_file_path(dir, BLOBS_DIR, &blobs, err);
+	int rc = blobs_open_dir(dir, &blobs, &d, err);
 
-	if (rc < 0)
-		return rc;
-	d = opendir(blobs);
-	if (!d && errno != ENOENT)
-		return error_sys(err, errno, "cannot read the directory %s", blobs);
 	while (rc == 0 && d && (entry = readdir(d))) {
-		if (!strncmp(entry->d_name, SPOOL_PREFIX, sizeof(SPOOL_PREFIX) - 1))
+		if (is_spool(entry->d_name))
 			rc = tell(blobs, entry->d_name, found, ctx, err);
 	}
 	return rc;
+}
+
+static void remove_found(void *ctx, const char *path)
+{
+	(void)ctx;
+	unlink(path);
+}
+
+int leftovers_remove_inside(const char *dir, struct error *err)
+{
+	int rc = remove_file(dir, TAPE_FILE NEW_SUFFIX, err);
+
+	if (rc == 0)
+		rc = remove_file(dir, TIMING_FILE NEW_SUFFIX, err);
+	return rc < 0 ? rc : find_spools(dir, remove_found, NULL, err);
 }
 
 static int find_beside(const char *dir, void (*found)(void *ctx, const char *path), void *ctx,
