@@ -43,6 +43,7 @@ static void write_rich(struct tape_writer *w, const char *tape)
 	out->rows = 24;
 	memset(large, 'x', sizeof(large));
 	ck_assert_int_eq(spool_add(s, large, sizeof(large), &err), 0);
+	payload_clear(&out->data);
 	ck_assert_int_eq(spool_finish(s, NULL, &out->data, &err), 0);
 	spool_free(s);
 	set_payload(&unit_add_stream(&u, 0)->data, "\0\xff", 2);

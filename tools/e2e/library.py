@@ -3,7 +3,8 @@
 import os
 import re
 
-from harness import FIXTURES, case, expect, expect_equal, expect_status, expect_text
+from harness import FIXTURES, case, expect, expect_equal, expect_status, expect_text, short
+from limits import in_namespace
 
 REPORT = os.path.join(FIXTURES, "report_tape")
 TEXT = {"text": "pear\nfig\n"}
@@ -72,3 +73,45 @@ def both_ways(place):
     again = place.replay([REPORT, "record", place.path("third.tape"), "text"], "-q")
     expect_status(again, 0, "replay by the command line")
     expect_equal("what it said then", told(recorded), told(again))
+
+
+# --- Faults of the host ---------------------------------------------------------------------------
+
+FULL = """
+mount -t tmpfs -o size=1m,mode=755 none "$AT"
+head -c $(((1024 - SIZE) * 1024)) /dev/zero >"$AT/ballast"
+set +e
+"$REPORT" record "$AT/x.tape" text >out 2>"$TOLD"
+echo "record $?"
+if [ -e "$AT/x.tape" ]; then "$SANDTAPE" tape check -q "$AT/x.tape"; fi
+echo "check $?"
+rm "$AT/ballast"
+"$REPORT" record "$AT/x.tape" text >out
+echo "again $?"
+"$SANDTAPE" tape check -q "$AT/x.tape"
+echo "check $?"
+"""
+
+# In KiB; the whole takes about 120: a blob for each of three inputs and the sorted text.
+FULL_SIZES = [4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 48, 56, 64, 80, 96, 112, 128, 160]
+
+
+def check_full(place, size):
+    place.fresh({"text": "pear\nfig\n" * 2000})
+    result = in_namespace(place, FULL, SIZE=str(size), REPORT=REPORT)
+    recorded, *others = result.out.decode().splitlines()
+    with open(place.path("told"), "rb") as f:
+        told = f.read()
+    expect(recorded in ("record 0", "record 1"), f"{size} KiB: {recorded}: {short(told)}")
+    expect((recorded == "record 0") == (told == b""), f"{size} KiB: {recorded}: {short(told)}")
+    if told:
+        expect(told.startswith(b"report: ") and told.count(b"\n") == 1 and
+               b"No space left on device" in told, f"{size} KiB: {short(told, 400)}")
+    expect_equal(f"{size} KiB", ["check 0", "again 0", "check 0"], others)
+    return recorded
+
+
+@case("library: the disk is full while a program records")
+def full_disk(place):
+    seen = {check_full(place, size) for size in FULL_SIZES}
+    expect_equal("full, and not full", {"record 0", "record 1"}, seen)
