@@ -28,6 +28,7 @@ import badtapes  # noqa: F401
 import tapes  # noqa: F401
 import changes  # noqa: F401
 import compare  # noqa: F401
+import progress  # noqa: F401
 import limits  # noqa: F401
 import modes  # noqa: F401
 import backends  # noqa: F401
