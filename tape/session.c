@@ -37,6 +37,18 @@ void session_say(const struct session *s, enum tape_level level, const char *for
 	va_end(args);
 }
 
+#define NO_NEW_PRIVS "since sandtape's filter needs no_new_privs: run sandtape as root to keep "
+
+static const char *const limit_text[] = {
+	[LIMIT_TRACES] = "traces other processes (a debugger, strace, LeakSanitizer), which fails "
+			 "here, where they are traced already: run it without sandtape, or "
+			 "LeakSanitizer with ASAN_OPTIONS=detect_leaks=0",
+	[LIMIT_SET_USER] = "is set-user-ID and runs without its privilege, " NO_NEW_PRIVS "it",
+	[LIMIT_SET_GROUP] = "is set-group-ID and runs without its privilege, " NO_NEW_PRIVS "it",
+	[LIMIT_CAPABILITIES] =
+		"has capabilities of its own (setcap) and runs without them, " NO_NEW_PRIVS "them",
+};
+
 int session_tell_limit(struct session *s, enum intercept_limit limit, const char *program,
 		       struct error *err)
 {
@@ -46,19 +58,7 @@ int session_tell_limit(struct session *s, enum intercept_limit limit, const char
 	}
 	if (strings_add(&s->limited, program) < 0)
 		return error_no_memory(err);
-	if (limit == LIMIT_TRACES)
-		session_say(s, TAPE_WARNING,
-			    "warning: %s traces other processes (a debugger, strace, "
-			    "LeakSanitizer), which fails here, where they are traced already: run "
-			    "it without sandtape, or LeakSanitizer with "
-			    "ASAN_OPTIONS=detect_leaks=0",
-			    program);
-	else
-		session_say(s, TAPE_WARNING,
-			    "warning: %s is set-user-ID and runs without its privilege, since "
-			    "sandtape's filter needs no_new_privs: run sandtape as root to keep "
-			    "it",
-			    program);
+	session_say(s, TAPE_WARNING, "warning: %s %s", program, limit_text[limit]);
 	return 0;
 }
 

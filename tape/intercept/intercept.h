@@ -101,8 +101,11 @@ struct io {
 
 /* What does not work below a tracer. */
 enum intercept_limit {
-	LIMIT_TRACES,  /* it traces other processes, which have a tracer: ptrace(2) fails (EPERM) */
-	LIMIT_SET_USER /* it is set-user-ID, and gets no other user's rights (no_new_privs) */
+	LIMIT_TRACES, /* it traces other processes, which have a tracer: ptrace(2) fails (EPERM) */
+	/* What its file would give it, it does not get (no_new_privs). */
+	LIMIT_SET_USER,
+	LIMIT_SET_GROUP,
+	LIMIT_CAPABILITIES
 };
 
 /* All return 0, or an error that ends the session (and with it every process of it). */

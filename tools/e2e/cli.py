@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import stat
+import struct
 
 from harness import (BUILD, ROOT, SANDTAPE, Skipped, case, expect, expect_equal, expect_same,
                      expect_status, expect_text, find_program)
@@ -367,6 +368,41 @@ def set_user_id(place):
     result = place.record(["/bin/sh", "-c", f"{su} --version"])
     warned = b"is set-user-ID" in result.err
     expect_equal("a warning", os.geteuid() != 0, warned)
+
+
+# As an ordinary user who nevertheless may use this directory.
+NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+          "--inh-caps=+dac_override", "--ambient-caps=+dac_override")
+
+# struct vfs_cap_data of <linux/capability.h>: revision 2, effective; CAP_NET_RAW permitted.
+NET_RAW = struct.pack("<5I", 0x02000001, 1 << 13, 0, 0, 0)
+
+
+def set_capabilities(path):
+    try:
+        os.setxattr(path, "security.capability", NET_RAW)
+    except OSError as e:
+        raise Skipped(f"no program can be given capabilities here: {e}") from e
+
+
+@case("a program without its group or its capabilities is named", needs=("setpriv", "true"))
+def privileges_of_files(place):
+    for name in "group", "plain", "locked", "capable":
+        shutil.copy(find_program("true"), place.path("work", name))
+    os.chmod(place.path("work", "group"), 0o2755)
+    os.chmod(place.path("work", "locked"), 0o2745)
+    set_capabilities(place.path("work", "capable"))
+    argv = ["/bin/sh", "-c", "./group; ./locked; ./plain; ./capable; ./capable; exit 0"]
+    told = [b"/group is set-group-ID", b"/capable has capabilities of its own (setcap)"]
+    for within, wanted in ((), []), (NOBODY, told):
+        place.within = within
+        shutil.rmtree(place.tape, ignore_errors=True)
+        result = place.record(argv)
+        expect_status(result, 0)
+        lines = [line for line in result.err.splitlines() if b"warning" in line]
+        expect_equal("warnings", len(wanted), len(lines))
+        for words, line in zip(wanted, lines):
+            expect(words in line and b"run sandtape as root to keep" in line, line)
 
 
 PROGRAM_32 = """
