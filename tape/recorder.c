@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 static struct recorded_unit *unit_new(struct recorder *r)
 {
@@ -533,6 +534,32 @@ static int run(struct recorder *r, const struct tape_options *options, struct er
 	return recorder_keep(r, err);
 }
 
+/* A recording that failed before the first command: what was there before stays, and a tape that
+ * would only have a head goes. What is not empty, somebody else has put there. */
+static int leave_nothing(const struct recorder *r, struct error *err)
+{
+	const char *dir = tape_writer_dir(r->writer);
+	cleanup_free char *blobs = NULL;
+	int result = tape_file_path(dir, BLOBS_DIR, &blobs, err);
+
+	if (result == 0 && tape_file_exists(dir, JOURNAL_FILE))
+		result = tape_writer_abandon(r->writer, err);
+	if (result < 0 || tape_file_exists(dir, TAPE_FILE))
+		return result;
+	if ((rmdir(blobs) < 0 && errno != ENOENT) || rmdir(dir) < 0)
+		return errno == ENOTEMPTY ? 0 : error_sys(err, errno, "cannot remove %s", dir);
+	return 0;
+}
+
+static void clean_up(const struct recorder *r)
+{
+	struct error reason = {0};
+
+	if (r->result.units > 0 || r->units || leave_nothing(r, &reason) == 0)
+		return;
+	session_say(&r->session, TAPE_PROBLEM, "%s", reason.text);
+}
+
 int tape_record(const struct tape_options *options, bool sync, struct tape_record_result *ret,
 		struct error *err)
 {
@@ -546,6 +573,8 @@ int tape_record(const struct tape_options *options, bool sync, struct tape_recor
 		result = run(&r, options, err);
 	if (result == 0)
 		*ret = r.result;
+	else if (r.writer)
+		clean_up(&r);
 	/* Their streams are watched by the interceptor. */
 	while (r.units)
 		recorded_unit_free(r.units);

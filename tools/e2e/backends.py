@@ -138,6 +138,7 @@ def ptrace_refused(place):
     argv = ["/bin/sh", "-c", "echo >ran; " + SCRIPT]
     place.record(ARGV, "-q")
     tape = open(os.path.join(place.tape, "tape.jsonl"), "rb").read()
+    was = sorted(os.listdir(place.tape))
     place.fresh()
     place.within = CONFINED
     for backend in (None, "ptrace"):
@@ -149,7 +150,10 @@ def ptrace_refused(place):
                         "--backend preload")
             expect_equal("stdout", b"", result.out)
             expect_equal("files", {}, place.snapshot())
+            expect_equal("files of the tape", was, sorted(os.listdir(place.tape)))
     expect_equal("tape", tape, open(os.path.join(place.tape, "tape.jsonl"), "rb").read())
+    expect_status(place.sandtape("record", "-t", "new.tape", "--", *ARGV), 125)
+    expect_equal("left of a new tape", [], os.listdir(place.work))
 
 
 @case("ptrace is refused: the other backends record and replay")
@@ -242,6 +246,7 @@ def refused(place):
         expect_status(result, 125)
         expect_text(result, "is a static program", "--backend path")
         expect_equal("stdout", b"", result.out)
+        expect(not os.path.exists(place.tape), "a tape of nothing is left")
     place.backend = None
     place.record(["/bin/sh", "-c", "uname; " + argv[0]], "-q")
     place.backend = "preload"
