@@ -184,6 +184,19 @@ static int listen_in_dir(struct server *s, struct error *err)
 	return server_watch(s, s->listen_fd, server_accept, s, &s->listen_watch, err);
 }
 
+/* Open for both, so that it has a writer as long as we live, and opening it waits for nobody. */
+static int make_life(struct server *s, struct error *err)
+{
+	cleanup_free char *path = fs_join(s->dir, WIRE_LIFE);
+
+	if (!path)
+		return error_no_memory(err);
+	if (mkfifo(path, 0600) < 0)
+		return error_sys(err, errno, "cannot make the FIFO %s", path);
+	s->life_fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	return s->life_fd < 0 ? error_sys(err, errno, "cannot open %s", path) : 0;
+}
+
 static int check_root(const struct interceptor *t, struct error *err)
 {
 	cleanup_free char *path = NULL;
@@ -200,9 +213,11 @@ static int server_prepare(struct interceptor *t, struct error *err)
 	struct server *s = server_of(t);
 	int r = check_root(t, err);
 
-	s->listen_fd = -1;
+	s->listen_fd = s->life_fd = -1;
 	if (r == 0)
 		r = make_dir(s, err);
+	if (r == 0)
+		r = make_life(s, err);
 	if (r == 0)
 		r = fill_dir(s, err);
 	if (r == 0)
@@ -338,6 +353,8 @@ static void server_close(struct interceptor *t)
 	server_unwatch(s, &s->listen_watch);
 	if (s->dir && s->listen_fd >= 0)
 		close(s->listen_fd);
+	if (s->dir && s->life_fd >= 0)
+		close(s->life_fd);
 	if (s->is_reaper)
 		prctl(PR_SET_CHILD_SUBREAPER, 0);
 	/* Links and a socket of our own: a failure leaves nothing but clutter. */

@@ -100,6 +100,7 @@ class Place:
         self.tmp = os.path.join(root, "tmp")
         self.none = os.path.join(root, "none")
         self.mark = uuid.uuid4().hex
+        self.sessions = set()
         for directory in (self.home, self.tmp, self.none):
             os.makedirs(directory)
         self.fresh()
@@ -160,7 +161,7 @@ class Place:
 
     def start(self, argv, stdin=None, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=None,
               hidden=False, cwd=None, pass_fds=()):
-        return subprocess.Popen(
+        process = subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL if stdin is None else stdin,
             stdout=stdout,
@@ -170,6 +171,8 @@ class Place:
             start_new_session=True,
             pass_fds=pass_fds,
         )
+        self.sessions.add(process.pid)
+        return process
 
     def finish(self, process, data=None):
         """Waits with a limit; (stdout, stderr), None for what is not a pipe."""
@@ -238,15 +241,21 @@ class Place:
 
     # --- What is left behind --------------------------------------------------------------------
 
+    def is_marked(self, pid):
+        """By the mark in its environment; shims that the library starts have none."""
+        with open(f"/proc/{pid}/environ", "rb") as f:
+            if f"{MARK}={self.mark}".encode() in f.read().split(b"\0"):
+                return True
+        return (os.path.basename(os.readlink(f"/proc/{pid}/exe")) == "sandtape-shim"
+                and os.getsid(int(pid)) in self.sessions)
+
     def marked(self):
-        """The processes that still run with the mark of this case in their environment."""
-        wanted = f"{MARK}={self.mark}".encode()
+        """The processes of this case that still run."""
         found = []
         for pid in filter(str.isdigit, os.listdir("/proc")):
             try:
-                with open(f"/proc/{pid}/environ", "rb") as f:
-                    if wanted not in f.read().split(b"\0"):
-                        continue
+                if not self.is_marked(pid):
+                    continue
                 with open(f"/proc/{pid}/cmdline", "rb") as f:
                     line = f.read().replace(b"\0", b" ").decode("utf-8", "replace")
                 found.append((int(pid), line))

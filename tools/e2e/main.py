@@ -23,6 +23,7 @@ import misses  # noqa: F401
 import faults  # noqa: F401
 import daemons  # noqa: F401
 import kills  # noqa: F401
+import lingers  # noqa: F401
 import steps  # noqa: F401
 import badtapes  # noqa: F401
 import tapes  # noqa: F401

@@ -9,7 +9,6 @@
 
 /* What is to be executed. */
 struct shim_call {
-	const char *dir;	      /* where the socket is */
 	struct wire_program program;  /* as a unit, or let alone: the environment is clean */
 	struct wire_program in_place; /* as subject */
 	bool in_path;		      /* the shim was found in PATH */
@@ -17,9 +16,13 @@ struct shim_call {
 	struct wire_aside aside;
 };
 
+/* From now on this process ends with the server of `dir`, if that lives; whoever asks it something
+ * afterwards sees whether it did. A descriptor that keeps it so, or -errno. */
+int shim_live_with(const char *dir);
+
 /* Stands above a unit's program until it has ended and its output has been delivered, then ends
  * in the same way. All signals are blocked. */
-_Noreturn void shim_supervise(int sock, pid_t pid);
+_Noreturn void shim_supervise(int sock, int life, pid_t pid);
 
 /* Signals to it come to nothing any more. */
 bool shim_is_exiting(pid_t pid);

@@ -43,6 +43,8 @@ _Noreturn static void fail_all(int sock, const char *what, int negative_errno)
 /* Carrying out an answer */
 
 static int player = -1; /* the socket to the server, or none */
+static const char *server_dir;
+static int life; /* see shim_live_with() */
 
 /* The room as this process sees it; for the player it stands where the stub has it. */
 static struct stub_room *room;
@@ -62,6 +64,17 @@ long stub_ask(enum stub_ask ask, unsigned long address, unsigned long len)
 	    wire_receive(player, &reply, fds, &count) < 0 || reply.kind != WIRE_RESULT)
 		return STUB_GO_ON;
 	return reply.number;
+}
+
+/* What the parent has is not the child's, and the server may have gone meanwhile. */
+void stub_forked(void)
+{
+	int r = shim_live_with(server_dir);
+	int sock = r < 0 ? r : wire_connect(server_dir);
+
+	if (sock < 0)
+		_exit(EXIT_SANDTAPE);
+	close(sock);
 }
 
 static void stand_in(int sock, sigset_t mask)
@@ -179,13 +192,13 @@ _Noreturn static void run_unit(int sock, const struct shim_call *call,
 	if (r < 0)
 		end_failed(sock, r, false, call);
 	wire_send(sock, &started, NULL, 0); /* a server that has gone is seen there */
-	shim_supervise(sock, pid);
+	shim_supervise(sock, life, pid);
 }
 
 /* Asks the server, and does what it says. */
 _Noreturn static void intercept(const struct shim_call *call, uint64_t token)
 {
-	int sock = wire_connect(call->dir);
+	int sock = wire_connect(server_dir);
 	struct wire_reply reply;
 	int fds[WIRE_FDS];
 	size_t count = 0;
@@ -274,7 +287,7 @@ _Noreturn static void be_link(const char *link, char **argv, const struct wire_a
 {
 	char *bin = dir_of(link);
 	static char path[PATH_MAX];
-	struct shim_call call = {.dir = dir_of(bin), .in_path = true, .aside = *aside};
+	struct shim_call call = {.in_path = true, .aside = *aside};
 	char **env = copy_env(environ);
 
 	if (!env)
@@ -288,15 +301,15 @@ _Noreturn static void be_link(const char *link, char **argv, const struct wire_a
 }
 
 /* --spawn TOKEN PATH NAMED ARGV...: the library's posix_spawn. */
-_Noreturn static void be_spawned(const char *self, char **argv, const struct wire_aside *aside)
+_Noreturn static void be_spawned(char **argv, const struct wire_aside *aside)
 {
-	struct shim_call call = {.dir = dir_of(self), .aside = *aside};
+	struct shim_call call = {.aside = *aside};
 	char **env = copy_env(environ);
 	char library[PATH_MAX];
 
 	if (!env || !argv[0] || !argv[1])
 		fail("understand the library", -EPROTO);
-	snprintf(library, sizeof(library), "%s/%s", call.dir, WIRE_LIBRARY);
+	snprintf(library, sizeof(library), "%s/%s", server_dir, WIRE_LIBRARY);
 	clean_env(env, "LD_PRELOAD", library);
 	call.program = (struct wire_program){AT_FDCWD, 0, argv[1], argv[1], argv + 2, env};
 	call.in_place = call.program;
@@ -323,17 +336,25 @@ int main(int argc, char **argv)
 	const char *self = (const char *)getauxval(AT_EXECFN);
 	const char *slash = self ? strrchr(self, '/') : NULL;
 	struct wire_aside aside;
+	bool is_link;
 
 	wire_set_aside(&aside);
 	if (!slash)
 		fail("tell by which name it was started", -EINVAL);
-	if (strcmp(slash + 1, WIRE_SHIM) != 0)
+	is_link = strcmp(slash + 1, WIRE_SHIM) != 0;
+	server_dir = is_link ? dir_of(dir_of(self)) : dir_of(self);
+	life = shim_live_with(server_dir);
+	if (life < 0 && !is_link && argc == 4)
+		fail_all(atoi(argv[2]), "reach sandtape", life);
+	if (life < 0)
+		fail("reach sandtape", life);
+	if (is_link)
 		be_link(self, argv, &aside);
 	if (argc == 4 && strcmp(argv[1], "--adopt") == 0)
-		shim_supervise(atoi(argv[2]), atoi(argv[3]));
+		shim_supervise(atoi(argv[2]), life, atoi(argv[3]));
 	if (argc == 4 && strcmp(argv[1], "--stub") == 0)
 		stand_in(atoi(argv[2]), mask_of(argv[3]));
 	if (argc >= 4 && strcmp(argv[1], "--spawn") == 0)
-		be_spawned(self, argv + 2, &aside);
+		be_spawned(argv + 2, &aside);
 	fail("be started by hand", -EINVAL);
 }

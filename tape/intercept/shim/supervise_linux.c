@@ -37,12 +37,14 @@ static void close_range_of(unsigned from, unsigned to)
 
 /* What it holds open would keep readers and writers waiting that the program itself has let go.
  * stdin alone stays, to tell in the end whether it was read to its end. */
-static void close_all_but(int sock)
+static void close_all_but(int sock, int life)
 {
-	unsigned kept = (unsigned)sock;
+	unsigned first = (unsigned)(sock < life ? sock : life);
+	unsigned second = (unsigned)(sock < life ? life : sock);
 
-	close_range_of(is_pipe_or_socket(0) ? 1 : 0, kept - 1);
-	close_range_of(kept + 1, ~0u);
+	close_range_of(is_pipe_or_socket(0) ? 1 : 0, first - 1);
+	close_range_of(first + 1, second - 1);
+	close_range_of(second + 1, ~0u);
 }
 
 static bool stdin_has_ended(void)
@@ -228,7 +230,7 @@ static void look_at_stop(struct watch *w)
 	stop_with(w, info.si_status);
 }
 
-_Noreturn void shim_supervise(int sock, pid_t pid)
+_Noreturn void shim_supervise(int sock, int life, pid_t pid)
 {
 	const struct sigaction plain = {.sa_handler = SIG_DFL};
 	struct watch w = {.sock = sock, .pid = pid, .waker = -1};
@@ -236,7 +238,7 @@ _Noreturn void shim_supervise(int sock, pid_t pid)
 	sigset_t all;
 
 	fcntl(sock, F_SETFD, FD_CLOEXEC);
-	close_all_but(sock);
+	close_all_but(sock, life);
 	sigaction(SIGCHLD, &plain, NULL);
 	sigfillset(&all);
 	w.signals = wait[0].fd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);

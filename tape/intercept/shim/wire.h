@@ -17,6 +17,7 @@
 
 /* Names in the private directory. */
 #define WIRE_SOCKET  "socket"
+#define WIRE_LIFE    "life"		      /* a FIFO that the server has open */
 #define WIRE_SHIM    "shim"		      /* a link to the shim */
 #define WIRE_LIBRARY "libsandtape-preload.so" /* a link to the library */
 #define WIRE_BIN     "bin"		      /* links to the shim, by the names of programs */

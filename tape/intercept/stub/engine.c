@@ -311,6 +311,7 @@ static int do_op(struct stub_room *room, const struct stub_op *op, int *is_child
 		if (stub_call(__NR_fork, 0, 0, 0, 0, 0, 0) != 0)
 			end(answer);
 		*is_child = 1;
+		stub_forked();
 		return STUB_GO_ON;
 	case STUB_MORE:
 		/* Without a player (it was killed) there is nothing to stand in for. */

@@ -15,6 +15,11 @@ long stub_ask(enum stub_ask ask, unsigned long address, unsigned long len)
 	return stub_call(HYPER_CALL, ask, (long)address, (long)len, 0, 0, 0);
 }
 
+/* The tracer has it already. */
+void stub_forked(void)
+{
+}
+
 _Noreturn void stub_main(void)
 {
 	stub_play(&stub_room);
