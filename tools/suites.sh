@@ -1,9 +1,10 @@
 #!/bin/sh
 # Test suites that others wrote, run natively, recorded and replayed with what is in $BUILD, and
 # compared test by test (`make suites`). Installs nothing: what is missing is told with the way to
-# get it. Sources of packages are looked for in $SUITE_SOURCES (build/suite-sources).
-# Usage: tools/suites.sh [--quick | NAME [WORD]]: the quick ones are those of .ci/run; WORD chooses
-# jobs of a suite, with no exceptions.
+# get it. Sources of Debian packages are fetched once, and kept in $SUITE_SOURCES
+# (~/.cache/sandtape-suites).
+# Usage: tools/suites.sh [--quick | NAME [WORD...]]: the quick ones are those of .ci/run; WORDs (parts
+# of names, or globs) choose jobs of a suite, in most of them files.
 set -eu
 
 cd "$(dirname "$0")/.."
