@@ -128,8 +128,8 @@ GIT = "git-2.39.5"
 # The repository is real, so that its files are there; all else that the scripts run is not.
 GIT_OPTIONS = options("sh *.sh xargs", "git env " + MAKES_FILES)
 # Basics, what spawns much, and a sample of each group.
-GIT_SCRIPTS = ("t0000 t0001 t0003 t0005 t0008 t0021 t0061 t1004 t1300 t2014 t3200 t4010 t4112 t5407 "
-               "t5510 t6040 t6412 t7107 t7400 t7507")
+GIT_SCRIPTS = ("t0000 t0001 t0003 t0005 t0008 t0021 t0061 t1004 t1300 t2014 t3200 t4010 t4112 "
+               "t5407 t5510 t6040 t6412 t7107 t7400 t7507")
 
 TAP_LINE = re.compile(r"(ok|not ok) (\d+)( - .*?)?( # (SKIP|skip|TODO).*)?$")
 TAP_OUTCOMES = {"ok": "pass", "not ok": "fail", "skip": "skip", "todo": "todo"}
@@ -223,7 +223,8 @@ ZSH_OPTIONS = options("zsh", "diff " + MAKES_FILES)
 ZSH_SCRIPTS = "[A-EV]*.ztst"
 ZSH_LEFT_OUT = ("V08",)
 # The tests look for the shell where its build is.
-ZSH_PLACE = """mkdir Src Test && ln -s /bin/zsh Src/zsh && cd Test && exec /bin/zsh +Z -f "$0" "$1" """
+ZSH_PLACE = ('mkdir Src Test && ln -s /bin/zsh Src/zsh && cd Test && '
+             'exec /bin/zsh +Z -f "$0" "$1"')
 ZSH_OUTCOMES = [("Test successful", "pass"), ("Test failed, as expected", "todo"),
                 ("Test case skipped", "skip"), ("Test ", "fail")]
 
