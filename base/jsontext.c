@@ -1,13 +1,12 @@
 /*
- * jansson where memory ends: its lexer loses the bytes that it had no room for and goes on, and its
- * dump goes on after a failure within a key (2.14). Neither is told, and either would be a wrong
- * record or another policy.
+ * jansson where memory ends: its lexer loses the bytes that it had no room for and goes on, or
+ * calls it bad JSON, and its dump goes on after a failure within a key (2.14). Neither is told, and
+ * either would be a wrong record, a wrong verdict on one, or another policy.
  */
 #include "base/jsontext.h"
 
-#include "base/cleanup.h"
+#include "base/json_scan.h"
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct dump {
@@ -31,93 +30,69 @@ int jsontext_dump(const json_t *value, size_t flags, struct buf *out)
 										       : 0;
 }
 
-/* Of a \u escape, whose digits are at `hex`, as UTF-8; of a surrogate, half of what the pair is. */
-static size_t escape_len(const char *hex)
+/* Of a value that came of a text, what json_scan() has of the text. */
+static void add_sums(struct json_sums *sums, const json_t *value)
 {
-	unsigned value = 0;
-
-	for (int i = 0; i < 4; i++) {
-		char c = hex[i];
-
-		value = value * 16 + (unsigned)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
-	}
-	if (value >= 0xD800 && value <= 0xDFFF)
-		return 2;
-	return value < 0x80 ? 1 : value < 0x800 ? 2 : 3;
-}
-
-/* The bytes of all strings in a text that is JSON. */
-static size_t text_strings(struct bytes text)
-{
-	bool inside = false;
-	size_t sum = 0;
-
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.data[i] == '"') {
-			inside = !inside;
-		} else if (inside && text.data[i] == '\\') {
-			i++;
-			sum += text.data[i] == 'u' ? escape_len(text.data + i + 1) : 1;
-			i += text.data[i] == 'u' ? 4 : 0;
-		} else {
-			sum += inside;
-		}
-	}
-	return sum;
-}
-
-/* And of all strings, keys too, that came of it. */
-static size_t value_strings(const json_t *value)
-{
-	size_t sum = json_string_length(value);
 	const char *key;
 	json_t *part;
 	size_t i;
 
-	json_object_foreach((json_t *)value, key, part) sum += strlen(key) + value_strings(part);
-	json_array_foreach(value, i, part) sum += value_strings(part);
-	return sum;
+	sums->bytes += json_string_length(value);
+	sums->integers += (uint64_t)json_integer_value(value);
+	json_object_foreach((json_t *)value, key, part)
+	{
+		sums->bytes += strlen(key);
+		add_sums(sums, part);
+	}
+	json_array_foreach(value, i, part) add_sums(sums, part);
 }
 
-/* Numbers need no look: up to 15 digits fit into what the lexer has from the beginning, and of more
- * there are none but behind a longer key (a tape), or they are out of bounds anyway (a policy). */
 static bool is_complete(struct bytes text, const json_t *value)
 {
-	return text_strings(text) == value_strings(value);
+	struct json_sums in_text, in_value = {0, 0};
+
+	add_sums(&in_value, value);
+	return json_scan(text, &in_text) && in_text.bytes == in_value.bytes &&
+	       in_text.integers == in_value.integers;
 }
 
-/* The lexer takes the end of memory for bad JSON, too: there is no telling then but by asking for
- * memory oneself. */
-static bool is_out_of_memory(struct bytes text, const json_error_t *json_err)
+/* What the lexer had no room for it takes for bad JSON: a text that is good was not the reason. */
+static bool is_out_of_memory(struct bytes text, const json_error_t *why)
 {
-	cleanup_buf struct buf probe = BUF_INIT;
+	enum json_error_code code = json_error_code(why);
+	struct json_sums sums;
 
-	return !json_err->text[0] || json_error_code(json_err) == json_error_out_of_memory ||
-	       buf_reserve(&probe, text.len + 4096) < 0;
+	if (!why->text[0] || code == json_error_out_of_memory)
+		return true;
+	return (code == json_error_invalid_syntax || code == json_error_premature_end_of_input) &&
+	       json_scan(text, &sums);
+}
+
+int jsontext_parse(struct bytes text, json_t **ret, json_error_t *ret_why)
+{
+	json_t *value =
+		json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, ret_why);
+
+	if (!value)
+		return is_out_of_memory(text, ret_why) ? ERR_NOMEM : ERR_FORMAT;
+	if (!is_complete(text, value)) {
+		json_decref(value);
+		return ERR_NOMEM;
+	}
+	*ret = value;
+	return 0;
 }
 
 int jsontext_load(struct bytes text, json_t **ret, int *ret_line, struct error *err)
 {
-	json_error_t json_err = {0};
-	json_t *value = NULL;
+	json_error_t why = {0};
+	int rc = jsontext_parse(text, ret, &why);
 
-	/* Twice: memory may have been short for a moment only. */
-	for (int tries = 0; !value && tries < 2; tries++)
-		value = json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL,
-				   &json_err);
-	if (!value && is_out_of_memory(text, &json_err))
+	if (rc == ERR_NOMEM)
 		return error_no_memory(err);
-	if (!value) {
-		if (ret_line)
-			*ret_line = json_err.line > 0 ? json_err.line : 1;
-		return error_set(err, ERR_FORMAT, "%s", json_err.text);
-	}
-	if (!is_complete(text, value)) {
-		json_decref(value);
-		return error_no_memory(err);
-	}
-	*ret = value;
-	return 0;
+	if (rc < 0 && ret_line)
+		*ret_line = why.line > 0 ? why.line : 1;
+	return rc < 0 ? error_set(err, rc, "%s", why.text) : 0;
 }
 
 /* What is left to be looked at of a text that is known to be JSON. */

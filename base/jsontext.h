@@ -9,6 +9,10 @@
 #include "base/error.h"
 #include <jansson.h>
 
+/* Of jansson's reading: ERR_FORMAT with the reason and the line in *ret_why, which must be zeroed,
+ * or ERR_NOMEM. Otherwise as jsontext_load(). */
+int jsontext_parse(struct bytes text, json_t **ret, json_error_t *ret_why);
+
 /*
  * Reads an object or array. Keys that are there twice are an error; strings may hold NULs.
  * ERR_NOMEM, or ERR_FORMAT with the parser's words and, when `ret_line` is not NULL, the line.

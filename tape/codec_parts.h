@@ -17,13 +17,6 @@ static inline void cleanup_json_fn(json_t **value)
 
 #define cleanup_json __attribute__((cleanup(cleanup_json_fn)))
 
-/* codec_memory.c: JSON in and out, with the want of memory told (ERR_NOMEM). */
-/* ERR_FORMAT: the reason, and the line of the text, are in *ret_error, which must be zeroed. */
-int codec_parse(struct bytes text, json_t **ret, json_error_t *ret_error);
-/* The same with a sentence. */
-int codec_load(struct bytes text, json_t **ret, struct error *err);
-int codec_dump(const json_t *value, struct buf *out); /* appends, compact */
-
 /* ERR_FORMAT: "`what` is not `expected`". */
 int codec_wrong(struct error *err, const char *what, const char *expected);
 int codec_read_integer(const json_t *value, const char *what, int64_t min, int64_t max,

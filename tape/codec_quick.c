@@ -1,6 +1,6 @@
 #include "tape/codec_quick.h"
+#include "base/cursor.h"
 #include "base/text.h"
-#include "tape/cursor.h"
 #include "tape/names.h"
 #include <limits.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 #include "base/cleanup.h"
 #include "base/hash.h"
+#include "base/jsontext.h"
 #include "base/text.h"
 #include "tape/codec.h"
 #include "tape/codec_parts.h"
@@ -11,6 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static int load_json(struct bytes text, json_t **ret, struct error *err)
+{
+	int rc = jsontext_load(text, ret, NULL, err);
+
+	return rc == ERR_FORMAT ? error_wrap(err, rc, "its JSON cannot be parsed") : rc;
+}
 
 /* `what` is the key whose value is wrong. */
 int codec_wrong(struct error *err, const char *what, const char *expected)
@@ -94,7 +102,7 @@ static int read_version(const json_t *object, int *ret, struct error *err)
 int codec_read_version(const struct line *line, int *ret, struct error *err)
 {
 	cleanup_json json_t *object = NULL;
-	int rc = codec_load(line->all, &object, err);
+	int rc = load_json(line->all, &object, err);
 
 	return rc < 0 ? rc : read_version(object, ret, err);
 }
@@ -143,7 +151,7 @@ int codec_read_head(const struct line *line, struct tape_head *ret, struct error
 {
 	cleanup_json json_t *object = NULL;
 	struct tape_head head = {0};
-	int rc = codec_load(line->all, &object, err);
+	int rc = load_json(line->all, &object, err);
 
 	if (rc == 0)
 		rc = read_head(object, &head, err);
@@ -209,7 +217,7 @@ int codec_read_spawn(const struct line *line, struct unit *u, struct error *err)
 
 	if (codec_quick_spawn(line, u))
 		return 0;
-	rc = codec_load(line->all, &object, err);
+	rc = load_json(line->all, &object, err);
 	if (rc < 0)
 		return rc;
 	u->id = line->id;
@@ -480,7 +488,7 @@ int codec_read_exit(const struct line *line, struct unit *u, struct error *err)
 
 	if (codec_quick_exit(line, u))
 		return 0;
-	rc = codec_load(line->all, &object, err);
+	rc = load_json(line->all, &object, err);
 	if (rc == 0)
 		rc = read_end(object, &u->end, err);
 	if (rc < 0)
@@ -525,7 +533,7 @@ int codec_read_tail(const struct line *line, struct unit *u, struct error *err)
 	const char *key;
 	json_t *value;
 	int fd;
-	int rc = codec_load(line->all, &object, err);
+	int rc = load_json(line->all, &object, err);
 
 	if (rc < 0)
 		return rc;
@@ -565,7 +573,7 @@ int codec_read_time(const struct line *line, struct unit *u, struct error *err)
 
 	if (codec_quick_time(line, u))
 		return 0;
-	rc = codec_load(line->all, &object, err);
+	rc = load_json(line->all, &object, err);
 	if (rc < 0)
 		return rc;
 	rc = read_ns(object, "pid", &pid, err);

@@ -4,6 +4,7 @@
  */
 #include "base/cleanup.h"
 #include "base/hash.h"
+#include "base/jsontext.h"
 #include "base/text.h"
 #include "tape/codec.h"
 #include "tape/codec_parts.h"
@@ -268,7 +269,7 @@ static void assert_is_line(const struct buf *line, enum line_type type, struct u
 {
 	cleanup_buf struct buf text = BUF_INIT, expected = BUF_INIT;
 
-	ck_assert_int_eq(codec_dump(value, &text), 0);
+	ck_assert_int_eq(jsontext_dump(value, JSON_COMPACT, &text), 0);
 	text.data[0] = ',';
 	text.len = json_object_size(value) ? text.len - 1 : 0;
 	ck_assert_int_eq(line_add(&expected, type, id, (struct bytes){text.data, text.len}, NULL),

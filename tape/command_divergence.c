@@ -1,5 +1,6 @@
 #include "tape/command_divergence.h"
 
+#include "base/jsontext.h"
 #include "tape/codec_parts.h"
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -116,7 +117,7 @@ int tape_divergence_json(const struct tape_divergence *d, char **ret_json, struc
 
 	if (!d || !ret_json)
 		return error_set(err, ERR_INVALID, "there is no divergence to tell of");
-	if (codec_dump(d->told.json, &text) < 0)
+	if (jsontext_dump(d->told.json, JSON_COMPACT, &text) < 0)
 		return error_no_memory(err);
 	*ret_json = buf_steal(&text);
 	return 0;

@@ -1,6 +1,7 @@
 #include "tape/import_harn.h"
 #include "base/cleanup.h"
 #include "base/fs.h"
+#include "base/jsontext.h"
 #include "tape/codec_parts.h"
 #include <inttypes.h>
 #include <limits.h>
@@ -208,7 +209,7 @@ static int import_array(const char *file, struct bytes content, const struct imp
 	json_error_t json_err = {0};
 	json_t *value;
 	size_t i;
-	int rc = codec_parse(content, &list, &json_err);
+	int rc = jsontext_parse(content, &list, &json_err);
 
 	if (rc == ERR_NOMEM)
 		return error_no_memory(err);
@@ -272,7 +273,7 @@ static int import_line(const char *file, struct bytes line, bool is_first,
 {
 	cleanup_json json_t *object = NULL;
 	json_error_t json_err = {0};
-	int rc = codec_parse(line, &object, &json_err);
+	int rc = jsontext_parse(line, &object, &json_err);
 
 	if (rc == ERR_NOMEM)
 		return error_no_memory(err);

@@ -1,7 +1,7 @@
 #include "tape/lines.h"
+#include "base/cursor.h"
 #include "base/hash.h"
 #include "base/text.h"
-#include "tape/cursor.h"
 #include <string.h>
 
 /* `,"c":"` + digits + `"}` */

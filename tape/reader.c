@@ -1,9 +1,9 @@
 #include "tape/reader.h"
 #include "base/cleanup.h"
+#include "base/cursor.h"
 #include "base/hash.h"
 #include "tape/blobs.h"
 #include "tape/codec.h"
-#include "tape/cursor.h"
 #include "tape/files.h"
 #include "tape/index.h"
 #include <errno.h>

@@ -55,19 +55,6 @@ void assert_same_bytes(const void *got, size_t got_len, const void *wanted, size
 	ck_assert(!got_len || !memcmp(got, wanted, got_len));
 }
 
-uint64_t random_next(struct random *r)
-{
-	r->state ^= r->state << 13;
-	r->state ^= r->state >> 7;
-	r->state ^= r->state << 17;
-	return r->state;
-}
-
-size_t random_below(struct random *r, size_t limit)
-{
-	return (size_t)(random_next(r) >> 16) % limit;
-}
-
 void make_head(struct tape_head *h)
 {
 	memset(h, 0, sizeof(*h));

@@ -3,6 +3,7 @@
 #define SANDTAPE_TAPE_SCRATCH_TEST_H
 
 #include "base/buf.h"
+#include "base/random_test.h"
 #include "tape/head.h"
 #include "tape/reader.h"
 #include "tape/unit.h"
@@ -16,13 +17,6 @@ void put_file(const char *path, const void *bytes, size_t len);
 void get_file(const char *path, struct buf *ret);
 bool is_file(const char *path);
 void assert_same_bytes(const void *got, size_t got_len, const void *wanted, size_t wanted_len);
-
-/* A small random number generator with a fixed seed: failures must repeat. */
-struct random {
-	uint64_t state;
-};
-uint64_t random_next(struct random *r);
-size_t random_below(struct random *r, size_t limit);
 
 /* A head with WORK and HOME as its roots. */
 void make_head(struct tape_head *h);

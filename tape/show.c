@@ -1,6 +1,7 @@
 /* A unit as one JSON object: the view for people and scripts, not the format of the tape. */
 #include "tape/show.h"
 #include "base/cleanup.h"
+#include "base/jsontext.h"
 #include "base/text.h"
 #include "tape/codec_parts.h"
 #include "tape/json_values.h"
@@ -205,7 +206,7 @@ static int make_json(const struct shower *sh, size_t index, char **ret_json, str
 	object = json_object();
 	rc = object ? fill(object, sh, &u, err) : error_no_memory(err);
 	unit_clear(&u);
-	if (rc == 0 && codec_dump(object, &text) < 0)
+	if (rc == 0 && jsontext_dump(object, JSON_COMPACT, &text) < 0)
 		rc = error_no_memory(err);
 	json_decref(object);
 	if (rc == 0)

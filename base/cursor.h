@@ -1,6 +1,6 @@
-/* Reading a line of a tape from its front: what is taken is passed over. */
-#ifndef SANDTAPE_TAPE_CURSOR_H
-#define SANDTAPE_TAPE_CURSOR_H
+/* Reading a text from its front: what is taken is passed over. */
+#ifndef SANDTAPE_BASE_CURSOR_H
+#define SANDTAPE_BASE_CURSOR_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
-#include "tape/json_scan.h"
+#include "base/json_scan.h"
 
-#include "tape/cursor.h"
+#include "base/cursor.h"
 
 #define DEPTH_MAX 2048 /* JSON_PARSER_MAX_DEPTH of jansson */
 

@@ -1,7 +1,7 @@
 #include "base/cleanup.h"
-#include "tape/codec_parts.h"
-#include "tape/json_scan.h"
-#include "tape/scratch_test.h"
+#include "base/json_scan.h"
+#include "base/jsontext.h"
+#include "base/random_test.h"
 #include "tools/tests.h"
 #include <stdlib.h>
 #include <string.h>
@@ -115,7 +115,7 @@ static void compare(const char *text, size_t len)
 	json_decref(value);
 	value = NULL;
 	/* And with memory enough, nothing that jansson takes is called incomplete. */
-	ck_assert_int_ne(codec_parse(bytes, &value, &why), ERR_NOMEM);
+	ck_assert_int_ne(jsontext_parse(bytes, &value, &why), ERR_NOMEM);
 	json_decref(value);
 }
 
@@ -141,9 +141,9 @@ START_TEST(jansson_is_of_the_same_opinion)
 }
 END_TEST
 
-Suite *tape_json_scan_suite(void)
+Suite *base_json_scan_suite(void)
 {
-	Suite *suite = suite_create("tape/json_scan");
+	Suite *suite = suite_create("base/json_scan");
 	TCase *all = tcase_create("all");
 
 	tcase_set_timeout(all, 60);

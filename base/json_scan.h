@@ -1,7 +1,7 @@
 /* Whether a text is JSON, and how much is in it, without asking for memory: jansson cannot be asked
  * when it had none. */
-#ifndef SANDTAPE_TAPE_JSON_SCAN_H
-#define SANDTAPE_TAPE_JSON_SCAN_H
+#ifndef SANDTAPE_BASE_JSON_SCAN_H
+#define SANDTAPE_BASE_JSON_SCAN_H
 
 #include "base/buf.h"
 #include <stdbool.h>
