@@ -18,9 +18,9 @@ VALGRIND     ?= valgrind
 # STUB_ANSWER_ADDRESS of tape/intercept/stub/answer.h.
 STUB_LDFLAGS ?= -Wl,--section-start=.answer=0x440000 -Wl,-z,noseparate-code
 
-PUBLIC_HEADERS := tape/tape.h tape/clock.h tape/command.h base/error.h
+PUBLIC_HEADERS := sandbox/sandbox.h tape/tape.h tape/clock.h tape/command.h base/error.h
 
-LIB_DIRS := base tape tape/intercept
+LIB_DIRS := base sandbox tape tape/intercept
 STUB_DIR := tape/intercept/stub
 SHIM_DIR := tape/intercept/shim
 PRELOAD_DIR := tape/intercept/preload
@@ -84,7 +84,7 @@ TESTS      := $(BUILD)/sandtape-tests
 FIXTURES   := $(patsubst fixtures/programs/%.c,$(BUILD)/fixtures/%,$(FIXTURE_SRCS))
 BENCHES    := $(patsubst tools/%.c,$(BUILD)/%,$(BENCH_SRCS))
 # Each target twice: run with files, and by libFuzzer.
-FUZZ_TARGETS := tape text
+FUZZ_TARGETS := tape text policy
 FUZZ_FILES   := $(addprefix $(BUILD)/fuzz_files_,$(FUZZ_TARGETS))
 FUZZERS      := $(addprefix $(BUILD)/fuzz_,$(FUZZ_TARGETS))
 
@@ -293,9 +293,12 @@ tsan:
 	$(MAKE) BUILD=build-tsan SANITIZE=thread build-tsan/sandtape-tests
 	CK_TIMEOUT_MULTIPLIER=5 build-tsan/sandtape-tests $(TSAN_SUITES)
 
+FUZZ_MORE_policy := fixtures/policies/*/*.json
+
 # All that was found once, and what covers the code: without a fuzzer.
 fuzz-corpus: $(FUZZ_FILES)
-	$(foreach t,$(FUZZ_TARGETS),$(BUILD)/fuzz_files_$t fixtures/corpus/$t/* 2>$(BUILD)/fuzz.log || \
+	$(foreach t,$(FUZZ_TARGETS),$(BUILD)/fuzz_files_$t fixtures/corpus/$t/* \
+		$(FUZZ_MORE_$t) 2>$(BUILD)/fuzz.log || \
 		{ tail $(BUILD)/fuzz.log; exit 1; };)
 
 # Looks for more, with clang and its libFuzzer, for FUZZ_TIME seconds.

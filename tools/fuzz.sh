@@ -28,6 +28,8 @@ for target; do
 		for tape in fixtures/tapes/*/*.tape; do
 			pack "$tape" >"$dir/corpus/tape/seed-$(basename "$tape" .tape)"
 		done
+	elif [ "$target" = policy ]; then
+		cp fixtures/policies/*/*.json "$dir/corpus/policy/"
 	fi
 	"$dir/fuzz_$target" -max_total_time=$((seconds / $#)) -max_len=8192 -timeout=20 \
 		-rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$dir/found/$target-" \

@@ -1,0 +1,152 @@
+/* Policies from the inside: the struct, the names of its values, the table of its keys. */
+#ifndef SANDTAPE_SANDBOX_POLICY_H
+#define SANDTAPE_SANDBOX_POLICY_H
+
+#include "base/buf.h"
+#include "sandbox/sandbox.h"
+
+#define POLICY_VERSION	 1
+#define POLICY_ROOTS_MAX 4096
+#define POLICY_LIST_MAX	 4096 /* of everything else that can be added */
+#define POLICY_FILE_MAX	 ((size_t)4 << 20)
+#define POLICY_OPS_ALL	 63U
+#define POLICY_OPS_READ	 (SANDBOX_OP_READ_TEXT | SANDBOX_OP_LIST | SANDBOX_OP_EXISTS)
+#define POLICY_CAPS	 41 /* CAP_CHECKPOINT_RESTORE, of Linux 5.9, is the last */
+
+/* A normal absolute path: single slashes, none at the end, no "." and no "..". */
+struct policy_root {
+	char *path;
+	size_t len;
+	enum sandbox_root kind;
+	bool optional;
+};
+
+struct policy_roots {
+	struct policy_root *item;
+	size_t count;
+};
+
+/* In ascending order. */
+struct policy_numbers {
+	unsigned *item;
+	size_t count;
+};
+
+/* Patterns, or names with values. */
+struct policy_variable {
+	char *name;
+	char *value; /* NULL for a pattern */
+};
+
+struct policy_variables {
+	struct policy_variable *item;
+	size_t count;
+};
+
+enum policy_place { POLICY_WORK, POLICY_HOME, POLICY_TMP, POLICY_PLACES };
+
+struct sandbox_policy {
+	char *places[POLICY_PLACES]; /* NULL: not known */
+	int level;		     /* the members that are int are of the enums of sandbox.h */
+	struct policy_roots roots;
+	uint64_t operations;
+	int tmp;
+	int net;
+	struct policy_numbers ports[SANDBOX_PORTS];
+	struct sandbox_action syscalls[SANDBOX_SYSCALLS_COUNT];
+	uint64_t limits[SANDBOX_LIMITS];
+	struct policy_variables keep, remove, set;
+	int namespaces[SANDBOX_NS_COUNT];
+	int unix_sockets;
+	struct policy_roots unix_paths; /* their kind has no meaning */
+	int tty;
+	uint64_t capabilities; /* a bit for each */
+	struct policy_numbers fds;
+	int strictness[SANDBOX_MECHS];
+};
+
+/* --- policy_names.c: the names of values, at the number of each ------------------------------ */
+
+struct policy_names {
+	const char *const *name;
+	int count;
+};
+
+extern const struct policy_names policy_levels, policy_operations, policy_tmps, policy_nets,
+	policy_uses, policy_unixes, policy_ttys, policy_strictnesses, policy_presets,
+	policy_capabilities, policy_action_kinds;
+
+/* -1: there is none. */
+int policy_name_find(const struct policy_names *names, const char *name);
+/* The one that is the fewest letters away from `name`, when these are few; or NULL. */
+const char *policy_name_near(const char *const *names, size_t count, const char *name);
+
+/* --- policy_keys.c: the keys of the format --------------------------------------------------- */
+
+enum policy_kind {
+	POLICY_CHOICE,	/* an int: one of `names` */
+	POLICY_SET,	/* a uint64_t: several of `names`, a bit for each */
+	POLICY_PRESETS, /* several of `names`, each of which adds roots */
+	POLICY_ROOT_LIST,
+	POLICY_UNIX_LIST,
+	POLICY_PORT_LIST,
+	POLICY_FD_LIST,
+	POLICY_LIMIT,
+	POLICY_ACTION,
+	POLICY_KEEP_LIST,
+	POLICY_REMOVE_LIST,
+	POLICY_SET_MAP
+};
+
+struct policy_key {
+	const char *section; /* NULL: at the top */
+	const char *name;
+	enum policy_kind kind;
+	int index;     /* the kind of roots, the limit, the group ... */
+	size_t offset; /* of POLICY_CHOICE and POLICY_SET */
+	const struct policy_names *names;
+};
+
+extern const struct policy_key policy_keys[];
+extern const size_t policy_key_count;
+
+/* The bounds of a limit. */
+uint64_t policy_limit_min(enum sandbox_limit limit);
+uint64_t policy_limit_max(enum sandbox_limit limit);
+
+/* --- policy.c, policy_lists.c ---------------------------------------------------------------- */
+
+/* What a policy is to begin with. */
+void policy_set_level(struct sandbox_policy *policy, enum sandbox_level level);
+int policy_set_default_env(struct sandbox_policy *policy, struct error *err);
+
+/* The operations that a root grants. */
+unsigned policy_root_operations(const struct sandbox_policy *policy,
+				const struct policy_root *root);
+bool policy_root_cuts(const struct policy_root *root);
+
+/* "$WORK/x" and "//x/./y/" to a normal absolute path, malloc'ed. */
+int policy_path(const struct sandbox_policy *policy, const char *path, char **ret,
+		struct error *err);
+int policy_roots_add(const struct sandbox_policy *policy, struct policy_roots *roots,
+		     const struct policy_root *root, struct error *err);
+void policy_roots_clear(struct policy_roots *roots);
+/* Removes all of a kind. */
+void policy_roots_drop(struct policy_roots *roots, enum sandbox_root kind);
+int policy_numbers_add(struct policy_numbers *numbers, unsigned number, struct error *err);
+void policy_numbers_clear(struct policy_numbers *numbers);
+/* Another value takes the place of the one that is there. */
+int policy_variables_add(struct policy_variables *variables, const char *name, const char *value,
+			 struct error *err);
+void policy_variables_clear(struct policy_variables *variables);
+/* Whether the pattern, in which "*" stands for any characters, matches. */
+bool policy_matches(const char *pattern, const char *name);
+
+/* --- policy_check.c -------------------------------------------------------------------------- */
+
+/* sandbox_policy_check(), with the key that is wrong; NULL when it is none. */
+int policy_check(const struct sandbox_policy *policy, const struct policy_key **ret_key,
+		 struct error *err);
+const struct policy_key *policy_key_find(const char *section, const char *name);
+
+#endif

@@ -1,0 +1,206 @@
+/*
+ * Presets: roots that are there on some hosts and not on others. What is granted is named; of what
+ * holds secrets beside other things (.npmrc, pip.conf, .cargo/credentials.toml) nothing is.
+ */
+#include "sandbox/policy.h"
+
+#include "base/cleanup.h"
+#include <stdlib.h>
+#include <string.h>
+
+struct preset_root {
+	enum sandbox_preset preset;
+	enum sandbox_root kind;
+	const char *path;
+};
+
+#define SYSTEM_EXEC(path)                                                                          \
+	{                                                                                          \
+		SANDBOX_PRESET_SYSTEM, SANDBOX_ROOT_EXEC, path                                     \
+	}
+#define SYSTEM_READ(path)                                                                          \
+	{                                                                                          \
+		SANDBOX_PRESET_SYSTEM, SANDBOX_ROOT_READ, path                                     \
+	}
+#define SYSTEM_DENY(path)                                                                          \
+	{                                                                                          \
+		SANDBOX_PRESET_SYSTEM, SANDBOX_ROOT_DENY, path                                     \
+	}
+#define DEVICE(path)                                                                               \
+	{                                                                                          \
+		SANDBOX_PRESET_DEV, SANDBOX_ROOT_WRITE, path                                       \
+	}
+#define DEVICE_READ(path)                                                                          \
+	{                                                                                          \
+		SANDBOX_PRESET_DEV, SANDBOX_ROOT_READ, path                                        \
+	}
+#define TOOLCHAIN_EXEC(dir)                                                                        \
+	{                                                                                          \
+		SANDBOX_PRESET_TOOLCHAINS, SANDBOX_ROOT_EXEC, "$HOME/" dir                         \
+	}
+#define TOOLCHAIN(path)                                                                            \
+	{                                                                                          \
+		SANDBOX_PRESET_TOOLCHAINS, SANDBOX_ROOT_READ, "$HOME/" path                        \
+	}
+#define SECRET(path)                                                                               \
+	{                                                                                          \
+		SANDBOX_PRESET_SECRETS, SANDBOX_ROOT_DENY, "$HOME/" path                           \
+	}
+
+static const struct preset_root roots[] = {
+	SYSTEM_EXEC("/usr"),
+	SYSTEM_EXEC("/bin"),
+	SYSTEM_EXEC("/sbin"),
+	SYSTEM_EXEC("/lib"),
+	SYSTEM_EXEC("/lib32"),
+	SYSTEM_EXEC("/lib64"),
+	SYSTEM_EXEC("/libx32"),
+	SYSTEM_EXEC("/opt"),
+	SYSTEM_EXEC("/nix/store"),
+	SYSTEM_EXEC("/gnu/store"),
+	SYSTEM_EXEC("/run/current-system"),
+	SYSTEM_READ("/etc"),
+	SYSTEM_READ("/proc"),
+	SYSTEM_READ("/sys"),
+	SYSTEM_READ("/var/lib/dpkg"),
+	SYSTEM_READ("/var/lib/rpm"),
+	SYSTEM_READ("/var/cache/man"),
+	SYSTEM_READ("/var/cache/fontconfig"),
+	SYSTEM_READ("/run/resolvconf"),
+	SYSTEM_READ("/run/systemd/resolve"),
+	SYSTEM_READ("/run/NetworkManager/resolv.conf"),
+	SYSTEM_DENY("/etc/shadow"),
+	SYSTEM_DENY("/etc/shadow-"),
+	SYSTEM_DENY("/etc/gshadow"),
+	SYSTEM_DENY("/etc/gshadow-"),
+	SYSTEM_DENY("/etc/security/opasswd"),
+	SYSTEM_DENY("/etc/sudoers"),
+	SYSTEM_DENY("/etc/sudoers.d"),
+	SYSTEM_DENY("/etc/krb5.keytab"),
+	SYSTEM_DENY("/etc/ssl/private"),
+	SYSTEM_DENY("/etc/pki/tls/private"),
+	SYSTEM_DENY("/etc/ssh/ssh_host_dsa_key"),
+	SYSTEM_DENY("/etc/ssh/ssh_host_ecdsa_key"),
+	SYSTEM_DENY("/etc/ssh/ssh_host_ed25519_key"),
+	SYSTEM_DENY("/etc/ssh/ssh_host_rsa_key"),
+	SYSTEM_DENY("/etc/wireguard"),
+	SYSTEM_DENY("/etc/NetworkManager/system-connections"),
+	SYSTEM_DENY("/proc/kcore"),
+	SYSTEM_DENY("/proc/kmsg"),
+	SYSTEM_DENY("/proc/sysrq-trigger"),
+	SYSTEM_DENY("/sys/kernel/debug"),
+	SYSTEM_DENY("/sys/kernel/tracing"),
+	SYSTEM_DENY("/sys/firmware"),
+
+	DEVICE("/dev/null"),
+	DEVICE("/dev/zero"),
+	DEVICE("/dev/full"),
+	DEVICE("/dev/tty"),
+	DEVICE("/dev/ptmx"),
+	DEVICE("/dev/pts"),
+	DEVICE_READ("/dev/random"),
+	DEVICE_READ("/dev/urandom"),
+
+	TOOLCHAIN(".gitconfig"),
+	TOOLCHAIN(".gitignore"),
+	TOOLCHAIN(".config/git/config"),
+	TOOLCHAIN(".config/git/ignore"),
+	TOOLCHAIN(".config/git/attributes"),
+	TOOLCHAIN(".editorconfig"),
+	TOOLCHAIN(".cargo/config.toml"),
+	TOOLCHAIN(".cargo/registry"),
+	TOOLCHAIN(".cargo/git"),
+	TOOLCHAIN(".config/go/env"),
+	TOOLCHAIN_EXEC(".cargo/bin"),
+	TOOLCHAIN_EXEC(".rustup"),
+	TOOLCHAIN_EXEC("go"),
+	TOOLCHAIN_EXEC(".local/bin"),
+	TOOLCHAIN_EXEC(".local/lib"),
+	TOOLCHAIN_EXEC(".local/share/uv"),
+	TOOLCHAIN_EXEC(".local/share/mise/installs"),
+	TOOLCHAIN_EXEC(".nvm"),
+	TOOLCHAIN_EXEC(".pyenv"),
+	TOOLCHAIN_EXEC(".rbenv"),
+	TOOLCHAIN_EXEC(".asdf"),
+	TOOLCHAIN_EXEC(".volta"),
+	TOOLCHAIN_EXEC(".sdkman/candidates"),
+
+	SECRET(".ssh"),
+	SECRET(".gnupg"),
+	SECRET(".aws"),
+	SECRET(".azure"),
+	SECRET(".config/gcloud"),
+	SECRET(".config/gh"),
+	SECRET(".config/git/credentials"),
+	SECRET(".config/op"),
+	SECRET(".config/sops"),
+	SECRET(".docker"),
+	SECRET(".kube"),
+	SECRET(".git-credentials"),
+	SECRET(".netrc"),
+	SECRET(".npmrc"),
+	SECRET(".pypirc"),
+	SECRET(".pgpass"),
+	SECRET(".my.cnf"),
+	SECRET(".cargo/credentials"),
+	SECRET(".cargo/credentials.toml"),
+	SECRET(".gem/credentials"),
+	SECRET(".terraform.d"),
+	SECRET(".vault-token"),
+	SECRET(".password-store"),
+	SECRET(".local/share/keyrings"),
+	SECRET(".mozilla"),
+	SECRET(".config/chromium"),
+	SECRET(".config/google-chrome"),
+	SECRET(".bash_history"),
+	SECRET(".zsh_history"),
+};
+
+static bool is_of(const struct sandbox_policy *policy, const struct preset_root *root,
+		  enum sandbox_preset preset)
+{
+	/* Without a HOME there is nothing of it to be granted or denied. */
+	return root->preset == preset && (root->path[0] != '$' || policy->places[POLICY_HOME]);
+}
+
+/* Of two roots at one place the one that somebody has named is meant. */
+static bool is_taken(const struct policy_roots *named, size_t count, const char *path)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(named->item[i].path, path) == 0)
+			return true;
+	return false;
+}
+
+static int add_one(struct sandbox_policy *policy, const struct preset_root *root, size_t named,
+		   struct error *err)
+{
+	cleanup_free char *path = NULL;
+	int rc = policy_path(policy, root->path, &path, err);
+
+	if (rc < 0 || is_taken(&policy->roots, named, path))
+		return rc;
+	return policy_roots_add(
+		policy, &policy->roots,
+		&(struct policy_root){.path = path, .kind = root->kind, .optional = true}, err);
+}
+
+int sandbox_policy_add_preset(struct sandbox_policy *policy, enum sandbox_preset preset,
+			      struct error *err)
+{
+	size_t named = policy->roots.count;
+
+	if ((int)preset < 0 || preset >= SANDBOX_PRESETS)
+		return error_set(err, ERR_INVALID, "there is no preset %d", (int)preset);
+	for (size_t i = 0; i < sizeof(roots) / sizeof(roots[0]); i++) {
+		int rc = is_of(policy, &roots[i], preset) ? add_one(policy, &roots[i], named, err)
+							  : 0;
+
+		if (rc < 0) {
+			while (policy->roots.count > named)
+				free(policy->roots.item[--policy->roots.count].path);
+			return rc;
+		}
+	}
+	return 0;
+}
