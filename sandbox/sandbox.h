@@ -290,6 +290,65 @@ SANDBOX_API int sandbox_policy_set_strictness(struct sandbox_policy *policy,
 					      enum sandbox_strictness strictness,
 					      struct error *err);
 
+/* --- Paths -------------------------------------------------------------------------------------
+ *
+ * For programs that guard their own use of files by a policy. Such a check is as good as the names:
+ * what somebody renames between the check and the use, or what has a second name (a hard link)
+ * inside a root, is not seen. What the kernel enforces on a program has no such gaps.
+ */
+
+enum sandbox_access {
+	SANDBOX_ACCESS_READ,   /* the content of a file */
+	SANDBOX_ACCESS_LIST,   /* the names in a directory */
+	SANDBOX_ACCESS_EXISTS, /* whether it is there */
+	SANDBOX_ACCESS_WRITE,  /* make or change it */
+	SANDBOX_ACCESS_DELETE, /* remove it with all that is in it; a link itself, not what it names
+				*/
+	SANDBOX_ACCESS_EXEC,   /* execute it */
+	SANDBOX_ACCESS_CWD,    /* work in this directory, which must be there */
+	SANDBOX_ACCESSES
+};
+
+/* The roots of a policy as they are on this host. It does not refer to the policy any more. */
+struct sandbox_paths;
+
+/* Text for a human, without a last newline. */
+typedef void (*sandbox_say)(void *ctx, const char *text);
+
+/*
+ * Resolves the links in the roots of the policy. A root that is not there is ERR_NOTFOUND, and one
+ * that is reached by a link which the policy itself lets programs change is ERR_INVALID; unless the
+ * root is optional or the strictness of landlock-fs is less than enforce: then it grants nothing,
+ * and `say` is told (not of optional ones that are not there). `say` may be NULL. What is denied is
+ * denied even when it is not there yet. SANDBOX_TMP_SHARED grants /tmp and /dev/shm here, too; a
+ * private /tmp is not the one that the caller sees, so it grants nothing. Freed with
+ * sandbox_paths_free().
+ */
+SANDBOX_API int sandbox_paths_new(const struct sandbox_policy *policy, sandbox_say say,
+				  void *say_ctx, struct sandbox_paths **ret, struct error *err);
+SANDBOX_API void sandbox_paths_free(struct sandbox_paths *paths);
+
+#define SANDBOX_PATH_SIZE 4096
+
+struct sandbox_path {
+	bool allowed;
+	const char *root; /* that decided, as `paths` has it; NULL when none holds the path */
+	char path[SANDBOX_PATH_SIZE]; /* absolute, and without links; of what is not there, as far
+					 as it is, and then as it was written */
+	char why[128];		      /* a phrase, without the path */
+};
+
+/*
+ * Whether the policy lets `path` be used so. A path that is not absolute begins at `cwd`, which is
+ * absolute; NULL: the working directory. Being refused is no error. ERR_INVALID: an empty path, a
+ * `cwd` that is not absolute; ERR_SYSTEM: it cannot be resolved (too many links, too long, a
+ * directory that cannot be searched); ERR_UNSUPPORTED: it goes through a link like /proc/self/fd/3,
+ * whose text does not tell where it leads. Thread-safe.
+ */
+SANDBOX_API int sandbox_paths_check(const struct sandbox_paths *paths, enum sandbox_access access,
+				    const char *cwd, const char *path, struct sandbox_path *ret,
+				    struct error *err);
+
 #ifdef __cplusplus
 }
 #endif
