@@ -188,7 +188,8 @@ static int unusable(const struct maker *m, const struct policy_root *root, const
 	}
 	if (root->optional && why->code == ERR_NOTFOUND)
 		return 0;
-	error_set(&told, why->code, "the root %s grants nothing: %s", quoted.data, why->text);
+	error_set(&told, why->code, "the root %s %s: %s", quoted.data,
+		  policy_root_cuts(root) ? "is not as it should be" : "grants nothing", why->text);
 	tell(m, told.text);
 	return 0;
 }
@@ -216,6 +217,12 @@ static int add_cut(struct maker *m, const struct policy_root *root, const struct
 	return rc;
 }
 
+/* What is not there can be denied all the same. */
+static bool may_be_missing(const struct policy_root *root, int rc)
+{
+	return root->optional || (root->kind == SANDBOX_ROOT_DENY && rc == ERR_NOTFOUND);
+}
+
 static int take_root(struct maker *m, const struct policy_root *root)
 {
 	cleanup_buf struct buf path = BUF_INIT;
@@ -227,7 +234,7 @@ static int take_root(struct maker *m, const struct policy_root *root)
 	if (policy_root_cuts(root)) {
 		int added = add_cut(m, root, rc == 0 || rc == ERR_NOTFOUND ? &path : NULL);
 
-		if (added < 0 || rc == 0 || root->optional)
+		if (added < 0 || rc == 0 || may_be_missing(root, rc))
 			return added;
 		return unusable(m, root, &why);
 	}

@@ -441,6 +441,25 @@ START_TEST(an_optional_root_may_be_missing)
 }
 END_TEST
 
+START_TEST(what_is_denied_need_not_be_there)
+{
+	struct sandbox_path got;
+	int told = 0;
+
+	add(SANDBOX_ROOT_WRITE, "@/root");
+	add(SANDBOX_ROOT_DENY, "@/root/.env");
+	ck_assert_int_eq(sandbox_paths_new(policy, count, &told, &paths, &err), 0);
+	ck_assert_int_eq(told, 0);
+	check(WRITE, "@/root/.env", &got);
+	ck_assert(!got.allowed);
+	/* What is read-only is there to be read. */
+	sandbox_paths_free(paths);
+	paths = NULL;
+	add(SANDBOX_ROOT_READ_ONLY, "@/root/none");
+	ck_assert_int_eq(sandbox_paths_new(policy, count, &told, &paths, &err), ERR_NOTFOUND);
+}
+END_TEST
+
 START_TEST(a_root_may_be_a_link)
 {
 	struct sandbox_path got;
@@ -638,6 +657,7 @@ static TCase *roots(void)
 	tcase_add_checked_fixture(tc, enter, leave);
 	tcase_add_test(tc, a_root_that_is_missing_is_an_error_or_told);
 	tcase_add_test(tc, an_optional_root_may_be_missing);
+	tcase_add_test(tc, what_is_denied_need_not_be_there);
 	tcase_add_test(tc, a_root_may_be_a_link);
 	tcase_add_test(tc, a_root_by_a_link_that_programs_can_change_is_refused);
 	tcase_add_test(tc, an_optional_root_by_such_a_link_grants_nothing);

@@ -319,9 +319,9 @@ typedef void (*sandbox_say)(void *ctx, const char *text);
  * Resolves the links in the roots of the policy. A root that is not there is ERR_NOTFOUND, and one
  * that is reached by a link which the policy itself lets programs change is ERR_INVALID; unless the
  * root is optional or the strictness of landlock-fs is less than enforce: then it grants nothing,
- * and `say` is told (not of optional ones that are not there). `say` may be NULL. What is denied is
- * denied even when it is not there yet. SANDBOX_TMP_SHARED grants /tmp and /dev/shm here, too; a
- * private /tmp is not the one that the caller sees, so it grants nothing. Freed with
+ * and `say` is told (not of optional ones that are not there). `say` may be NULL. What is denied
+ * need not be there, and is denied all the same. SANDBOX_TMP_SHARED grants /tmp and /dev/shm here,
+ * too; a private /tmp is not the one that the caller sees, so it grants nothing. Freed with
  * sandbox_paths_free().
  */
 SANDBOX_API int sandbox_paths_new(const struct sandbox_policy *policy, sandbox_say say,

@@ -19,6 +19,33 @@ void command_help(const struct command *command)
 	}
 }
 
+void command_list_help(const struct command_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		printf("  sandtape %s %s\n", list->item[i]->name, list->item[i]->usage);
+}
+
+int command_list_run(const struct command *command, const struct command_list *list, int argc,
+		     char **argv)
+{
+	struct error err;
+
+	if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+		command_help(command);
+		return command_finish(EXIT_OK);
+	}
+	for (size_t i = 0; argc >= 2 && i < list->count; i++) {
+		if (strcmp(strchr(list->item[i]->name, ' ') + 1, argv[1]) == 0)
+			return list->item[i]->run(list->item[i], argc - 1, argv + 1);
+	}
+	if (argc < 2)
+		error_set(&err, ERR_INVALID, "'sandtape %s' needs the name of a command",
+			  command->name);
+	else
+		error_set(&err, ERR_INVALID, "there is no command '%s %s'", command->name, argv[1]);
+	return command_misused(command, &err);
+}
+
 int command_fail(const struct error *err)
 {
 	const char *way = error_way_out(err->code == ERR_NOMEM ? ENOMEM : err->sys);

@@ -4,11 +4,12 @@
 
 #include "base/error.h"
 #include "tape/tape.h"
+#include <stddef.h>
 
 /* Exit statuses of sandtape's own; all others are the subject's. */
 enum exit_status {
 	EXIT_OK = 0,
-	EXIT_DIFFERENT = 1,  /* tape check: damage; tape diff: a difference */
+	EXIT_DIFFERENT = 1,  /* tape check: damage; tape diff: a difference; policy check: wrong */
 	EXIT_MISS = 123,     /* a command without a record, or records left with --all-used */
 	EXIT_DRIFT = 124,    /* verify: the run differs from the tape */
 	EXIT_SANDTAPE = 125, /* sandtape itself failed */
@@ -28,6 +29,7 @@ extern const struct command record_command;
 extern const struct command replay_command;
 extern const struct command run_command;
 extern const struct command verify_command;
+extern const struct command policy_command;
 extern const struct command tape_command;
 extern const struct command tape_check_command;
 extern const struct command tape_diff_command;
@@ -37,6 +39,16 @@ extern const struct command tape_import_command;
 extern const struct command tape_migrate_command;
 extern const struct command tape_show_command;
 extern const struct command tape_stats_command;
+
+/* Commands behind a command ("tape show"): their usage lines, and the run of the one that argv[1]
+ * names. The name of each has that of `command` and a space in front. */
+struct command_list {
+	const struct command *const *item;
+	size_t count;
+};
+void command_list_help(const struct command_list *list);
+int command_list_run(const struct command *command, const struct command_list *list, int argc,
+		     char **argv);
 
 /* Prints usage and options to stdout. */
 void command_help(const struct command *command);

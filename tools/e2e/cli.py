@@ -59,6 +59,16 @@ USAGE_ROWS = [
     ("tape migrate without a tape", ["tape", "migrate"], 125, "tape"),
     ("tape migrate: a file", ["tape", "migrate", "file"], 125, "not a tape"),
     ("tape stats: a file", ["tape", "stats", "file"], 125, "not a tape"),
+    ("policy without a command", ["policy"], 125, "command"),
+    ("policy: unknown command", ["policy", "dance"], 125, "dance"),
+    ("policy check without a file", ["policy", "check"], 125, "policy"),
+    ("policy check: two files", ["policy", "check", "file", "file"], 125, "one file"),
+    ("policy check: unknown option", ["policy", "check", "--dance", "file"], 125, "--dance"),
+    ("policy check: no such file", ["policy", "check", "none.json"], 125, "none.json"),
+    ("policy check: a directory", ["policy", "check", "empty"], 125, "empty"),
+    ("policy check: no policy", ["policy", "check", "file"], 1, "file:1"),
+    ("policy show: no policy", ["policy", "show", "file"], 125, "file:1"),
+    ("policy show: no such file", ["policy", "show", "none.json"], 125, "none.json"),
     ("replay: no such tape", ["replay", "-t", "none.tape", "--", *TRUE], 125, "none.tape"),
     ("replay: an empty directory", ["replay", "-t", "empty", "--", *TRUE], 125, "not a tape"),
     ("replay: a file", ["replay", "-t", "file", "--", *TRUE], 125, "not a tape"),
@@ -112,7 +122,8 @@ def help_and_version(place):
     for words in ([], ["record"], ["replay"], ["verify"], ["tape"], ["tape", "show"], ["tape", "stats"],
                   ["tape", "check"], ["tape", "diff"],
                   ["tape", "gc"], ["tape", "merge"],
-                  ["tape", "import"], ["tape", "migrate"]):
+                  ["tape", "import"], ["tape", "migrate"],
+                  ["policy"], ["policy", "check"], ["policy", "show"]):
         for option in ("--help", "-h"):
             result = place.sandtape(*words, option)
             expect_status(result, 0, " ".join([*words, option]))

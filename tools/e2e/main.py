@@ -34,6 +34,7 @@ import limits  # noqa: F401
 import modes  # noqa: F401
 import backends  # noqa: F401
 import library  # noqa: F401
+import policies  # noqa: F401
 
 
 def arguments():

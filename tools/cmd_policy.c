@@ -1,0 +1,174 @@
+/* sandtape policy check, sandtape policy show */
+#include "tools/command.h"
+
+#include "sandbox/sandbox.h"
+#include "tools/options.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+struct policy_options {
+	bool quiet;
+	bool help;
+};
+
+#define HELP                                                                                       \
+	{                                                                                          \
+		"--help", 'h', OPTION_FLAG, NULL, offsetof(struct policy_options, help),           \
+			"print this help"                                                          \
+	}
+
+static const struct option check_options[] = {
+	{"--quiet", 'q', OPTION_FLAG, NULL, offsetof(struct policy_options, quiet),
+	 "print nothing but errors"},
+	HELP,
+};
+static const struct option_table check_table = {check_options,
+						sizeof(check_options) / sizeof(check_options[0])};
+
+static const struct option show_options[] = {HELP};
+static const struct option_table show_table = {show_options, 1};
+
+static void check_help(void)
+{
+	options_print_help(&check_table);
+}
+
+static void show_help(void)
+{
+	options_print_help(&show_table);
+}
+
+/* The options, and the one operand. Whether the command goes on. */
+static bool take_file(const struct command *command, const struct option_table *table, int argc,
+		      char **argv, struct policy_options *ret, const char **ret_file,
+		      int *ret_status)
+{
+	struct error err = {0};
+	int first;
+	int rc = options_parse(table, argc, argv, ret, &first, &err);
+
+	if (rc == 0 && !ret->help && first + 1 != argc)
+		rc = error_set(&err, ERR_INVALID, "which policy? name one file");
+	if (rc < 0) {
+		*ret_status = command_misused(command, &err);
+		return false;
+	}
+	if (ret->help) {
+		command_help(command);
+		*ret_status = command_finish(EXIT_OK);
+		return false;
+	}
+	*ret_file = argv[first];
+	return true;
+}
+
+struct check {
+	struct policy_options options;
+	size_t told;
+};
+
+static void say(void *ctx, const char *text)
+{
+	struct check *c = ctx;
+
+	c->told++;
+	if (!c->options.quiet)
+		fprintf(stderr, "sandtape: %s\n", text);
+}
+
+/* A policy that is wrong is the answer of a check; a file that cannot be read is a failure of it.
+ */
+static int load_status(const struct error *err)
+{
+	int status = command_fail(err);
+	bool is_answer =
+		err->code == ERR_FORMAT || err->code == ERR_VERSION || err->code == ERR_LIMIT;
+
+	return is_answer ? EXIT_DIFFERENT : status;
+}
+
+static int check_roots(struct check *c, const char *file, const struct sandbox_policy *policy)
+{
+	struct sandbox_paths *paths = NULL;
+	struct error err = {0};
+	int rc = sandbox_paths_new(policy, say, c, &paths, &err);
+
+	sandbox_paths_free(paths);
+	if (rc < 0) {
+		error_wrap(&err, rc, "%s", file);
+		command_fail(&err);
+		return rc == ERR_NOMEM ? EXIT_SANDTAPE : EXIT_DIFFERENT;
+	}
+	if (!c->options.quiet)
+		printf("%s: fine%s\n", file, c->told ? ", but for what is said above" : "");
+	return command_finish(EXIT_OK);
+}
+
+static int run_check(const struct command *command, int argc, char **argv)
+{
+	struct check c = {.told = 0};
+	struct sandbox_policy *policy = NULL;
+	struct error err = {0};
+	const char *file;
+	int status;
+
+	if (!take_file(command, &check_table, argc, argv, &c.options, &file, &status))
+		return status;
+	if (sandbox_policy_load(file, NULL, &policy, &err) < 0)
+		return load_status(&err);
+	status = check_roots(&c, file, policy);
+	sandbox_policy_free(policy);
+	return status;
+}
+
+static int run_show(const struct command *command, int argc, char **argv)
+{
+	struct policy_options o = {0};
+	struct sandbox_policy *policy = NULL;
+	struct error err = {0};
+	char *text = NULL;
+	const char *file;
+	int status, rc;
+
+	if (!take_file(command, &show_table, argc, argv, &o, &file, &status))
+		return status;
+	rc = sandbox_policy_load(file, NULL, &policy, &err);
+	if (rc == 0)
+		rc = sandbox_policy_json(policy, &text, &err);
+	if (rc == 0)
+		fputs(text, stdout);
+	free(text);
+	sandbox_policy_free(policy);
+	return rc < 0 ? command_fail(&err) : command_finish(EXIT_OK);
+}
+
+static const struct command check_command = {
+	"policy check", "[-q] FILE",
+	"Reads a policy and looks for its roots on this host. An error names the line and the\n"
+	"key; the exit status is 1 then.",
+	run_check, check_help};
+
+static const struct command show_command = {
+	"policy show", "FILE",
+	"Prints all of a policy as JSON: what it leaves out, the roots of its presets, and paths\n"
+	"without $WORK, $HOME and $TMP. What is printed reads back to the same policy.",
+	run_show, show_help};
+
+static const struct command *const commands[] = {&check_command, &show_command};
+static const struct command_list list = {commands, sizeof(commands) / sizeof(commands[0])};
+
+static void help(void)
+{
+	command_list_help(&list);
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+	return command_list_run(command, &list, argc, argv);
+}
+
+const struct command policy_command = {"policy", "check|show [options] FILE",
+				       "Looks at policies: what a program may do. "
+				       "sandtape-policy(5) has the format.\n"
+				       "Nothing enforces them yet.",
+				       run, help};
