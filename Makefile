@@ -261,7 +261,7 @@ $(BUILD)/fixtures/%: fixtures/programs/%.c
 export BUILD
 
 unit: all $(TESTS)
-	$(TESTS) $(TEST_FLAGS)
+	tools/unit.sh $(TESTS) $(TEST_FLAGS)
 
 check: unit
 	tools/e2e.sh
@@ -277,8 +277,8 @@ suites: all
 	tools/suites.sh $(SUITE_FLAGS)
 
 valgrind: all $(TESTS)
-	CK_FORK=no $(VALGRIND) -q --error-exitcode=1 --leak-check=full \
-		--errors-for-leak-kinds=definite $(TESTS) --no-native
+	CK_FORK=no WRAPPER="$(VALGRIND) -q --error-exitcode=1 --leak-check=full \
+		--errors-for-leak-kinds=definite" tools/unit.sh $(TESTS) --no-native
 
 # Tests ask for more memory than there is and expect NULL, not the sanitizer's abort.
 asan:

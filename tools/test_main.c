@@ -1,7 +1,7 @@
 /*
- * Runs the unit tests: sandtape-tests [--no-native] [SUITE...]
+ * Runs the unit tests: sandtape-tests [--list] [--no-native] [SUITE...]
  * Ends with the line "unit: N passed, N failed" and fails unless every suite that was asked for
- * ran at least one test.
+ * ran at least one test. --list: only prints the names of the suites that would run.
  */
 #include "tools/tests.h"
 #include <stdbool.h>
@@ -63,11 +63,21 @@ static bool is_wanted(const char *name, int names, char **wanted)
 	return names == 0;
 }
 
+static bool take_flag(int *argc, char ***argv, const char *flag)
+{
+	if (*argc < 2 || strcmp((*argv)[1], flag) != 0)
+		return false;
+	--*argc;
+	++*argv;
+	return true;
+}
+
 int main(int argc, char **argv)
 {
-	bool no_native = argc > 1 && strcmp(argv[1], "--no-native") == 0;
-	int names = argc - 1 - no_native;
-	char **wanted = argv + 1 + no_native;
+	bool list = take_flag(&argc, &argv, "--list");
+	bool no_native = take_flag(&argc, &argv, "--no-native");
+	int names = argc - 1;
+	char **wanted = argv + 1;
 	struct totals totals = {0, 0};
 
 	for (int i = 0; i < names; i++) {
@@ -80,10 +90,14 @@ int main(int argc, char **argv)
 		if (!is_wanted(suites[i].name, names, wanted))
 			continue;
 		if (suites[i].native && no_native)
-			printf("%s: skipped, needs to run natively\n", suites[i].name);
+			fprintf(stderr, "%s: skipped, needs to run natively\n", suites[i].name);
+		else if (list)
+			puts(suites[i].name);
 		else
 			run_suite(&suites[i], &totals);
 	}
+	if (list)
+		return EXIT_SUCCESS;
 	printf("unit: %d passed, %d failed\n", totals.passed, totals.failed);
 	return totals.failed == 0 && totals.passed > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
