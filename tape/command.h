@@ -72,7 +72,7 @@ struct tape_config {
 	enum tape_order order;	  /* of a replay; new episodes only prefer it, and are not strict */
 	const char *const *env;	  /* names of variables that count, NULL-terminated; not PATH */
 	const char *const *roots; /* further roots, "NAME=DIR" each; WORK, HOME and TMP are there */
-	bool sync;		  /* each record is on the disk when its call returns */
+	bool sync;		  /* a record is on the disk when its result is there */
 	struct tape_clock *clock; /* stamps what is recorded; a replay moves it when it is a mock.
 				     NULL: a real clock */
 	tape_launcher launch;	  /* NULL: tape_launch() */

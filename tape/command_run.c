@@ -194,6 +194,8 @@ static int write_exit(struct tape_child *c, struct error *err)
 	/* A tape that was freed meanwhile has no writer any more. */
 	r = t->closed ? error_set(err, ERR_INVALID, "the tape %s is closed", t->path)
 		      : tape_writer_exit(t->writer, &c->unit, err);
+	if (r == 0)
+		r = tape_writer_sync(t->writer, err);
 	pthread_mutex_unlock(&t->lock);
 	return r;
 }

@@ -186,7 +186,9 @@ static int on_idle(void *ctx, struct error *err)
 {
 	struct episodes *e = ctx;
 
-	return player_ops.idle(&e->player, err);
+	int rc = recorder_ops.idle(&e->recorder, err);
+
+	return rc < 0 ? rc : player_ops.idle(&e->player, err);
 }
 
 static int on_patience_us(void *ctx)
@@ -316,6 +318,7 @@ int tape_extend(const struct tape_options *options, const char *stub, bool sync,
 	while (e.recorder.units)
 		recorded_unit_free(e.recorder.units);
 	player_close(&e.player);
+	free(e.recorder.waiting);
 	tape_writer_free(e.recorder.writer);
 	session_close(&e.recorder.session);
 	unit_clear(&e.old);

@@ -168,13 +168,20 @@ int journal_append(struct journal *j, const void *bytes, size_t len, struct erro
 				 "an earlier record of %s was cut short: nothing can follow it",
 				 j->path);
 	rc = fs_write_all(j->fd, bytes, len, j->path, err);
-	if (rc == 0 && j->sync && fdatasync(j->fd) < 0)
-		rc = error_sys(err, errno, "cannot sync %s", j->path);
 	if (rc < 0) {
 		j->damaged = ftruncate(j->fd, j->size) < 0;
 		return rc;
 	}
 	j->size += (off_t)len;
+	j->unsynced = j->sync;
+	return 0;
+}
+
+int journal_sync(struct journal *j, struct error *err)
+{
+	if (j->unsynced && fdatasync(j->fd) < 0)
+		return error_sys(err, errno, "cannot sync %s", j->path);
+	j->unsynced = false;
 	return 0;
 }
 

@@ -19,7 +19,8 @@ struct journal {
 	char *path;		   /* owned */
 	int fd;			   /* owned; open for reading too */
 	off_t size;		   /* of what was written completely */
-	bool sync;		   /* every append is on the disk when it returns */
+	bool sync;		   /* what is appended shall be on the disk */
+	bool unsynced;		   /* but not all of it is yet */
 	bool damaged;		   /* a torn record could not be cut off: nothing may follow it */
 	struct held_journal *held; /* private: its place in the list of this process */
 };
@@ -30,6 +31,8 @@ int journal_open(const char *dir, bool sync, struct journal *ret, struct error *
 int journal_truncate(struct journal *j, struct error *err);
 /* One write(2). What was written of a record that fails is cut off again. */
 int journal_append(struct journal *j, const void *bytes, size_t len, struct error *err);
+/* With `sync`: all that was appended is on the disk then. */
+int journal_sync(struct journal *j, struct error *err);
 /* Takes the file away while the lock is held, then closes. */
 int journal_remove(struct journal *j, struct error *err);
 void journal_close(struct journal *j); /* keeps the file */

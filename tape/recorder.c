@@ -166,7 +166,41 @@ static int close_unit(struct recorded_unit *u, struct error *err)
 	r = capture_finish_tails(u->capture, &any, err);
 	if (r == 0 && any)
 		r = tape_writer_tail(u->recorder->writer, &u->unit, err);
+	if (r == 0 && any)
+		r = tape_writer_sync(u->recorder->writer, err);
 	return r;
+}
+
+/*
+ * With --sync nobody learns of an end before its record is on the disk. So the ends are held back
+ * until nothing else is to be done, and then one sync is for all of them: what ends while the disk
+ * is at work has the next one together.
+ */
+static int wait_for_disk(struct recorder *r, struct process *p, struct error *err)
+{
+	struct process **grown =
+		reallocarray(r->waiting, r->waiting_count + 1, sizeof(struct process *));
+
+	if (!grown)
+		return error_no_memory(err);
+	r->waiting = grown;
+	grown[r->waiting_count++] = p;
+	return 0;
+}
+
+static int on_idle(void *ctx, struct error *err)
+{
+	struct recorder *r = ctx;
+	cleanup_free struct process **waiting = r->waiting;
+	size_t count = r->waiting_count;
+	int result = count ? tape_writer_sync(r->writer, err) : 0;
+
+	/* What is released may call us for others, which wait for the next sync. */
+	r->waiting = NULL;
+	r->waiting_count = 0;
+	for (size_t i = 0; result == 0 && i < count; i++)
+		result = intercept_release(r->interceptor, waiting[i], err);
+	return result;
 }
 
 /* The end that was held back. The process may be the last of its unit: `u` may be gone then. */
@@ -178,6 +212,8 @@ static int release(struct recorded_unit *u, struct error *err)
 	u->held = NULL;
 	if (r == 0)
 		r = write_exit(u, err);
+	if (r == 0 && !tape_writer_is_synced(u->recorder->writer))
+		return wait_for_disk(u->recorder, held, err);
 	return r < 0 ? r : intercept_release(u->recorder->interceptor, held, err);
 }
 
@@ -203,6 +239,13 @@ static int on_progress(void *unit, struct error *err)
 	return advance(unit, err);
 }
 
+/* Its record is written, or it has none. */
+static int end_written(struct recorder *r, struct process *p, bool *ret_hold, struct error *err)
+{
+	*ret_hold = !tape_writer_is_synced(r->writer);
+	return *ret_hold ? wait_for_disk(r, p, err) : 0;
+}
+
 static int on_ended(void *ctx, struct process *p, int wait_status, bool *ret_hold,
 		    struct error *err)
 {
@@ -211,11 +254,12 @@ static int on_ended(void *ctx, struct process *p, int wait_status, bool *ret_hol
 	bool delivered = true;
 	int r;
 
-	(void)ctx;
 	if (attempt) {
 		p->attempt = NULL;
-		if (attempt->unit.end.how == END_EXEC_FAILED)
-			return write_failure(attempt, err);
+		if (attempt->unit.end.how == END_EXEC_FAILED) {
+			r = write_failure(attempt, err);
+			return r < 0 ? r : end_written(ctx, p, ret_hold, err);
+		}
 		recorded_unit_free(attempt); /* it was killed inside its exec */
 		return 0;
 	}
@@ -233,7 +277,9 @@ static int on_ended(void *ctx, struct process *p, int wait_status, bool *ret_hol
 	}
 	if (r == 0)
 		r = capture_finish(u->capture, err);
-	return r < 0 ? r : write_exit(u, err);
+	if (r == 0)
+		r = write_exit(u, err);
+	return r < 0 ? r : end_written(ctx, p, ret_hold, err);
 }
 
 static int on_unit_gone(void *ctx, struct traced_unit *unit, struct error *err)
@@ -387,6 +433,7 @@ const struct intercept_ops recorder_ops = {
 	.limited = on_limited,
 	.terminal_signalled = on_terminal_signalled,
 	.stopped = on_stopped,
+	.idle = on_idle,
 	.patience_us = on_patience_us,
 	.timeout = on_timeout,
 };
@@ -408,6 +455,8 @@ int recorder_close_units(struct recorder *r, struct error *err)
 {
 	int result = 0;
 
+	/* The tape is synced when it is finished, and who held the ends releases them. */
+	r->waiting_count = 0;
 	for (struct recorded_unit *u = r->units, *next; result == 0 && u; u = next) {
 		next = u->next;
 		if (!u->ended) {
@@ -579,6 +628,7 @@ int tape_record(const struct tape_options *options, bool sync, struct tape_recor
 	while (r.units)
 		recorded_unit_free(r.units);
 	intercept_free(r.interceptor);
+	free(r.waiting);
 	tape_writer_free(r.writer);
 	session_close(&r.session);
 	return result;

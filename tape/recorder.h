@@ -29,6 +29,8 @@ struct recorder {
 	struct tape_writer *writer;
 	struct capture_host capture_host;
 	struct recorded_unit *units; /* all that are not closed and gone */
+	struct process **waiting;    /* whose ends wait until their records are on the disk */
+	size_t waiting_count;
 	struct tape_record_result result;
 	/* Of a tape that is added to (episodes.c). */
 	const struct tape_head *head; /* or NULL */

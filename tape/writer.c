@@ -33,7 +33,9 @@ static int append_head(struct tape_writer *w, const struct tape_head *head, stru
 
 	buf_clear(&w->line);
 	rc = codec_write_head(&w->line, head, err);
-	return rc < 0 ? rc : journal_append(&w->journal, w->line.data, w->line.len, err);
+	if (rc == 0)
+		rc = journal_append(&w->journal, w->line.data, w->line.len, err);
+	return rc < 0 ? rc : journal_sync(&w->journal, err);
 }
 
 static int sync_parent(const char *path, struct error *err)
@@ -403,6 +405,8 @@ int tape_writer_continue(struct tape_writer *w, const struct unit_id *before, st
 		note_time(old, &old->units[i], &past);
 	if (rc == 0)
 		rc = copy_units(w, old, 0, to, err);
+	if (rc == 0)
+		rc = journal_sync(&w->journal, err);
 	tape_index_free(old);
 	if (rc == 0)
 		*ret = past;
@@ -419,6 +423,8 @@ int tape_writer_continue_behind(struct tape_writer *w, const struct unit_id *id,
 		rc = find_unit(old, id, &at, err);
 	if (rc == 0 && old)
 		rc = copy_units(w, old, at + 1, old->count, err);
+	if (rc == 0)
+		rc = journal_sync(&w->journal, err);
 	tape_index_free(old);
 	return rc;
 }
@@ -481,6 +487,16 @@ int tape_writer_tail(struct tape_writer *w, const struct unit *u, struct error *
 	buf_clear(&w->line);
 	rc = codec_write_tail(&w->line, u, err);
 	return rc < 0 ? rc : journal_append(&w->journal, w->line.data, w->line.len, err);
+}
+
+int tape_writer_sync(struct tape_writer *w, struct error *err)
+{
+	return journal_sync(&w->journal, err);
+}
+
+bool tape_writer_is_synced(const struct tape_writer *w)
+{
+	return !w->journal.unsynced;
 }
 
 int tape_writer_finish(struct tape_writer *w, struct error *err)

@@ -20,8 +20,8 @@ struct tape_writer;
  * when the directory that shall hold it does not exist. ERR_VERSION when it is a tape of a newer
  * format. A tape that is damaged is not an error: recording is its remedy. When only the journal of
  * a killed first recording is there, it becomes tape.jsonl first, so that it survives a failure of
- * this one. `head` is borrowed for the call. With `sync`, every record is on the disk when its call
- * returns, and so are the blobs that it names.
+ * this one. `head` is borrowed for the call. With `sync`, blobs are on the disk before a record
+ * names them, and records are when tape_writer_sync() returns.
  */
 int tape_writer_open(const char *path, const struct tape_head *head, bool sync,
 		     struct tape_writer **ret, struct error *err);
@@ -58,6 +58,12 @@ int tape_writer_spawn(struct tape_writer *w, struct unit *u, struct error *err);
 int tape_writer_exit(struct tape_writer *w, const struct unit *u, struct error *err);
 /* Output came after its end: the tails are written. At most once a unit, after its exit. */
 int tape_writer_tail(struct tape_writer *w, const struct unit *u, struct error *err);
+
+/* With `sync`: all records so far are on the disk when it returns, in one go. What the end of a
+ * unit says may be told to others only then. Without `sync` it does nothing. */
+int tape_writer_sync(struct tape_writer *w, struct error *err);
+/* Whether there is nothing that it would have to do. */
+bool tape_writer_is_synced(const struct tape_writer *w);
 
 /*
  * Ends the recording: writes tape.jsonl and timing.jsonl in canonical order (FORMAT.md) and removes

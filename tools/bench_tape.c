@@ -1,7 +1,7 @@
 /*
- * bench_tape write|sync DIR COUNT: records COUNT commands with the writer and prints the
- * nanoseconds of the records and of the end of the recording. `sync` has each on the disk when its
- * call returns.
+ * bench_tape write|sync|group DIR COUNT: records COUNT commands with the writer and prints the
+ * nanoseconds of the records and of the end of the recording. `sync` has each on the disk before
+ * the next one, and `group` has 16 share that, as commands do that end at about the same time.
  *
  * bench_tape read DIR COUNT: opens such a tape as the library does, with its causal order, and
  * prints the nanoseconds to the first answer, the median of further answers from all over the tape,
@@ -19,6 +19,7 @@
 
 #define ANSWERS 20000
 #define BATCH	1000
+#define GROUP	16
 
 static uint64_t now_ns(void)
 {
@@ -83,7 +84,7 @@ static void add_end(struct unit *u, size_t i)
 }
 
 /* Returns the nanoseconds of the writer: making the units is the work of who records. */
-static uint64_t write_units(struct tape_writer *w, size_t first, size_t count)
+static uint64_t write_units(struct tape_writer *w, size_t first, size_t count, size_t group)
 {
 	static struct unit units[BATCH];
 	struct error err = {0};
@@ -97,6 +98,8 @@ static uint64_t write_units(struct tape_writer *w, size_t first, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		check(tape_writer_spawn(w, &units[i], &err), &err);
 		check(tape_writer_exit(w, &units[i], &err), &err);
+		if ((first + i + 1) % group == 0)
+			check(tape_writer_sync(w, &err), &err);
 	}
 	took = now_ns() - took;
 	for (size_t i = 0; i < count; i++)
@@ -111,11 +114,12 @@ static int record(const char *path, size_t count, const char *how)
 	struct tape_head head = {.version = TAPE_FORMAT_VERSION, .roots = {root_list, 1}};
 	struct error err = {0};
 	struct tape_writer *w;
+	size_t group = strcmp(how, "group") == 0 ? GROUP : 1;
 	uint64_t began, written = 0;
 
 	check(tape_writer_open(path, &head, strcmp(how, "write") != 0, &w, &err), &err);
 	for (size_t i = 0; i < count; i += BATCH)
-		written += write_units(w, i, count - i < BATCH ? count - i : BATCH);
+		written += write_units(w, i, count - i < BATCH ? count - i : BATCH, group);
 	began = now_ns();
 	check(tape_writer_finish(w, &err), &err);
 	printf("%" PRIu64 " %" PRIu64 "\n", written, now_ns() - began);
@@ -205,6 +209,6 @@ int main(int argc, char **argv)
 		return answer_all(argv[2], count);
 	if (count)
 		return record(argv[2], count, argv[1]);
-	fprintf(stderr, "usage: bench_tape write|sync|read DIR COUNT\n");
+	fprintf(stderr, "usage: bench_tape write|sync|group|read DIR COUNT\n");
 	return 2;
 }
