@@ -199,8 +199,6 @@ void text_hex64(uint64_t value, char *ret_digits)
 		ret_digits[i] = "0123456789abcdef"[value & 15];
 }
 
-#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
-
 /* Eight digits at once, each in a byte of its own: a line has 32, and a tape has many lines. */
 static bool parse_hex32(const char *digits, uint64_t *ret_value)
 {
