@@ -4,7 +4,7 @@
     python3 tools/bench/tape.py BUILD [SVG]
 
 Each tape is written and then read by new processes, without any index file; the figures are medians.
-With SVG, the median cost of an answer against the size is drawn there.
+With SVG, the cost of an answer and that of the opening, a command, are drawn there.
 """
 import math
 import os
@@ -51,24 +51,35 @@ def measure_synced(build, scratch, how):
     return SYNCED / statistics.median(times) * 1e9
 
 
+def draw_series(color, top, points):
+    """`points`: size and µs. Sizes are on a logarithmic scale."""
+    places = [(60 + 90 * (math.log10(size) - 3), 210 - 180 * value / top, value)
+              for size, value in points]
+    yield '<polyline fill="none" stroke="%s" points="%s"/>' % (
+        color, " ".join(f"{x:.0f},{y:.1f}" for x, y, _ in places))
+    for x, y, value in places:
+        yield f'<circle cx="{x:.0f}" cy="{y:.1f}" r="3" fill="{color}"/>'
+        yield f'<text x="{x:.0f}" y="{y - 8:.1f}" text-anchor="middle">{value:.1f}</text>'
+
+
 def draw(rows):
-    """A point for each size; both axes begin at their left and lower ends, the left one at 0."""
-    top = max(10, *(math.ceil(row[3]) for _, row in rows))
-    points = [(60 + 90 * (math.log10(size) - 3), 210 - 180 * row[3] / top, row[3])
-              for size, row in rows]
+    """Both axes begin at their left and lower ends, the left one at 0."""
+    answers = [(size, row[3]) for size, row in rows]
+    opening = [(size, row[2] * 1e6 / size) for size, row in rows]
+    top = max(10, *(math.ceil(value) for _, value in answers + opening))
     lines = ['<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 420 260" '
              'font-family="sans-serif" font-size="11">',
              '<rect width="420" height="260" fill="white"/>',
              '<path d="M60 30V210H350" fill="none" stroke="black"/>',
-             '<text x="60" y="18">an answer, median µs, by commands on the tape</text>',
+             '<text x="10" y="18">median µs, by commands on the tape: <tspan fill="#0060a0">an '
+             'answer</tspan>, <tspan fill="#a04000">the opening, by command</tspan></text>',
              f'<text x="52" y="34" text-anchor="end">{top}</text>',
              '<text x="52" y="214" text-anchor="end">0</text>',
-             '<polyline fill="none" stroke="#0060a0" points="%s"/>' %
-             " ".join(f"{x:.0f},{y:.1f}" for x, y, _ in points)]
-    for (size, _), (x, y, value) in zip(rows, points):
-        lines += [f'<circle cx="{x:.0f}" cy="{y:.1f}" r="3" fill="#0060a0"/>',
-                  f'<text x="{x:.0f}" y="{y - 8:.1f}" text-anchor="middle">{value:.1f}</text>',
-                  f'<text x="{x:.0f}" y="228" text-anchor="middle">{size:,}</text>']
+             *draw_series("#0060a0", top, answers),
+             *draw_series("#a04000", top, opening)]
+    for size, _ in rows:
+        lines.append(f'<text x="{60 + 90 * (math.log10(size) - 3):.0f}" y="228" '
+                     f'text-anchor="middle">{size:,}</text>')
     return "\n".join([*lines, "</svg>", ""])
 
 
