@@ -472,51 +472,6 @@ def tools_not_installed(place):
     expect_same("replay with nothing in PATH", native, place.replay(argv, "-q"))
 
 
-@case("re-recording an unchanged script gives the same bytes")
-def rerecord(place):
-    script = ("for i in 3 1 2; do sh -c \"echo $i; exit $i\"; done; seq 3000; sleep 0.05\n"
-              "seq 5 | sort -r | head -2; (cd sub; uname); env printf '\\377'; none\n"
-              "uname >f; sort <f\n")
-    files = {"s.sh": script, "sub": None}
-    tapes = []
-    for _ in range(3):
-        place.fresh(files)
-        place.record(["/bin/sh", "s.sh"], "-q")
-        with open(os.path.join(place.tape, "tape.jsonl"), "rb") as f:
-            tapes.append(f.read())
-        expect_equal("blobs", 1, len(os.listdir(os.path.join(place.tape, "blobs"))))
-    expect_equal("tape.jsonl", tapes[0], tapes[1])
-    expect_equal("tape.jsonl", tapes[0], tapes[2])
-    timing = os.path.join(place.tape, "timing.jsonl")
-    with open(timing, "rb") as f:
-        before = f.read()
-    place.fresh(files)
-    place.record(["/bin/sh", "s.sh"], "-q")
-    with open(timing, "rb") as f:
-        expect_equal("timing.jsonl (unchanged records keep their times)", before, f.read())
-
-
-@case("re-recording with threads gives the same bytes")
-def rerecord_threads(place):
-    script = """
-import subprocess
-from concurrent.futures import ThreadPoolExecutor
-def one(i):
-    return subprocess.run(["sh", "-c", f"sleep 0.2; echo {i % 5}"], stdout=subprocess.PIPE).stdout
-with ThreadPoolExecutor(8) as pool:
-    list(pool.map(one, range(24)))
-"""
-    argv = [find_program("python3"), "s.py"]
-    tapes = []
-    for _ in range(3):
-        place.fresh({"s.py": script})
-        expect_status(place.record(argv, "-q"), 0, "record")
-        with open(os.path.join(place.tape, "tape.jsonl"), "rb") as f:
-            tapes.append(f.read())
-    expect_equal("tape.jsonl", tapes[0], tapes[1])
-    expect_equal("tape.jsonl", tapes[0], tapes[2])
-
-
 @case("a changed script replaces the tape")
 def replaced(place):
     place.record_script("uname; seq 3000\n")

@@ -19,6 +19,7 @@ import many  # noqa: F401
 import programs  # noqa: F401
 import stdin  # noqa: F401
 import cli  # noqa: F401
+import canonical  # noqa: F401
 import misses  # noqa: F401
 import faults  # noqa: F401
 import daemons  # noqa: F401
@@ -30,6 +31,7 @@ import tapes  # noqa: F401
 import changes  # noqa: F401
 import compare  # noqa: F401
 import progress  # noqa: F401
+import manual  # noqa: F401
 import limits  # noqa: F401
 import modes  # noqa: F401
 import backends  # noqa: F401
