@@ -387,6 +387,18 @@ START_TEST(chunks_of_a_damaged_end_are_let_be)
 }
 END_TEST
 
+START_TEST(chunks_of_a_lost_end_are_let_be)
+{
+	cleanup_buf struct buf lines = BUF_INIT;
+
+	put_sizes(OUT_TEXT, "[1,3,0]");
+	get_file(LINES, &lines);
+	lines.data[lines.len - 5] ^= 1;
+	put_file(LINES, lines.data, lines.len);
+	assert_found(1, 0, "line 3: its checksum");
+}
+END_TEST
+
 START_TEST(what_cannot_be_looked_at_is_an_error)
 {
 	struct error err = {0};
@@ -478,6 +490,7 @@ Suite *tape_check_suite(void)
 	tcase_add_loop_test(all, chunks_have_no_more_than_the_streams, 0,
 			    (int)(sizeof(sizes) / sizeof(sizes[0])));
 	tcase_add_test(all, chunks_of_a_damaged_end_are_let_be);
+	tcase_add_test(all, chunks_of_a_lost_end_are_let_be);
 	tcase_add_test(all, what_cannot_be_looked_at_is_an_error);
 	tcase_add_test(all, findings_are_in_the_order_of_a_long_tape);
 	suite_add_tcase(suite, all);

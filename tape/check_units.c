@@ -168,11 +168,12 @@ static void check_unit(const struct check *c, struct slice *s, const struct inde
 	struct unit u = {0};
 	bool read = check_record(c, s, at->spawn, codec_read_keyed_spawn, &u);
 	/* The rest says what it says without the command, too. */
-	bool ended = !s->why && check_record(c, s, at->exit, read_exit, &u);
-
-	if (ended)
-		check_record(c, s, at->tail, codec_read_tail, &u);
+	bool whole = !s->why && check_record(c, s, at->exit, read_exit, &u);
 	/* What is not known of its streams, no chunk can contradict. */
+	bool ended = whole && at->exit != INDEX_NONE;
+
+	if (whole)
+		check_record(c, s, at->tail, codec_read_tail, &u);
 	if (!s->why && at->time == INDEX_NONE)
 		s->timeless += at->exit != INDEX_NONE;
 	else if (!s->why)
