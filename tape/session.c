@@ -206,10 +206,11 @@ int session_check_roots(const struct session *s, const struct tape_head *head, c
 		const char *name = head->roots.item[i];
 
 		if (!roots_dir(s->roots, name))
-			return error_set(err, ERR_INVALID,
-					 "%s has the root %s, which this session does not: what is "
-					 "added needs all of them",
-					 tape, name);
+			return error_set(
+				err, ERR_INVALID,
+				"%s was recorded with the root %s: say where it is, with --root "
+				"%s=DIR or in the roots of the library's options",
+				tape, name, name);
 	}
 	return 0;
 }

@@ -28,8 +28,8 @@ int session_open(const struct tape_options *options, const struct tape_head *hea
 		 struct session *ret, struct error *err);
 void session_close(struct session *s);
 
-/* What is added to the tape of this head needs all its roots: its records are full of their names,
- * and a name that is not known would be a literal. ERR_INVALID. */
+/* What is added to the tape of this head, or compared with it, needs all its roots: its records are
+ * full of their names, and a name that is not known would be a literal. ERR_INVALID. */
 int session_check_roots(const struct session *s, const struct tape_head *head, const char *tape,
 			struct error *err);
 

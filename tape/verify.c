@@ -3,6 +3,7 @@
 #include "base/fs.h"
 #include "tape/files.h"
 #include "tape/reader.h"
+#include "tape/session.h"
 #include "tape/tape.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -57,36 +58,17 @@ static int add_all(struct list *list, const struct strings *recorded, const char
 	return rc < 0 ? error_no_memory(err) : 0;
 }
 
-static bool is_given(const struct tape_options *o, const char *root)
-{
-	static const char *const usual[] = {"WORK", "HOME", "TMP"};
-	size_t len = strlen(root);
-
-	for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++) {
-		if (strcmp(usual[i], root) == 0)
-			return true;
-	}
-	for (const char *const *r = o->roots; r && *r; r++) {
-		if (strncmp(*r, root, len) == 0 && (*r)[len] == '=')
-			return true;
-	}
-	return false;
-}
-
 /* The directory of a root is the host's affair, and no tape tells it. */
 static int check_roots(const struct verify *v, struct error *err)
 {
-	const struct strings *roots = &tape_reader_head(v->reader)->roots;
+	struct session s;
+	int rc = session_open(v->options, NULL, &s, err);
 
-	for (size_t i = 0; i < roots->count; i++) {
-		if (!is_given(v->options, roots->item[i]))
-			return error_set(err, ERR_INVALID,
-					 "%s was recorded with the root %s: say where it is with "
-					 "--root %s=DIR",
-					 tape_reader_path(v->reader), roots->item[i],
-					 roots->item[i]);
-	}
-	return 0;
+	if (rc < 0)
+		return rc;
+	rc = session_check_roots(&s, tape_reader_head(v->reader), tape_reader_path(v->reader), err);
+	session_close(&s);
+	return rc;
 }
 
 static int copy_file(const struct verify *v, const char *name, struct error *err)
