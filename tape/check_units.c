@@ -207,10 +207,14 @@ static int take_findings(struct findings *to, struct findings *from, struct erro
 
 static int take_slice(struct check *c, struct slice *s, struct error *err)
 {
+	struct error why;
+	int kept = s->why ? take_error(s->why, &why) : 0;
 	int rc = take_findings(&c->findings, &s->findings, err);
 
-	if (rc == 0 && s->why)
-		rc = take_error(s->why, err);
+	if (rc == 0 && kept < 0) {
+		*err = why;
+		rc = kept;
+	}
 	if (rc == 0 && blobs_add_all(&c->named, &s->named) < 0)
 		rc = error_no_memory(err);
 	c->timeless += s->timeless;

@@ -5,6 +5,8 @@
 #include "base/cleanup.h"
 #include "base/fs.h"
 #include "tape/chaos_test.h"
+#include "tape/codec.h"
+#include "tape/lines.h"
 #include "tape/scratch_test.h"
 #include "tape/spool.h"
 #include "tape/tape.h"
@@ -17,6 +19,7 @@
 
 #define TAPE	"t.tape"
 #define OTHER	"u.tape"
+#define DAMAGED "d.tape"
 #define OUT	"out.tape"
 #define HARN	"h.json"
 #define UNNAMED TAPE "/blobs/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -70,6 +73,25 @@ static void make_tape(const char *path, const char *events)
 	tape_writer_free(w);
 }
 
+/* Sealed as it should be, but of an end that cannot be. */
+static void make_damaged(void)
+{
+	static const char *const names[] = {"A", "B", "C", "D"};
+	cleanup_buf struct buf lines = BUF_INIT;
+	struct error err;
+
+	line_add(&lines, LINE_HEAD, (struct unit_id){0, 0}, bytes_of_str(",\"version\":1"), &err);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct unit u = command_of(names[i], "$WORK");
+
+		ck_assert_int_eq(codec_write_spawn(&lines, &u, &err), 0);
+		line_add(&lines, LINE_EXIT, u.id, bytes_of_str(",\"code\":\"0\""), &err);
+		unit_clear(&u);
+	}
+	ck_assert_int_eq(fs_mkdir_all(DAMAGED, &err), 0);
+	put_file(DAMAGED "/tape.jsonl", lines.data, lines.len);
+}
+
 static void prepare(void)
 {
 	static const char harn[] =
@@ -78,6 +100,7 @@ static void prepare(void)
 
 	make_tape(TAPE, "A( A)1 B( B|2 C( C)3 C}4 A( A)5");
 	make_tape(OTHER, "A( A)1 D( D)2 A( A)7");
+	make_damaged();
 	put_file(UNNAMED, "left", 4);
 	put_file(HARN, harn, strlen(harn));
 }
@@ -116,16 +139,27 @@ static void add_finding(void *ctx, enum tape_finding kind, const char *text)
 	note(found, "%d %s\n", kind, text);
 }
 
-static bool try_check(struct buf *ret)
+static bool check_it(const char *path, struct buf *ret)
 {
 	const struct tape_check_options options = {.find = add_finding, .find_ctx = ret};
 	struct tape_check_result result;
 	struct error err = {0};
 
-	if (!chaos_went_well(tape_check(TAPE, &options, &result, &err), &err, "check"))
+	if (!chaos_went_well(tape_check(path, &options, &result, &err), &err, "check"))
 		return false;
 	note(ret, "%zu %zu %zu %zu", result.units, result.blobs, result.damages, result.notes);
 	return true;
+}
+
+static bool try_check(struct buf *ret)
+{
+	return check_it(TAPE, ret);
+}
+
+/* All that is wrong is told, or that there was no memory. */
+static bool try_check_damaged(struct buf *ret)
+{
+	return check_it(DAMAGED, ret);
 }
 
 static bool try_show(struct buf *ret)
@@ -240,7 +274,7 @@ static const struct chaos_row {
 } rows[] = {
 	{try_check, 100, false}, {try_show, 100, false}, {try_diff, 100, false},
 	{try_gc, 40, true},	 {try_merge, 100, true}, {try_import, 30, true},
-	{try_migrate, 5, false}, {try_again, 5, false},
+	{try_migrate, 5, false}, {try_again, 5, false},	 {try_check_damaged, 30, false},
 };
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
