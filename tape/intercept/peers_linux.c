@@ -36,6 +36,8 @@ void peer_free(struct peer *peer)
 	while (*at != peer)
 		at = &(*at)->next;
 	*at = peer->next;
+	ends_give_up(peer);
+	ends_over(peer);
 	if (peer->conn)
 		peer->conn->peer = NULL;
 	server_unwatch(s, &peer->watch);
@@ -85,6 +87,7 @@ static int forget_when_over(struct peer *peer, struct error *err)
 int peer_left(struct peer *peer, struct error *err)
 {
 	peer->conn = NULL;
+	ends_give_up(peer);
 	return forget_when_over(peer, err);
 }
 
@@ -135,6 +138,7 @@ static int process_ended(void *ctx, uint32_t events, struct error *err)
 	if (peer->conn)
 		r = conn_serve(peer->conn, CONN_ALL, err);
 	peer->gone = true;
+	ends_over(peer);
 	if (r == 0)
 		r = join_unit_at_end(peer, err);
 	if (r < 0)

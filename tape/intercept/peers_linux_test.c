@@ -75,6 +75,74 @@ static void die(int row, bool early)
 	served_serve();
 }
 
+/* A shim whose program has ended: says its number when it may end as well, and does not. */
+static pid_t fork_ended(char number, int told)
+{
+	static const int said[] = {X, WIRE_STARTED, WIRE_ENDED};
+	struct wire_reply reply = {.kind = 0};
+	int fds[WIRE_FDS];
+	size_t count;
+	pid_t pid = fork();
+	int sock;
+
+	ck_assert_int_ge(pid, 0);
+	if (pid > 0)
+		return pid;
+	sock = wire_connect(served.s->dir);
+	served_say_exec(sock, 0, 0);
+	for (int i = 1; i < 3; i++)
+		served_say(sock, (struct wire_ask){.kind = (uint32_t)said[i]});
+	while (reply.kind != WIRE_END)
+		ck_assert_int_eq(wire_receive(sock, &reply, fds, &count), 0);
+	ck_assert_int_eq(write(told, &number, 1), 1);
+	for (;;)
+		pause();
+}
+
+static char next_told(int told)
+{
+	struct pollfd ready = {.fd = told, .events = POLLIN};
+	char number;
+
+	while (poll(&ready, 1, 1) == 0)
+		served_serve();
+	ck_assert_int_eq(read(told, &number, 1), 1);
+	return number;
+}
+
+#define ONE_ENDED "exec /bin/x 'x' 'y' started unit ended 0"
+
+START_TEST(ends_come_one_after_the_other)
+{
+	struct pollfd ready = {.events = POLLIN};
+	pid_t pid[3];
+	int told[2];
+
+	served.action = EXEC_UNIT;
+	ck_assert_int_eq(pipe(told), 0);
+	ready.fd = told[0];
+	pid[0] = fork_ended('a', told[1]);
+	ck_assert_int_eq(next_told(told[0]), 'a');
+	served.s->leaving_since_ns = UINT64_MAX; /* it is waited for, as long as it takes */
+	for (int i = 1; i < 3; i++) {
+		served_expect_log(i == 1 ? ONE_ENDED : "");
+		pid[i] = fork_ended((char)('a' + i), told[1]);
+		wait_for_log(ONE_ENDED);
+		served_serve();
+		served_expect_log(ONE_ENDED);
+	}
+	ck_assert_int_eq(poll(&ready, 1, 20), 0);
+	kill(pid[0], SIGKILL);
+	ck_assert_int_eq(next_told(told[0]), 'b');
+	/* It is not over, and nobody waits for ever. */
+	ck_assert_int_eq(next_told(told[0]), 'c');
+	for (int i = 1; i < 3; i++)
+		kill(pid[i], SIGKILL);
+	close(told[0]);
+	close(told[1]);
+}
+END_TEST
+
 START_TEST(a_process_that_dies_has_its_end)
 {
 	die(_i, true);
@@ -221,6 +289,7 @@ Suite *intercept_peers_suite(void)
 	TCase *c = tcase_create("all");
 
 	tcase_add_checked_fixture(c, served_enter, served_leave);
+	tcase_add_test(c, ends_come_one_after_the_other);
 	tcase_add_loop_test(c, a_process_that_dies_has_its_end, 0, COUNT(deaths));
 	tcase_add_loop_test(c, a_process_that_dies_unserved_is_over, 0, COUNT(deaths));
 	tcase_add_test(c, an_end_that_is_held_is_released_once);

@@ -311,7 +311,7 @@ static int on_ended(struct conn *c, const struct wire_ask *ask, struct error *er
 	p->stdin_ended = (ask->flags & WIRE_STDIN_ENDED) != 0;
 	r = t->ops.ended(t->ctx, p, (int)ask->number, &hold, err);
 	p->held = hold;
-	return r < 0 || hold ? r : do_reply(c, WIRE_END, 0, err);
+	return r < 0 || hold ? r : ends_add(c->peer, err);
 }
 
 static int make_room(struct peer *peer, int *ret_fd, struct error *err)

@@ -45,6 +45,7 @@ struct peer {
 	bool counted;	   /* it is one of its unit's processes */
 	bool gone;	   /* the process has ended */
 	bool was_in_place; /* before the exec that is going on */
+	struct peer *next_end;
 	struct peer *next;
 };
 
@@ -56,6 +57,9 @@ struct server {
 	void *listen_watch;
 	struct conn *conns;
 	struct peer *peers;
+	struct peer *ends;    /* shims that may end now, the first in turn first */
+	struct peer *leaving; /* who was told to, and is not over yet; or NULL */
+	uint64_t leaving_since_ns;
 	uint64_t last_token;
 	unsigned own_watches;
 	bool said_hello; /* the subject has loaded the library */
@@ -97,6 +101,16 @@ void peer_join_unit(struct peer *peer, enum role role);
 /* Its part in its unit ends. */
 int peer_leave_unit(struct peer *peer, struct error *err);
 void peer_close_fds(struct peer *peer);
+
+/* ends_linux.c */
+/* The shim, which has told of the end of its program, may end in its turn. */
+int ends_add(struct peer *peer, struct error *err);
+void ends_give_up(const struct peer *peer); /* its connection is gone */
+void ends_over(const struct peer *peer);    /* its process is gone */
+/* Whose turn it is now gets its word. */
+int ends_go_on(struct server *s, struct error *err);
+/* µs until somebody is not waited for any longer; -1: nobody is. */
+int ends_patience_us(const struct server *s);
 
 /* requests_linux.c: what a message means; fds are the caller's to close, but for those taken
  * (-1 then). */

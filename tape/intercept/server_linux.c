@@ -315,14 +315,20 @@ static int server_serve(struct interceptor *t, struct error *err)
 	bool had_ended = t->root_ended;
 	struct epoll_event events[LOOP_EVENTS];
 	int patience;
+	int of_ends;
+	bool is_ours;
 	int count = 0;
 	int r = t->ops.idle ? t->ops.idle(t->ctx, err) : 0;
 
+	if (r == 0)
+		r = ends_go_on(server_of(t), err);
 	if (r < 0)
 		return r;
 	patience = interceptor_patience_us(t);
-	r = loop_wait(&t->loop, patience, events, &count, err);
-	if (r == 0 && count <= 0 && patience >= 0 && t->ops.timeout)
+	of_ends = ends_patience_us(server_of(t));
+	is_ours = of_ends >= 0 && (patience < 0 || of_ends < patience);
+	r = loop_wait(&t->loop, is_ours ? of_ends : patience, events, &count, err);
+	if (r == 0 && count <= 0 && !is_ours && patience >= 0 && t->ops.timeout)
 		r = t->ops.timeout(t->ctx, err);
 	if (r == 0 && count > 0)
 		r = loop_serve(&t->loop, events, count, err);
@@ -374,12 +380,10 @@ static struct peer *peer_with(const struct interceptor *t, const struct process 
 
 static int server_release(struct interceptor *t, struct process *p, struct error *err)
 {
-	const struct wire_reply end = {.kind = WIRE_END};
 	struct peer *peer = peer_with(t, p);
-	int r = peer->conn ? conn_reply(peer->conn, &end, NULL, 0, err) : 0;
 
 	p->held = false;
-	return r < 0 || peer->conn ? r : peer_left(peer, err);
+	return peer->conn ? ends_add(peer, err) : peer_left(peer, err);
 }
 
 static int server_reply(struct interceptor *t, struct process *p, long result, struct error *err)
