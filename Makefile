@@ -173,7 +173,11 @@ $(call objects,$(filter %.S,$(STUB_SRCS))): $(BUILD)/obj/%.o: %.S
 	@mkdir -p $(@D)
 	$(CC) $(STUB_CFLAGS) -c -o $@ $<
 
-$(call objects,$(SHIM_SRCS)): $(BUILD)/obj/%.o: %.c
+$(call objects,$(filter %.c,$(SHIM_SRCS))): $(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(SHIM_CFLAGS) -c -o $@ $<
+
+$(call objects,$(filter %.S,$(SHIM_SRCS))): $(BUILD)/obj/%.o: %.S
 	@mkdir -p $(@D)
 	$(CC) $(SHIM_CFLAGS) -c -o $@ $<
 
@@ -212,7 +216,7 @@ $(BUILD)/sandtape-stub: $(STUB_OBJS) $(BUILD)/sources
 	$(CC) $(STUB_LINK) -o $@ $(STUB_OBJS)
 
 $(BUILD)/sandtape-shim: $(SHIM_OBJS) $(BUILD)/sources
-	$(CC) -static -o $@ $(SHIM_OBJS)
+	$(CC) -static -Wl,-e,shim_entry -o $@ $(SHIM_OBJS)
 
 $(BUILD)/libsandtape-preload.so: $(PRELOAD_OBJS) $(BUILD)/sources
 	$(CC) -shared -pthread -Wl,-z,defs -o $@ $(PRELOAD_OBJS)
@@ -333,7 +337,7 @@ tidy_files = printf '%s\n' $1 | xargs -r -P "$$(nproc)" -I{} \
 tidy:
 	$(call tidy_files,$(filter-out base/error.c,$(TIDY_SRCS)),-include tools/dev/tidy.h $(TIDY_FLAGS))
 	$(call tidy_files,base/error.c,$(TIDY_FLAGS))
-	$(call tidy_files,$(SHIM_SRCS) $(PRELOAD_SRCS),\
+	$(call tidy_files,$(filter %.c,$(SHIM_SRCS) $(PRELOAD_SRCS)),\
 		$(filter-out -Werror -MMD -MP,$(PRELOAD_CFLAGS)))
 	$(if $(STUB_SRCS),$(call tidy_files,$(filter %.c,$(STUB_SRCS)),$(STUB_TIDY_FLAGS)))
 

@@ -69,8 +69,8 @@ UNSURE = {
     "40 equal commands with input of their own, 8 at once",
     "40 equal commands whose input differs in its last byte",
     "equal commands with little, much and no input",
-    # the shim is stopped, its program is not
-    "stopped and continued",
+    # it is killed as soon as it has been stopped and continued: perhaps before its shim has said a
+    # word
     "stop and continue as the parent sees it",
     # the lock is the shim's, which lets go of it soon after the command has begun
     "a lock that a command holds from before its exec: fcntl",
@@ -79,13 +79,9 @@ UNSURE = {
     "jobs that bash ends, with job control",
     "jobs that dash ends",
     "every signal ends a unit that its parent sends it to",
-    # a shim tells of the end before it ends itself: two that end at once may change places
-    "20 children are waited for as they end",
     # no spawn waits for the ends that came before it
     "which of two has ended is asked for after a third",
     "which have ended is asked for right after another spawn",
-    # sent right after the exec: before the link's shim blocks it, nobody hears of it
-    ("signals that end nothing", "path"),
     # killed right after the exec, of which the library has asked before it, and a link has not
     ("node: exec, execFile, spawn and their kin", "path"),
 }

@@ -16,6 +16,10 @@ struct shim_call {
 	struct wire_aside aside;
 };
 
+/* Bit n - 1: the signal n is blocked. Of whoever started this process: until wire_put_back() all of
+ * them are (entry_x86_64.S). */
+extern const uint64_t shim_inherited_mask;
+
 /* From now on this process ends with the server of `dir`, if that lives; whoever asks it something
  * afterwards sees whether it did. A descriptor that keeps it so, or -errno. */
 int shim_live_with(const char *dir);
@@ -27,5 +31,7 @@ _Noreturn void shim_supervise(int sock, int life, pid_t pid);
 /* Signals to it come to nothing any more. */
 bool shim_is_exiting(pid_t pid);
 bool shim_is_stopped(pid_t pid);
+/* Whether it catches the signal, or may take it by sigwait(3) or signalfd(2). */
+bool shim_is_noticed(pid_t pid, int signal);
 
 #endif

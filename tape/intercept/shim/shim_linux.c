@@ -318,9 +318,8 @@ _Noreturn static void be_spawned(char **argv, const struct wire_aside *aside)
 	intercept(&call, strtoull(argv[0], NULL, 10));
 }
 
-static sigset_t mask_of(const char *hex)
+static sigset_t mask_of_bits(uint64_t bits)
 {
-	unsigned long long bits = strtoull(hex, NULL, 16);
 	sigset_t mask;
 
 	sigemptyset(&mask);
@@ -339,6 +338,7 @@ int main(int argc, char **argv)
 	bool is_link;
 
 	wire_set_aside(&aside);
+	aside.mask = mask_of_bits(shim_inherited_mask);
 	if (!slash)
 		fail("tell by which name it was started", -EINVAL);
 	is_link = strcmp(slash + 1, WIRE_SHIM) != 0;
@@ -353,7 +353,7 @@ int main(int argc, char **argv)
 	if (argc == 4 && strcmp(argv[1], "--adopt") == 0)
 		shim_supervise(atoi(argv[2]), life, atoi(argv[3]));
 	if (argc == 4 && strcmp(argv[1], "--stub") == 0)
-		stand_in(atoi(argv[2]), mask_of(argv[3]));
+		stand_in(atoi(argv[2]), mask_of_bits(strtoull(argv[3], NULL, 16)));
 	if (argc >= 4 && strcmp(argv[1], "--spawn") == 0)
 		be_spawned(argv + 2, &aside);
 	fail("be started by hand", -EINVAL);

@@ -53,3 +53,24 @@ bool shim_is_stopped(pid_t pid)
 {
 	return state_of(pid).letter == 'T';
 }
+
+bool shim_is_noticed(pid_t pid, int signal)
+{
+	char path[64];
+	char line[128];
+	unsigned long long sets = 0;
+	unsigned long long set;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	file = fopen(path, "re");
+	if (!file)
+		return true;
+	while (fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "SigBlk: %llx", &set) == 1 ||
+		    sscanf(line, "SigCgt: %llx", &set) == 1)
+			sets |= set;
+	}
+	fclose(file);
+	return sets >> (signal - 1) & 1;
+}

@@ -103,6 +103,21 @@ static bool is_stop(int signal)
 	return signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
 }
 
+/* What by default does nothing (signal(7)) does nothing: a replay must not wait for it. */
+static bool is_lost(const struct watch *w, int signal)
+{
+	switch (signal) {
+	case SIGCONT:
+		return !w->was_stopped && !shim_is_noticed(w->pid, signal);
+	case SIGCHLD:
+	case SIGURG:
+	case SIGWINCH:
+		return !shim_is_noticed(w->pid, signal);
+	default:
+		return false;
+	}
+}
+
 /* What the kernel sends for a terminal goes to the whole group, so the program has it already. What
  * the program sent to its group is nothing that the subject did. To one that is exiting a signal
  * does nothing: its parent has seen the end of its output, and not its end. */
@@ -111,7 +126,7 @@ static void hand_on(struct watch *w, const struct signalfd_siginfo *info)
 	int signal = (int)info->ssi_signo;
 	pid_t sender = (pid_t)info->ssi_pid;
 
-	if (signal == SIGCHLD)
+	if (signal == SIGCHLD && info->ssi_code > 0)
 		return;
 	if (sender == w->waker) {
 		if (w->told_stop)
@@ -126,8 +141,9 @@ static void hand_on(struct watch *w, const struct signalfd_siginfo *info)
 	/* SIGCONT to the whole group has made it go on already, and perhaps it is over. */
 	if (shim_is_exiting(w->pid) && !(signal == SIGCONT && w->was_stopped))
 		return;
+	if (!is_lost(w, signal))
+		tell_signal(w, signal, sender);
 	w->was_stopped = w->was_stopped && signal != SIGCONT;
-	tell_signal(w, signal, sender);
 	kill(w->pid, signal);
 }
 
