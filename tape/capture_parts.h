@@ -50,7 +50,8 @@ struct capture {
 	struct stream_swaps swaps; /* until they are done */
 	bool own_terminal;	   /* its terminal is the one that sandtape runs on */
 	bool stdin_anywhere;	   /* it has its stdin above 2, too */
-	bool told_of_fds;	   /* that it passes descriptors */
+	bool told_of_fds;	   /* that it passes descriptors, */
+	bool told_of_stdin;	   /* and that it writes to its stdin */
 	bool finished;		   /* what comes now is a tail */
 	bool gone;		   /* no process of the unit is left */
 };

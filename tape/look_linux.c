@@ -23,6 +23,14 @@ static enum method file_method(struct stream_capture *s, const struct stat *st)
 	return METHOD_RANGE;
 }
 
+/* A socket that is stdin as well (inetd(8)) may be written to by either number. */
+static bool is_stdin(const struct stream_capture *s, const struct stat *st)
+{
+	const struct stream_capture *in = &s->owner->stream[0];
+
+	return in->method == METHOD_READS && in->device == st->st_dev && in->inode == st->st_ino;
+}
+
 /* Packets are told by the calls, which keep their bounds. */
 static enum method output_method(struct stream_capture *s, const struct stat *st)
 {
@@ -32,6 +40,9 @@ static enum method output_method(struct stream_capture *s, const struct stat *st
 		return METHOD_TERMINAL;
 	s->packets = kind == STREAM_SOCKET && stream_has_packets(s->original);
 	if (s->packets)
+		return METHOD_WRITES;
+	if (kind == STREAM_SOCKET && is_stdin(s, st) &&
+	    intercept_observes(s->owner->host->interceptor))
 		return METHOD_WRITES;
 	if (kind == STREAM_PIPE || kind == STREAM_SOCKET || stream_is_our_output(st))
 		return METHOD_PUMP;

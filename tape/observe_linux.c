@@ -25,6 +25,8 @@ unsigned capture_observed(const struct capture *c)
 {
 	unsigned what = c->stream[0].method == METHOD_READS ? FILTER_STDIN : 0;
 
+	if (what && c->stream[0].kind == STREAM_SOCKET)
+		what |= FILTER_STDIN_WRITES;
 	if (c->stdin_anywhere)
 		what |= FILTER_READS;
 	for (unsigned i = 1; i < c->count; i++) {
@@ -102,6 +104,24 @@ static struct stream_capture *find_stream(struct capture *c, pid_t pid, const st
 	return s ? s : find_terminal(c, io, &st);
 }
 
+/* Once for a unit. Where its stdout is the same socket, the bytes are its stdout's. */
+static void tell_of_stdin(struct capture *c, pid_t pid, const struct io *io)
+{
+	const struct stream_capture *in = &c->stream[0];
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/0", (int)pid);
+	if (io->kind != IO_WRITE || io->fd != 0 || c->told_of_stdin || c->finished ||
+	    in->kind != STREAM_SOCKET || stat(path, &st) < 0 || !is_same_file(in, pid, 0, &st))
+		return;
+	c->told_of_stdin = true;
+	session_say(c->host->session, TAPE_WARNING,
+		    "warning: a command writes to the socket that is its stdin and not its stdout: "
+		    "that is not on the tape, and a replay cannot write it (--real runs such a "
+		    "command)");
+}
+
 /* A write may be seen, and answered by other events, before it has been told. */
 int capture_io_begins(struct capture *c, pid_t pid, struct io *io, bool *ret_wanted,
 		      struct error *err)
@@ -109,6 +129,8 @@ int capture_io_begins(struct capture *c, pid_t pid, struct io *io, bool *ret_wan
 	const struct stream_capture *s = find_stream(c, pid, io);
 	bool delivered;
 
+	if (!s)
+		tell_of_stdin(c, pid, io);
 	if (!s || (c->finished && io->kind != IO_WRITE))
 		return 0;
 	*ret_wanted = true;

@@ -22,7 +22,8 @@ enum filter_io {
 	FILTER_TERMINAL_OUTPUT = 2, /* writes to fds 0 to 2, and the setting of terminal modes */
 	FILTER_TERMINAL = 4,	    /* reads and writes of any fd, and the setting of modes */
 	FILTER_READS = 8,	    /* reads of any fd */
-	FILTER_WRITES = 16	    /* writes to any fd */
+	FILTER_WRITES = 16,	    /* writes to any fd */
+	FILTER_STDIN_WRITES = 32    /* writes to fd 0 */
 };
 
 /*

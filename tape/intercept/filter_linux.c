@@ -137,9 +137,12 @@ static int max_fd(const struct io_call *call, unsigned what)
 		unsigned wish;
 		int max;
 	} wishes[] = {
-		{FILTER_STDIN, call->stdin_max},       {FILTER_TERMINAL_OUTPUT, call->output_max},
-		{FILTER_TERMINAL, call->terminal_max}, {FILTER_READS, call->reads_max},
+		{FILTER_STDIN, call->stdin_max},
+		{FILTER_TERMINAL_OUTPUT, call->output_max},
+		{FILTER_TERMINAL, call->terminal_max},
+		{FILTER_READS, call->reads_max},
 		{FILTER_WRITES, call->writes_max},
+		{FILTER_STDIN_WRITES, call->writes_max == ANY ? 0 : NEVER},
 	};
 	int max = NEVER;
 

@@ -276,6 +276,7 @@ END_TEST
 #define OUTPUT	 FILTER_TERMINAL_OUTPUT
 #define READS	 FILTER_READS
 #define WRITES	 FILTER_WRITES
+#define BACK	 FILTER_STDIN_WRITES
 #define TCSETSW_ 0x5403
 #define TCSETS2_ 0x402c542b
 #define TCGETS_	 0x5401
@@ -327,6 +328,12 @@ static const struct {
 	{WRITES, SYS_pwritev2, {3, 1}, SECCOMP_RET_ERRNO | ENOSYS},
 	{WRITES, SYS_read, {3, 1}, SECCOMP_RET_ALLOW},
 	{WRITES, SYS_recvmsg, {3, 1}, SECCOMP_RET_ALLOW},
+	{BACK, SYS_write, {0, 1}, TRACE_IO},
+	{BACK, SYS_sendmsg, {0, 1}, TRACE_IO},
+	{BACK, SYS_write, {1, 1}, SECCOMP_RET_ALLOW},
+	{BACK, SYS_read, {0, 1}, SECCOMP_RET_ALLOW},
+	{BACK, SYS_sendfile, {0, 1}, SECCOMP_RET_ERRNO | EINVAL},
+	{BACK, SYS_sendfile, {1, 0}, SECCOMP_RET_ALLOW},
 	{READS | WRITES | FILTER_STDIN, SYS_execve, {0, 0}, SECCOMP_RET_ALLOW},
 };
 

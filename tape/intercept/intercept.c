@@ -228,6 +228,11 @@ int intercept_unit_fd(struct interceptor *t, struct process *p, int fd)
 	return t->backend->unit_fd(t, p, fd);
 }
 
+bool intercept_observes(const struct interceptor *t)
+{
+	return t->options.backend == INTERCEPT_PTRACE;
+}
+
 int intercept_swap_streams(struct interceptor *t, struct process *p, struct task *task,
 			   struct stream_swaps *swaps, struct error *err)
 {

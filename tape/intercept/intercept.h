@@ -235,6 +235,9 @@ void intercept_unwatch(struct interceptor *t, void *watch);
  * closed, -ESRCH: the unit has been killed. From `streams`. */
 int intercept_unit_fd(struct interceptor *t, struct process *p, int fd);
 
+/* Whether this backend tells io_begins and io_done at all. */
+bool intercept_observes(const struct interceptor *t);
+
 /* Whether a process outside of the unit has the file (a regular one) open for writing, or may write
  * there as the unit does: what appears in it need not be the unit's. */
 bool intercept_file_is_shared(struct interceptor *t, const struct process *p,

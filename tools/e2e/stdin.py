@@ -1,5 +1,6 @@
 """What commands take of their stdin, what they leave, and how input and output meet."""
 
+from harness import case, expect_equal, expect_status, find_program
 from table import ALL, PLAIN, Row, add_rows
 
 TEXT = "".join(f"line {i}\n" for i in range(1, 6))
@@ -217,6 +218,32 @@ for i in range(2):
     put(p.wait(), ours.recv(100))
 put(theirs.recv(100))
 """),
+    # Equal but for what they are asked; inetd(8) starts programs so.
+    Row("a socket that is stdin and stdout, written to by either number", units=4, replays=2, py="""
+import socket
+def all_of(n):
+    return ours.recv(n, socket.MSG_WAITALL)
+code = '''
+import os
+os.write(1, b"who? ")
+name = os.read(0, 99)
+os.write(0, b"hello " + name)
+os.write(1, b"by 1 ")
+os.write(0, b"by 0 ")
+os.write(2, b"by 2")
+os._exit(3)
+'''
+for name in b"joe", b"ann":
+    for more in {"stdout": 0, "stderr": 0}, {"stderr": 0}:
+        ours, theirs = socket.socketpair()
+        how = {"stdout": DEVNULL, **{stream: theirs for stream in more}}
+        p = subprocess.Popen([sys.executable, "-c", code], stdin=theirs, **how)
+        theirs.close()
+        if "stdout" in more:
+            put(all_of(5))
+        ours.sendall(name)
+        put(all_of(9), ours.recv(100, socket.MSG_WAITALL), p.wait())
+"""),
     Row("datagrams and packets on a socket", units=2, py="""
 import socket
 for kind in socket.SOCK_SEQPACKET, socket.SOCK_DGRAM:
@@ -360,3 +387,23 @@ put(p.stdout, theirs.recv(100))
 ]
 
 add_rows(STDIN_ROWS)
+
+
+@case("what is written to a socket that is stdin alone is told", ["python3"])
+def stdin_alone(place):
+    code = "import os; [os.write(0, b'x') for i in range(3)]; os.write(1, b'y')"
+    argv = [find_program("python3"), "s.py"]
+    place.fresh({"s.py": f"""
+import socket, subprocess, sys
+for n in range(2):
+    ours, theirs = socket.socketpair()
+    p = subprocess.run([sys.executable, "-c", {code!r}], stdin=theirs, stdout=subprocess.PIPE)
+    print(ours.recv(9), p.stdout, flush=True)
+ours.close()
+subprocess.run(["cat"], stdin=theirs, stdout=subprocess.DEVNULL)
+"""})
+    result = place.record(argv)
+    expect_status(result, 0)
+    expect_equal("stdout", b"b'xxx' b'y'\n" * 2, result.out)
+    told = [line for line in result.err.splitlines() if b"the socket that is its stdin" in line]
+    expect_equal("warnings", 2, len(told))
