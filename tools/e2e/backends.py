@@ -260,6 +260,40 @@ def by_path(place):
     expect_equal("units", [["uname", "-s"]], [u["argv"] for u in place.units()])
 
 
+HANDLED = """
+import signal, subprocess
+names = ["SIGCONT", "SIGURG", "SIGWINCH"]
+plain = subprocess.Popen(["sleep", "0.4"])
+for name in names + ["SIGCHLD"]:
+    plain.send_signal(signal.Signals[name])
+print(plain.wait())
+code = "".join(f"trap 'echo {n}' {n[3:]}; " for n in names)
+p = subprocess.Popen(["sh", "-c", code + "echo up; while [ ! -e end ]; do sleep 0.02; done; exit 3"],
+                     stdout=subprocess.PIPE, text=True)
+print(p.stdout.readline())
+for name in names:
+    p.send_signal(signal.Signals[name])
+    print(p.stdout.readline())
+open("end", "w").close()
+print(p.wait())
+"""
+
+
+@case("all backends have the same signals on the tape: those that did something", ["python3"])
+def same_signals(place):
+    argv = [find_program("python3"), "s.py"]
+    for place.backend in ("ptrace", *BACKENDS):
+        place.fresh({"s.py": HANDLED})
+        native = place.run(argv)
+        os.remove(os.path.join(place.work, "end"))
+        expect_same(f"record with {place.backend}", native, place.record(argv, "-q"))
+        expect_equal(f"signals with {place.backend}",
+                     [("sleep", []), ("sh", ["SIGCONT", "SIGURG", "SIGWINCH"])],
+                     [(u["argv"][0], u.get("signals") or []) for u in place.units()])
+        os.remove(os.path.join(place.work, "end"))
+        expect_same(f"replay with {place.backend}", native, place.replay(argv, "-q", "--all-used"))
+
+
 @case("a command and its shim end together")
 def shim_killed(place):
     for backend in BACKENDS:
