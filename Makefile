@@ -221,7 +221,7 @@ $(BUILD)/sandtape-shim: $(SHIM_OBJS) $(BUILD)/sources
 $(BUILD)/libsandtape-preload.so: $(PRELOAD_OBJS) $(BUILD)/sources
 	$(CC) -shared -pthread -Wl,-z,defs -o $@ $(PRELOAD_OBJS)
 
-# What asks for memory goes through tape/chaos_test.c, where it can be made to fail.
+# What asks for memory goes through base/chaos_test.c, where it can be made to fail.
 CHAOS_CALLS   := malloc calloc realloc reallocarray strdup strndup vasprintf realpath opendir \
 		 posix_spawn_file_actions_adddup2 posix_spawn_file_actions_addchdir_np
 CHAOS_LDFLAGS := $(addprefix -Wl$(COMMA)--wrap=,$(CHAOS_CALLS))

@@ -89,6 +89,8 @@ END_TEST
 
 START_TEST(a_place_that_is_not_known_is_an_error_where_it_is_used)
 {
+	const char *home = getenv("HOME");
+	cleanup_free char *before = strdup(home ? home : "/");
 	struct sandbox_policy *p;
 
 	setenv("HOME", "not/absolute", 1);
@@ -101,6 +103,7 @@ START_TEST(a_place_that_is_not_known_is_an_error_where_it_is_used)
 	for (int i = 0; i < SANDBOX_PRESETS; i++)
 		ck_assert_int_eq(sandbox_policy_add_preset(p, (enum sandbox_preset)i, &err), 0);
 	sandbox_policy_free(p);
+	setenv("HOME", before, 1);
 }
 END_TEST
 

@@ -2,9 +2,9 @@
  * Memory that runs out at every place there is: whatever is called then says so or succeeds, leaks
  * nothing (the sanitizer and valgrind look), and leaves a tape that can be read.
  */
+#include "base/chaos_test.h"
 #include "base/cleanup.h"
 #include "base/fs.h"
-#include "tape/chaos_test.h"
 #include "tape/command.h"
 #include "tape/scratch_test.h"
 #include "tools/tests.h"

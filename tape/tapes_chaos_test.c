@@ -2,9 +2,9 @@
  * Memory that runs out while whole tapes are read, compared, changed and made: that is said, and
  * never taken for a damaged tape or another one; nothing leaks, and the tape stays whole.
  */
+#include "base/chaos_test.h"
 #include "base/cleanup.h"
 #include "base/fs.h"
-#include "tape/chaos_test.h"
 #include "tape/codec.h"
 #include "tape/lines.h"
 #include "tape/scratch_test.h"

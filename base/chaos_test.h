@@ -2,8 +2,8 @@
  * Memory that runs out at any call. The test program is linked with --wrap for all that asks for
  * memory (the Makefile's CHAOS_CALLS), and jansson is given our malloc.
  */
-#ifndef SANDTAPE_TAPE_CHAOS_TEST_H
-#define SANDTAPE_TAPE_CHAOS_TEST_H
+#ifndef SANDTAPE_BASE_CHAOS_TEST_H
+#define SANDTAPE_BASE_CHAOS_TEST_H
 
 #include "base/error.h"
 #include <stdbool.h>

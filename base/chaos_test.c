@@ -1,4 +1,4 @@
-#include "tape/chaos_test.h"
+#include "base/chaos_test.h"
 
 #include "tools/tests.h"
 #include <dirent.h>
