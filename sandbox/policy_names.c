@@ -143,14 +143,12 @@ static size_t least(size_t a, size_t b, size_t c)
 	return ab < c ? ab : c;
 }
 
-/* How many letters have to be added, left out or changed. */
+/* How many letters have to be added, left out or changed; `b` has at most NEAR_LEN. */
 static size_t letters_apart(const char *a, const char *b)
 {
 	size_t row[NEAR_LEN + 1];
 	size_t len = strlen(b);
 
-	if (len > NEAR_LEN || strlen(a) > NEAR_LEN)
-		return NEAR_LEN;
 	for (size_t j = 0; j <= len; j++)
 		row[j] = j;
 	for (size_t i = 0; a[i]; i++) {
@@ -172,8 +170,8 @@ const char *policy_name_near(const char *const *names, size_t count, const char 
 	size_t best = 1 + strlen(name) / 3;
 	const char *near = NULL;
 
-	for (size_t i = 0; i < count; i++) {
-		size_t apart = letters_apart(name, names[i]);
+	for (size_t i = 0; i < count && strlen(name) <= NEAR_LEN; i++) {
+		size_t apart = letters_apart(names[i], name);
 
 		if (apart <= best && (!near || apart < best)) {
 			best = apart;

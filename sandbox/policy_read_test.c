@@ -120,6 +120,10 @@ START_TEST(truncated_text_is_refused)
 }
 END_TEST
 
+/* Too long to be a slip of any key. */
+#define TEN	 "abcdefghij"
+#define LONG_KEY TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
+
 static const struct {
 	const char *text;
 	const char *error;
@@ -129,6 +133,7 @@ static const struct {
 	 "text:3: tyy: there is no such key; did you mean \"tty\"?"},
 	{"{\"version\": 1,\n\"fs\": {\n\"deny\": [],\n\"wirte\": []}}",
 	 "text:4: fs.wirte: there is no such key; did you mean \"write\"?"},
+	{"{\"version\": 1,\n\"" LONG_KEY "\": 1}", "text:2: " LONG_KEY ": there is no such key"},
 	{"{\"version\": 1,\n\"zebra\\n\": 1}", "text:2: $'zebra\\n': there is no such key"},
 	{"{\"version\": 1,\n\"fs\": {\"deny\": [\"/a\",\n\"b\"]}}",
 	 "text:3: fs.deny[1]: a path must be absolute, or begin with $WORK, $HOME or $TMP"},
