@@ -89,7 +89,7 @@ int policy_roots_add(const struct sandbox_policy *policy, struct policy_roots *r
 	struct policy_root *grown;
 	int rc = policy_path(policy, root->path, &path, err);
 
-	if (rc < 0 || merge_root(roots, root, path))
+	if (!path || merge_root(roots, root, path))
 		return rc;
 	rc = check_room(roots->count, POLICY_ROOTS_MAX, err);
 	if (rc < 0)

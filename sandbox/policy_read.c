@@ -189,7 +189,8 @@ static int read_pattern(struct reader *r, const struct policy_key *key, const js
 static int read_bit(struct reader *r, const struct policy_key *key, const json_t *value)
 {
 	uint64_t *bits = (uint64_t *)((char *)r->policy + key->offset);
-	int bit, rc = read_name(r, value, key->names, &bit);
+	int bit = 0;
+	int rc = read_name(r, value, key->names, &bit);
 
 	if (rc == 0)
 		*bits |= UINT64_C(1) << bit;
