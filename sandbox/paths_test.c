@@ -403,6 +403,68 @@ START_TEST(the_working_directory_is_the_default)
 }
 END_TEST
 
+static unsigned next_random(unsigned *state)
+{
+	*state = *state * 1103515245U + 12345U; /* a fixed seed: failures must repeat */
+	return *state >> 16;
+}
+
+/* Some components of the tree and of no tree, with as many slashes as may be. */
+static void random_path(unsigned *state, char *ret, size_t size)
+{
+	static const char *const parts[] = {"root",	  "dir",     "file",	  "in",	     "out",
+					    "up",	  "ref",     "secret",	  "..",	     "..",
+					    ".",	  "new",     "none",	  "loop",    "bin",
+					    "root-other", "outside", "root-link", "file-out"};
+	unsigned count = 1 + next_random(state) % 6;
+	size_t len = (size_t)snprintf(ret, size, "%s", base);
+
+	for (unsigned i = 0; i < count; i++)
+		len += (size_t)snprintf(
+			ret + len, size - len, "%s%s", next_random(state) % 8 ? "/" : "//",
+			parts[next_random(state) % (sizeof(parts) / sizeof(parts[0]))]);
+	if (next_random(state) % 8 == 0)
+		snprintf(ret + len, size - len, "/");
+}
+
+/* Where the kernel says that the path leads; false when that is nowhere. */
+static bool ask_kernel(const char *path, int flags, char *ret, size_t size)
+{
+	cleanup_close int fd = open(path, O_PATH | O_CLOEXEC | flags);
+	char link[64];
+	ssize_t n;
+
+	if (fd < 0)
+		return false;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, ret, size - 1);
+	ck_assert_int_gt((int)n, 0);
+	ret[n] = '\0';
+	return true;
+}
+
+/* The kernel is asked the same: of what is there, both have one answer. */
+START_TEST(what_is_there_is_where_the_kernel_says)
+{
+	unsigned state = 1, there = 0;
+
+	for (int i = 0; i < 4000; i++) {
+		bool of_link = i % 2;
+		char path[2 * PATH_MAX], kernel[PATH_MAX];
+		struct sandbox_path got;
+
+		random_path(&state, path, sizeof(path));
+		if (!ask_kernel(path, of_link ? O_NOFOLLOW : 0, kernel, sizeof(kernel)))
+			continue;
+		check(of_link ? DELETE : READ, path, &got);
+		ck_assert_msg(strcmp(got.path, kernel) == 0, "%s: %s, not %s", path, kernel,
+			      got.path);
+		there++;
+	}
+	ck_assert_uint_gt(there, 250);
+}
+END_TEST
+
 /* --- the roots on this host --------------------------------------------------------------------
  */
 
@@ -643,6 +705,7 @@ static TCase *checks(void)
 			    sizeof(failures) / sizeof(failures[0]));
 	tcase_add_test(tc, a_refusal_says_why_and_by_which_root);
 	tcase_add_test(tc, links_of_proc_that_are_text_are_followed);
+	tcase_add_test(tc, what_is_there_is_where_the_kernel_says);
 	tcase_add_test(tc, a_path_may_be_as_long_as_a_path_can_be);
 	tcase_add_test(tc, odd_names_are_names);
 	tcase_add_test(tc, a_directory_that_cannot_be_searched_is_an_error);
