@@ -2,7 +2,8 @@
 # End-to-end tests: real programs, recorded and replayed with what is in $BUILD (part of
 # `make check`). Ends with the line "e2e: N passed, N failed, N skipped, N known to differ"; fails
 # unless some passed and none failed.
-# Usage: tools/e2e.sh [-v] [-j N] [--list] [WORD...]: the tests whose name has one of the words.
+# Usage: tools/e2e.sh [-v] [-j N] [--list] [-x WORD]... [WORD...]: the tests whose name has one of the
+# words, and none of those behind -x.
 set -eu
 
 cd "$(dirname "$0")/.."

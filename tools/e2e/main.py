@@ -44,6 +44,8 @@ def arguments():
     parser.add_argument("-v", "--verbose", action="store_true", help="a line per test")
     parser.add_argument("-j", "--jobs", type=int, default=2 * (os.cpu_count() or 1))
     parser.add_argument("--list", action="store_true", help="only print the names")
+    parser.add_argument("-x", "--without", action="append", default=[], metavar="WORD",
+                        help="leave out the tests whose name has this")
     parser.add_argument("words", nargs="*", help="run the tests whose name has one of these")
     return parser.parse_args()
 
@@ -101,7 +103,8 @@ def main():
         signal.signal(signal.SIGHUP, lambda *_: None)
     options = arguments()
     cases = [c for c in harness.CASES
-             if not options.words or any(word in c.name for word in options.words)]
+             if (not options.words or any(word in c.name for word in options.words))
+             and not any(word in c.name for word in options.without)]
     if options.list:
         print("\n".join(case.name for case in cases))
         return 0
