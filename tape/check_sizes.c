@@ -4,22 +4,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-static const struct stream *stream_of(const struct unit *u, int fd)
-{
-	size_t low = 0, high = u->stream_count;
-
-	/* In the order of their numbers. */
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (u->streams[middle].fd < fd)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < u->stream_count && u->streams[low].fd == fd ? &u->streams[low] : NULL;
-}
-
 static void add_size(uint64_t *sum, uint64_t more)
 {
 	*sum = more > UINT64_MAX - *sum ? UINT64_MAX : *sum + more;
@@ -42,7 +26,7 @@ static int judge(const struct stream *s, uint64_t sum, const char *member, struc
 static int add_chunk(const struct unit *u, const struct chunk *c, const char *member,
 		     uint64_t *sums, struct error *err)
 {
-	const struct stream *s = stream_of(u, c->fd);
+	const struct stream *s = unit_stream_const(u, c->fd);
 
 	if (c->fd == CHUNK_MODE && c->len >= u->mode_count)
 		return error_set(err, ERR_FORMAT, "\"%s\" names a mode that is not there", member);

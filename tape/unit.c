@@ -65,13 +65,18 @@ void unit_clear(struct unit *u)
 
 const struct stream *unit_stream_const(const struct unit *u, int fd)
 {
-	size_t i;
+	size_t low = 0, high = u->stream_count;
 
-	for (i = 0; i < u->stream_count; i++) {
-		if (u->streams[i].fd == fd)
-			return &u->streams[i];
+	/* In the order of their numbers. */
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (u->streams[middle].fd < fd)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	return NULL;
+	return low < u->stream_count && u->streams[low].fd == fd ? &u->streams[low] : NULL;
 }
 
 struct stream *unit_stream(struct unit *u, int fd)
