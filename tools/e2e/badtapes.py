@@ -1,9 +1,10 @@
 """Tapes that are damaged or no tapes: one sentence with the file, the place and the way out."""
 
+import ctypes
 import os
 import shutil
 
-from harness import (ROOT, case, expect, expect_equal, expect_status, expect_text, short)
+from harness import (ROOT, Skipped, case, expect, expect_equal, expect_status, expect_text, short)
 
 SUBJECT = ["/bin/sh", "-c", "seq 1500; uname -s; exit"]
 SAMPLES = os.path.join(ROOT, "fixtures", "tapes", "bad")
@@ -46,6 +47,18 @@ def lines(change):
 
 def line(number, change):
     return lines(lambda all_: all_[: number - 1] + [change(all_[number - 1])] + all_[number:])
+
+
+def seal(line):
+    """The line with the checksum that it should have."""
+    try:
+        xxhash = ctypes.CDLL("libxxhash.so.0")
+    except OSError as e:
+        raise Skipped(str(e)) from None
+    xxhash.XXH3_64bits.restype = ctypes.c_uint64
+    xxhash.XXH3_64bits.argtypes = (ctypes.c_char_p, ctypes.c_size_t)
+    body = line[:line.rindex(b',"c":"')]
+    return body + b',"c":"%016x"}\n' % xxhash.XXH3_64bits(body, len(body))
 
 
 def instead(which, make):

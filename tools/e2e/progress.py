@@ -4,14 +4,13 @@ never anywhere else.
 The work is as long as a test wants, whatever the machine: a difference that nobody reads yet, and a
 blob of a tebibyte that has no block on the disk and is cut off while it is read."""
 
-import ctypes
 import json
 import os
 import pty
 import re
 import time
 
-from badtapes import blob_file, make_tape
+from badtapes import blob_file, make_tape, seal
 from harness import SANDTAPE, Skipped, case, expect, expect_equal, expect_status, short, wait_until
 from outcome import Result
 from wiring import Reader
@@ -79,18 +78,6 @@ case("progress: none on a pipe, tape diff")(lambda place: check_diff(place, Fals
 
 
 # --- check ----------------------------------------------------------------------------------------
-
-
-def seal(line):
-    """The line with the checksum that it should have."""
-    try:
-        xxhash = ctypes.CDLL("libxxhash.so.0")
-    except OSError as e:
-        raise Skipped(str(e)) from None
-    xxhash.XXH3_64bits.restype = ctypes.c_uint64
-    xxhash.XXH3_64bits.argtypes = (ctypes.c_char_p, ctypes.c_size_t)
-    body = line[:line.rindex(b',"c":"')]
-    return body + b',"c":"%016x"}\n' % xxhash.XXH3_64bits(body, len(body))
 
 
 def make_huge(place):

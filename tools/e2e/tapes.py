@@ -8,7 +8,7 @@ import os
 import shutil
 
 from badtapes import (BLOB_ROWS, SUBJECT, TAPE_ROWS, WAYS_OUT, blob_file, check_sentence,
-                      make_tape)
+                      make_tape, seal)
 from harness import (FIXTURES, ROOT, SANDTAPE, Skipped, case, expect, expect_equal, expect_status,
                      expect_text, short)
 
@@ -128,6 +128,25 @@ def check_json(place):
                for name in ("tape.jsonl", "timing.jsonl"))
     expect_equal("total", {"tape": place.tape, "commands": 2, "blobs": 1, "bytes": size,
                            "damages": 1, "notes": 0}, total)
+
+
+@case("tape check: a command that wrote more than the tape has")
+def check_sizes(place):
+    """Sealed as it should be: what each line says is right, but not both together."""
+    make_tape(place)
+    timing = os.path.join(place.tape, "timing.jsonl")
+    wrote = len(os.uname().sysname) + 1
+    with open(timing, "rb") as f:
+        lines = f.read().splitlines(True)
+    old, new = b"[[1,%d," % wrote, b"[[1,%d," % (wrote + 1)
+    with open(timing, "wb") as f:
+        f.writelines(seal(line.replace(old, new)) for line in lines)
+    result = place.sandtape("tape", "check", place.tape)
+    expect_status(result, 1)
+    expect_equal("findings", [
+        f'{timing}: line 2: "chunks" has {wrote + 1} bytes that were written to stream 1, of which '
+        f"there are {wrote}; restore it or record the tape again"], findings(result)[:-1])
+    expect_status(place.replay(SUBJECT, "-q"), 0, "a replay takes what there is")
 
 
 @case("tape check: notes do not fail")
