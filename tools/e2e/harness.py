@@ -59,6 +59,22 @@ def find_program(name):
     return os.path.realpath(path) if name == "node" else path
 
 
+def is_closed(directory):
+    try:
+        os.stat(directory)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return not os.access(directory, os.X_OK)
+
+
+# Where a directory may not be searched, a program that is missing is EACCES (execvp(3)), and
+# ENOENT once PATH hides it. That is the caller's PATH, and nothing to test.
+SEARCHED = ":".join(directory for directory in os.environ.get("PATH", os.defpath).split(":")
+                    if not is_closed(directory))
+
+
 # --- Running ------------------------------------------------------------------------------------
 
 
@@ -110,7 +126,7 @@ class Place:
 
     def env(self, hidden=False, more=None):
         env = {
-            "PATH": self.none if hidden else os.environ.get("PATH", os.defpath),
+            "PATH": self.none if hidden else SEARCHED,
             "HOME": self.home,
             "TMPDIR": self.tmp,
             "LC_ALL": "C",
