@@ -116,11 +116,15 @@ def run_suite(suite, place, words):
         if words and not any(word in job.name or fnmatch.fnmatch(job.name, word)
                              for word in words):
             continue
+        took = {}
         for mode in suite.modes:
             began = time.monotonic()
             got = run_job(place, mode, job, os.path.join(place.tapes, f"{number}.tape"))
-            seconds[mode] += time.monotonic() - began
+            took[mode] = time.monotonic() - began
+            seconds[mode] += took[mode]
             outcomes[mode].update(got)
+        print(f"{suite.name}: {job.name}:", ", ".join(
+            f"{mode} {s:.1f} s" for mode, s in took.items()), file=sys.stderr)
     return outcomes, seconds
 
 
