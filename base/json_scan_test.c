@@ -108,7 +108,8 @@ static void compare(const char *text, size_t len)
 	json_t *value = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
 	bool scanned = json_scan(bytes, &sums);
 
-	if (value)
+	/* But for a NUL byte, over which it passes behind a number. */
+	if (value && !memchr(text, '\0', len))
 		ck_assert_msg(scanned, "%.*s", (int)len, text);
 	else if (is_syntax(json_error_code(&why)))
 		ck_assert_msg(!scanned, "%s: %.*s", why.text, (int)len, text);
@@ -135,9 +136,22 @@ START_TEST(jansson_is_of_the_same_opinion)
 
 		memcpy(text, sample, len);
 		for (size_t k = random_below(&r, 3); cut && k < 3; k++)
-			text[random_below(&r, cut)] = marks[random_below(&r, sizeof(marks) - 1)];
+			text[random_below(&r, cut)] = marks[random_below(&r, sizeof(marks))];
 		compare(text, cut);
 	}
+}
+END_TEST
+
+START_TEST(a_nul_byte_is_no_json)
+{
+	json_t *value = NULL;
+	json_error_t why = {0};
+
+	ck_assert_int_eq(jsontext_parse((struct bytes){"[789,\n93\0]", 10}, &value, &why),
+			 ERR_FORMAT);
+	ck_assert_int_eq(why.line, 2);
+	ck_assert_str_eq(why.text, "there is a byte of 0");
+	ck_assert_ptr_null(value);
 }
 END_TEST
 
@@ -149,6 +163,7 @@ Suite *base_json_scan_suite(void)
 	tcase_set_timeout(all, 60);
 	tcase_add_loop_test(all, json_is_measured, 0, (int)(sizeof(good) / sizeof(good[0])));
 	tcase_add_loop_test(all, what_is_no_json_is_told, 0, (int)(sizeof(bad) / sizeof(bad[0])));
+	tcase_add_test(all, a_nul_byte_is_no_json);
 	tcase_add_test(all, nesting_ends_where_janssons_does);
 	tcase_add_loop_test(all, jansson_is_of_the_same_opinion, 0,
 			    (int)(sizeof(good) / sizeof(good[0])));

@@ -7,6 +7,7 @@
 
 #include "base/json_scan.h"
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 struct dump {
@@ -47,13 +48,25 @@ static void add_sums(struct json_sums *sums, const json_t *value)
 	json_array_foreach(value, i, part) add_sums(sums, part);
 }
 
-static bool is_complete(struct bytes text, const json_t *value)
+/* jansson passes over a NUL byte behind a number (2.14). */
+static int refuse_nul(struct bytes text, json_error_t *ret_why)
+{
+	ret_why->line = 1;
+	for (size_t i = 0; i < text.len && text.data[i]; i++)
+		ret_why->line += text.data[i] == '\n';
+	snprintf(ret_why->text, sizeof(ret_why->text), "there is a byte of 0");
+	return ERR_FORMAT;
+}
+
+static int judge(struct bytes text, const json_t *value, json_error_t *ret_why)
 {
 	struct json_sums in_text, in_value = {0, 0};
 
+	if (!json_scan(text, &in_text))
+		return refuse_nul(text, ret_why);
 	add_sums(&in_value, value);
-	return json_scan(text, &in_text) && in_text.bytes == in_value.bytes &&
-	       in_text.integers == in_value.integers;
+	return in_text.bytes == in_value.bytes && in_text.integers == in_value.integers ? 0
+											: ERR_NOMEM;
 }
 
 /* What the lexer had no room for it takes for bad JSON: a text that is good was not the reason. */
@@ -72,12 +85,14 @@ int jsontext_parse(struct bytes text, json_t **ret, json_error_t *ret_why)
 {
 	json_t *value =
 		json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, ret_why);
+	int rc;
 
 	if (!value)
 		return is_out_of_memory(text, ret_why) ? ERR_NOMEM : ERR_FORMAT;
-	if (!is_complete(text, value)) {
+	rc = judge(text, value, ret_why);
+	if (rc < 0) {
 		json_decref(value);
-		return ERR_NOMEM;
+		return rc;
 	}
 	*ret = value;
 	return 0;
