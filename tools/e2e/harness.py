@@ -5,6 +5,7 @@ own, so that cases can run side by side.
 """
 
 import collections
+import fcntl
 import json
 import os
 import shutil
@@ -94,6 +95,25 @@ def shell_status(returncode):
     return 128 - returncode if returncode < 0 else returncode
 
 
+def wait_for_writers(path):
+    """Until no process has the file open for writing, or its exec would fail (ETXTBSY): a child that
+    another thread forked in the meantime has our descriptors until its exec. fcntl(2): a lease for
+    reading is refused as long as there is a writer."""
+    until = time.monotonic() + TIMEOUT
+    with open(path, "rb") as f:
+        while time.monotonic() < until:
+            try:
+                fcntl.fcntl(f, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+            except BlockingIOError:
+                time.sleep(0.001)
+                continue
+            except OSError:  # this file system has no leases
+                return
+            fcntl.fcntl(f, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+            return
+    raise Failed(f"{path} stays open for writing")
+
+
 class Place:
     """The scratch directory of one case.
 
@@ -157,6 +177,8 @@ class Place:
         with open(path, "wb") as f:
             f.write(content.encode() if isinstance(content, str) else content)
         os.chmod(path, mode)
+        if mode & 0o111:
+            wait_for_writers(path)
         return path
 
     def snapshot(self, names=None):
