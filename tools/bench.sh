@@ -10,4 +10,6 @@ python3 tools/bench/tape.py "${BUILD:-build}" docs/scale.svg
 echo
 python3 tools/bench/tapes.py "${BUILD:-build}"
 echo
-exec python3 tools/bench/build.py "${BUILD:-build}"
+python3 tools/bench/build.py "${BUILD:-build}"
+echo
+exec python3 tools/bench/many.py "${BUILD:-build}"
