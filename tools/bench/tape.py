@@ -51,9 +51,14 @@ def measure_synced(build, scratch, how):
     return SYNCED / statistics.median(times) * 1e9
 
 
+def place(size):
+    """On a logarithmic scale."""
+    return 90 + 80 * (math.log10(size) - 3)
+
+
 def draw_series(color, top, points):
-    """`points`: size and µs. Sizes are on a logarithmic scale."""
-    places = [(60 + 90 * (math.log10(size) - 3), 210 - 180 * value / top, value)
+    """`points`: size and µs."""
+    places = [(place(size), 210 - 180 * value / top, value)
               for size, value in points]
     yield '<polyline fill="none" stroke="%s" points="%s"/>' % (
         color, " ".join(f"{x:.0f},{y:.1f}" for x, y, _ in places))
@@ -71,14 +76,15 @@ def draw(rows):
              'font-family="sans-serif" font-size="11">',
              '<rect width="420" height="260" fill="white"/>',
              '<path d="M60 30V210H350" fill="none" stroke="black"/>',
-             '<text x="10" y="18">median µs, by commands on the tape: <tspan fill="#0060a0">an '
-             'answer</tspan>, <tspan fill="#a04000">the opening, by command</tspan></text>',
+             '<text x="10" y="18">median µs: <tspan fill="#0060a0">an answer</tspan>, '
+             '<tspan fill="#a04000">opening the tape, for each command</tspan></text>',
+             '<text x="210" y="246" text-anchor="middle">commands on the tape</text>',
              f'<text x="52" y="34" text-anchor="end">{top}</text>',
              '<text x="52" y="214" text-anchor="end">0</text>',
              *draw_series("#0060a0", top, answers),
              *draw_series("#a04000", top, opening)]
     for size, _ in rows:
-        lines.append(f'<text x="{60 + 90 * (math.log10(size) - 3):.0f}" y="228" '
+        lines.append(f'<text x="{place(size):.0f}" y="228" '
                      f'text-anchor="middle">{size:,}</text>')
     return "\n".join([*lines, "</svg>", ""])
 
