@@ -509,6 +509,27 @@ START_TEST(new_episodes_come_after_the_old_ones)
 }
 END_TEST
 
+/* Also when the last of the old ones took no time, and making room for the new one does. */
+START_TEST(new_episodes_come_after_one_without_duration)
+{
+	struct tape_clock *clock = mock();
+	struct tape *t =
+		open_with(&(struct tape_config){.tape = TAPE, .mode = TAPE_RECORD, .clock = clock});
+
+	run_all(t, "a");
+	advance(clock, UINT64_C(10000000000));
+	run_all(t, "b");
+	close_it(t);
+	t = open_as(TAPE_NEW_EPISODES);
+	run_all(t, "c");
+	close_it(t);
+	t = open_with(&(struct tape_config){.tape = TAPE, .order = TAPE_ORDER_STRICT});
+	run_all(t, "a !c b c");
+	close_it(t);
+	tape_clock_free(clock);
+}
+END_TEST
+
 Suite *tape_command_modes_suite(void)
 {
 	Suite *s = suite_create("tape/command_modes");
@@ -532,6 +553,7 @@ Suite *tape_command_modes_suite(void)
 	tcase_add_test(all, the_callers_own_time_is_not_repeated);
 	tcase_add_test(all, a_real_clock_stamps_real_time);
 	tcase_add_test(all, new_episodes_come_after_the_old_ones);
+	tcase_add_test(all, new_episodes_come_after_one_without_duration);
 	tcase_add_test(all, episodes_do_not_wait_for_one_another);
 	suite_add_tcase(s, all);
 	return s;

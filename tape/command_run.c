@@ -48,16 +48,15 @@ static int open_writer(const struct tape *t, const struct tape_head *old, struct
 }
 
 /* The old records go first, and what is new begins after their end: times of two recordings must
- * not look as if the two had run at once. */
+ * not look as if the two had run at once. Commands may have begun before we come here. */
 static int continue_old(struct tape *t, struct tape_writer *w, struct error *err)
 {
-	uint64_t now_ns = tape_clock_now(t->clock) - t->opened_ns;
 	struct tape_past past;
 	int r = tape_writer_continue(w, NULL, &past, err);
 
 	if (r < 0)
 		return r;
-	t->shift_ns = past.end_ns > now_ns ? past.end_ns - now_ns : 0;
+	t->shift_ns = past.end_ns;
 	t->episode = past.episode + 1;
 	return 0;
 }
