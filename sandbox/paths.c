@@ -139,7 +139,8 @@ struct maker {
 	struct error *err;
 };
 
-static int add_root(struct maker *m, const struct policy_root *root, const char *path)
+/* grants: false when it only takes away. */
+static int add_root(struct maker *m, const struct policy_root *root, const char *path, bool grants)
 {
 	struct root *grown;
 	char *own;
@@ -154,7 +155,7 @@ static int add_root(struct maker *m, const struct policy_root *root, const char 
 	grown[m->paths->count++] = (struct root){
 		.path = own,
 		.len = strlen(own),
-		.operations = policy_root_operations(m->policy, root),
+		.operations = grants ? policy_root_operations(m->policy, root) : 0,
 		.denies = root->kind == SANDBOX_ROOT_DENY,
 		.read_only = root->kind == SANDBOX_ROOT_READ_ONLY,
 	};
@@ -208,22 +209,24 @@ static int find_root(const struct policy_root *root, struct buf *path, struct er
 }
 
 /* What takes away does so at its own name, too, whatever is there or comes there. */
-static int add_cut(struct maker *m, const struct policy_root *root, const struct buf *resolved)
+static int add_cut(struct maker *m, const struct policy_root *root, const struct buf *resolved,
+		   bool grants)
 {
-	int rc = add_root(m, root, root->path);
+	int rc = add_root(m, root, root->path, grants);
 
 	if (rc == 0 && resolved && strcmp(resolved->data, root->path) != 0)
-		rc = add_root(m, root, resolved->data);
+		rc = add_root(m, root, resolved->data, grants);
 	return rc;
 }
 
-/* What is not there can be denied all the same. */
+/* What is not there, or is where one may not look, can be denied all the same. */
 static bool may_be_missing(const struct policy_root *root, int rc)
 {
-	return root->optional || (root->kind == SANDBOX_ROOT_DENY && rc == ERR_NOTFOUND);
+	return root->optional ||
+	       (root->kind == SANDBOX_ROOT_DENY && (rc == ERR_NOTFOUND || rc == ERR_SYSTEM));
 }
 
-static int take_root(struct maker *m, const struct policy_root *root)
+static int take_root(struct maker *m, const struct policy_root *root, bool usable)
 {
 	cleanup_buf struct buf path = BUF_INIT;
 	struct error why = {0};
@@ -232,13 +235,13 @@ static int take_root(struct maker *m, const struct policy_root *root)
 	if (rc == ERR_NOMEM)
 		return error_no_memory(m->err);
 	if (policy_root_cuts(root)) {
-		int added = add_cut(m, root, rc == 0 || rc == ERR_NOTFOUND ? &path : NULL);
+		int added = add_cut(m, root, rc == 0 || rc == ERR_NOTFOUND ? &path : NULL, usable);
 
 		if (added < 0 || rc == 0 || may_be_missing(root, rc))
 			return added;
 		return unusable(m, root, &why);
 	}
-	return rc == 0 ? add_root(m, root, path.data) : unusable(m, root, &why);
+	return rc == 0 ? add_root(m, root, path.data, true) : unusable(m, root, &why);
 }
 
 static void sort(struct sandbox_paths *paths)
@@ -265,10 +268,10 @@ static int check_links(struct maker *m, const struct policy_root *root, bool *re
 	struct error why = {0};
 	int rc = resolve_path(root->path, &options, &path, &why);
 
-	*ret_usable = rc != ERR_INVALID || policy_root_cuts(root);
+	*ret_usable = rc != ERR_INVALID;
 	if (rc == ERR_NOMEM)
 		return error_no_memory(m->err);
-	if (rc != ERR_INVALID || (root->optional && policy_root_cuts(root)))
+	if (rc != ERR_INVALID || (root->optional && root->kind == SANDBOX_ROOT_DENY))
 		return 0;
 	return unusable(m, root, &why);
 }
@@ -283,7 +286,7 @@ static int take_tmp(struct maker *m)
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < 2 && m->policy->tmp == SANDBOX_TMP_SHARED; i++)
-		rc = take_root(m, &roots[i]);
+		rc = take_root(m, &roots[i], true);
 	return rc;
 }
 
@@ -302,8 +305,8 @@ static int take_usable(struct maker *m, const bool *usable)
 
 	drop_all(m->paths);
 	for (size_t i = 0; rc == 0 && i < roots->count; i++)
-		if (usable[i])
-			rc = take_root(m, &roots->item[i]);
+		if (usable[i] || policy_root_cuts(&roots->item[i]))
+			rc = take_root(m, &roots->item[i], usable[i]);
 	if (rc == 0)
 		rc = take_tmp(m);
 	sort(m->paths);

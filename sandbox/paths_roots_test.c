@@ -115,6 +115,24 @@ START_TEST(an_optional_root_by_such_a_link_grants_nothing)
 }
 END_TEST
 
+/* Neither when it takes away, too. */
+START_TEST(a_read_only_root_by_such_a_link_grants_nothing)
+{
+	struct sandbox_path got;
+	int told = 0;
+
+	tree_add(SANDBOX_ROOT_WORKSPACE, "@/root");
+	sandbox_policy_add_root(tree_policy, SANDBOX_ROOT_READ_ONLY, tree_at("@/root/out"), true,
+				&tree_err);
+	ck_assert_int_eq(sandbox_paths_new(tree_policy, count, &told, &tree_paths, &tree_err), 0);
+	ck_assert_int_eq(told, 1);
+	tree_check(READ, "@/outside/file", &got);
+	ck_assert(!got.allowed);
+	tree_check(READ, "@/root/file", &got);
+	ck_assert(got.allowed);
+}
+END_TEST
+
 /* The name and what it leads to, whether that is there or not. */
 START_TEST(a_link_that_is_denied_denies_both)
 {
@@ -253,6 +271,7 @@ static TCase *roots(void)
 	tcase_add_test(tc, a_root_may_be_a_link);
 	tcase_add_test(tc, a_root_by_a_link_that_programs_can_change_is_refused);
 	tcase_add_test(tc, an_optional_root_by_such_a_link_grants_nothing);
+	tcase_add_test(tc, a_read_only_root_by_such_a_link_grants_nothing);
 	tcase_add_test(tc, a_link_that_is_denied_denies_both);
 	tcase_add_test(tc, the_root_directory_can_be_a_root);
 	tcase_add_test(tc, a_shared_tmp_is_granted);

@@ -150,6 +150,14 @@ static int set_place(struct sandbox_policy *policy, enum policy_place place, con
 	return policy_path(policy, dir, &policy->places[place], err);
 }
 
+/* A variable that is wrong is one that is not set; an argument that is, is an error. */
+static bool is_place(const struct sandbox_policy *policy, const char *dir)
+{
+	cleanup_free char *path = NULL;
+
+	return dir && dir[0] == '/' && policy_path(policy, dir, &path, NULL) != ERR_INVALID;
+}
+
 static int set_places(struct sandbox_policy *policy, const struct sandbox_places *places,
 		      struct error *err)
 {
@@ -160,9 +168,8 @@ static int set_places(struct sandbox_policy *policy, const struct sandbox_places
 
 	if (!places)
 		places = &defaults;
-	/* A variable that is wrong is one that is not set; an argument that is, is an error. */
-	home = places->home ? places->home : home && home[0] == '/' ? home : NULL;
-	tmp = places->tmp ? places->tmp : tmp && tmp[0] == '/' ? tmp : "/tmp";
+	home = places->home ? places->home : is_place(policy, home) ? home : NULL;
+	tmp = places->tmp ? places->tmp : is_place(policy, tmp) ? tmp : "/tmp";
 	if (!places->work && !getcwd(cwd, sizeof(cwd)))
 		return error_sys(err, errno, "cannot tell the working directory");
 	rc = set_place(policy, POLICY_WORK, places->work ? places->work : cwd, err);

@@ -107,6 +107,24 @@ START_TEST(a_place_that_is_not_known_is_an_error_where_it_is_used)
 }
 END_TEST
 
+/* As the shell may have made it: no policy would be to be had. */
+START_TEST(a_variable_with_dots_is_not_set)
+{
+	const char *tmp = getenv("TMPDIR");
+	cleanup_free char *before = tmp ? strdup(tmp) : NULL;
+	struct sandbox_policy *p;
+
+	setenv("TMPDIR", "/var/tmp/../x", 1);
+	ck_assert_int_eq(sandbox_policy_new(SANDBOX_LEVEL_NONE, NULL, &p, &err), 0);
+	ck_assert_int_eq(sandbox_policy_add_root(p, SANDBOX_ROOT_READ, "$TMP/x", false, &err), 0);
+	sandbox_policy_free(p);
+	if (before)
+		setenv("TMPDIR", before, 1);
+	else
+		unsetenv("TMPDIR");
+}
+END_TEST
+
 START_TEST(places_are_absolute)
 {
 	const struct sandbox_places wrong[] = {{.work = "w"}, {.home = "h"}, {.tmp = "t"}};
@@ -434,6 +452,7 @@ Suite *sandbox_policy_suite(void)
 			    sizeof(paths) / sizeof(paths[0]));
 	tcase_add_test(tc, a_path_has_a_longest_length);
 	tcase_add_test(tc, a_place_that_is_not_known_is_an_error_where_it_is_used);
+	tcase_add_test(tc, a_variable_with_dots_is_not_set);
 	tcase_add_test(tc, places_are_absolute);
 	tcase_add_test(tc, a_root_is_there_once);
 	tcase_add_test(tc, there_can_be_many_roots_but_not_any_number);

@@ -23,6 +23,7 @@
 #define PATIENCE_NS	  (PATIENCE_MS * MS_NS)
 #define PATIENCE_BUSY_NS  (5000 * MS_NS) /* with one that computes */
 #define MS_NS		  UINT64_C(1000000)
+#define NS_PER_US	  1000
 #define US_PER_MS	  1000
 
 /* After so long a wait for stdin, a record that did not read first may be meant. */
@@ -468,7 +469,7 @@ static int patience_us(const struct player *player, const struct played_unit *u)
 		return PATIENCE_MS * US_PER_MS;
 	if (until_ns != UINT64_MAX && until_ns > player->recorded_ns)
 		gap_ns = until_ns - player->recorded_ns;
-	us = (gap_ns / MS_NS) * PATIENCE_TIMES * US_PER_MS + (PATIENCE_LEAST_US >> player->in_vain);
+	us = gap_ns / NS_PER_US * PATIENCE_TIMES + (PATIENCE_LEAST_US >> player->in_vain);
 	return us < PATIENCE_MS * US_PER_MS ? (int)us : PATIENCE_MS * US_PER_MS;
 }
 
@@ -509,14 +510,15 @@ static bool is_in_vain(struct player *player)
 	rest = intercept_subject_rest(player->interceptor);
 	if (rest != SUBJECT_WORKS && !intercept_subject_sleeps(player->interceptor) &&
 	    !any_stub_runs(player))
-		return rest == SUBJECT_RESTS || ++player->idle_looks >= IDLE_LOOKS;
+		return (rest == SUBJECT_RESTS && !any_at_work(player)) ||
+		       ++player->idle_looks >= IDLE_LOOKS;
 	player->idle_looks = 0;
 	if (player->busy_ns == 0)
 		player->busy_ns = now_ns;
 	return now_ns - player->busy_ns > PATIENCE_BUSY_NS;
 }
 
-#define IN_VAIN_MAX 5
+#define IN_VAIN_MAX 3
 
 int turns_on_timeout(void *ctx, struct error *err)
 {

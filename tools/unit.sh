@@ -16,7 +16,7 @@ status=0
 
 # A few in each process: starting one takes its time below valgrind. $WRAPPER is several words.
 # shellcheck disable=SC2016
-printf '%s\n' "$suites" | xargs -n 4 -P "$(nproc)" sh -c '
+printf '%s\n' "$suites" | xargs -r -n 4 -P "$(nproc)" sh -c '
 	log=$(mktemp "$LOGS/XXXXXX")
 	status=0
 	$WRAPPER "$TESTS" "$@" >"$log" 2>&1 || status=$?

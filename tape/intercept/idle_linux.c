@@ -81,7 +81,7 @@ bool tracer_is_exiting(const struct process *p)
  * each is read before and after: who has not run in between cannot have woken anybody.
  *
  * A replay looks after each of its events, so looks are cheap: whoever was at work is looked at
- * first, and who has not run since he was seen asleep is in the same state still.
+ * first, and who has not run since he was seen asleep, and still is in that state, sleeps.
  */
 struct look {
 	struct tasks *tasks;
@@ -176,13 +176,13 @@ static void found_busy(struct look *look, struct task *task)
 /* The parent of one that was put off after a vfork is in state 'D'. */
 static bool is_asleep(struct look *look, struct task *task)
 {
-	bool off = is_off_processors(look->tasks, task, &look->known);
-	char state;
+	char state = state_of(look->tasks, task);
 
-	if (!off || (!look->any_put_off && !has_run(&task->ran, &task->slept)))
-		return off;
-	state = state_of(look->tasks, task);
-	return state == 'S' || (state == 'D' && look->any_put_off);
+	if (state != 'S' && (state != 'D' || !look->any_put_off))
+		return false;
+	/* Who has not run since is not about to sleep, and 'S' is not one that was woken. */
+	return !has_run(&task->ran, &task->slept) ||
+	       is_off_processors(look->tasks, task, &look->known);
 }
 
 static void look_before(void *ctx, struct task *task)
@@ -212,7 +212,7 @@ static void look_after(void *ctx, struct task *task)
 	look->known = look->known && ran.times > 0;
 	if (ran.times > 0 && has_run(&ran, &task->ran))
 		found_busy(look, task);
-	else if (!look->any_put_off)
+	else if (look->known && !look->any_put_off)
 		task->slept = ran;
 }
 

@@ -148,6 +148,7 @@ static int process_ended(void *ctx, uint32_t events, struct error *err)
 	} else if (!p->ended) {
 		p->ended = true;
 		r = t->ops.ended(t->ctx, p, 0, &hold, err);
+		p->held = hold;
 	}
 	return r < 0 ? r : forget_when_over(peer, err);
 }

@@ -294,6 +294,20 @@ def same_signals(place):
         expect_same(f"replay with {place.backend}", native, place.replay(argv, "-q", "--all-used"))
 
 
+@case("each backend, with --sync: commands that overlap, fail to start, and end")
+def synced(place):
+    argv = ["/bin/sh", "-c", "/nonexistent; ./odd; (uname; false) & (uname -s; true) & wait; "
+            "uname | cat; exit 4"]
+    files = {"odd": (b"\x01\x02 no format\n", 0o755)}
+    place.fresh(files)
+    native = place.run(argv)
+    for place.backend in ("ptrace", *BACKENDS):
+        place.fresh(files)
+        expect_same(f"record with {place.backend}", native, place.record(argv, "-q", "--sync"))
+        place.fresh(files)
+        expect_same(f"replay with {place.backend}", native, place.replay(argv, "-q"))
+
+
 @case("a command and its shim end together")
 def shim_killed(place):
     for backend in BACKENDS:
