@@ -1,5 +1,5 @@
-"""The manual pages say what there is: each option of each command, and all of the library's public
-headers. What they say of it, a reader has to judge."""
+"""The manual pages say what there is: each option of each command, and all of the public headers
+of the tape. What they say of it, a reader has to judge."""
 
 import os
 import re
@@ -9,7 +9,8 @@ from harness import ROOT, SANDTAPE, case, expect, expect_equal, expect_status
 MAN = os.path.join(ROOT, "tools", "man")
 HEADERS = ("tape/tape.h", "tape/command.h", "tape/clock.h", "base/error.h")
 COMMANDS = ("record", "replay", "run", "verify", "tape show", "tape stats", "tape check",
-            "tape diff", "tape gc", "tape merge", "tape import", "tape migrate")
+            "tape diff", "tape gc", "tape merge", "tape import", "tape migrate", "policy check",
+            "policy show")
 SESSION = {"--backend", "--env", "--real", "--root", "--through"}
 
 
@@ -66,7 +67,7 @@ def options(place):
     expect_equal("options that no command has", set(), options_in(page) - every)
 
 
-@case("manual: libsandtape(3) has each function, constant and member of the public headers")
+@case("manual: libsandtape(3) has each function, constant and member of the tape's public headers")
 def library(_place):
     page = read(MAN, "libsandtape.3")
     code = re.sub(r"/\*.*?\*/", "", "".join(read(ROOT, name) for name in HEADERS), flags=re.S)
