@@ -1,5 +1,5 @@
 /* Checks of paths against the roots of a policy. */
-#include "sandbox/policy.h"
+#include "sandbox/paths.h"
 
 #include "base/cleanup.h"
 #include "base/text.h"
@@ -11,20 +11,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-struct root {
-	char *path; /* without links */
-	size_t len;
-	unsigned operations;
-	bool denies;
-	bool read_only;
-};
-
-/* Sorted by their paths. */
-struct sandbox_paths {
-	struct root *item;
-	size_t count;
-};
 
 /* --- which rights there are ---------------------------------------------------------------------
  */
@@ -71,12 +57,14 @@ static bool add_level(const struct sandbox_paths *paths, const char *path, size_
 {
 	const struct root *denies = NULL, *read_only = NULL, *grants = NULL;
 	unsigned operations = 0;
+	bool cuts = false;
 
 	for (size_t i = find(paths, path, len);
 	     i < paths->count && compare_to(&paths->item[i], path, len) == 0; i++) {
 		const struct root *root = &paths->item[i];
 
 		operations |= root->operations;
+		cuts |= root->cuts;
 		if (root->denies)
 			denies = root;
 		else if (root->read_only)
@@ -91,7 +79,15 @@ static bool add_level(const struct sandbox_paths *paths, const char *path, size_
 	if (!rights->granted)
 		rights->granted = denies ? denies : read_only ? read_only : grants;
 	rights->operations |= operations;
-	return denies || read_only;
+	return cuts;
+}
+
+/* "/" keeps its slash. */
+static size_t parent_len(const char *path, size_t len)
+{
+	while (path[--len] != '/')
+		;
+	return len + (len == 0);
 }
 
 /* From the path itself outwards. `len` is that of the path, or of one of its parents. */
@@ -99,22 +95,27 @@ static struct rights rights_at(const struct sandbox_paths *paths, const char *pa
 {
 	struct rights rights = {0, NULL};
 
-	while (!add_level(paths, path, len, &rights) && len > 1) {
-		while (path[--len] != '/')
-			;
-		len += len == 0; /* "/" keeps its slash */
-	}
+	while (!add_level(paths, path, len, &rights) && len > 1)
+		len = parent_len(path, len);
 	return rights;
 }
 
-static size_t parent_len(const char *path)
+bool paths_level(const struct sandbox_paths *paths, const char *path, size_t len,
+		 unsigned *ret_operations)
 {
-	size_t len = (size_t)(strrchr(path, '/') - path);
+	struct rights rights = {0, NULL};
+	bool cuts = add_level(paths, path, len, &rights);
 
-	return len ? len : 1;
+	*ret_operations = rights.operations;
+	return cuts;
 }
 
-/* A root below the path that takes away. */
+unsigned paths_operations(const struct sandbox_paths *paths, const char *path, size_t len)
+{
+	return rights_at(paths, path, len).operations;
+}
+
+/* A root below the path in which nothing may be removed. */
 static const struct root *cut_inside(const struct sandbox_paths *paths, const char *path,
 				     size_t len)
 {
@@ -123,7 +124,8 @@ static const struct root *cut_inside(const struct sandbox_paths *paths, const ch
 
 		if (root->len < len || memcmp(root->path, path, len) != 0)
 			break;
-		if ((root->denies || root->read_only) && root->path[len] == '/')
+		if (root->cuts && root->path[len] == '/' &&
+		    !(paths_operations(paths, root->path, root->len) & SANDBOX_OP_DELETE))
 			return root;
 	}
 	return NULL;
@@ -134,6 +136,7 @@ static const struct root *cut_inside(const struct sandbox_paths *paths, const ch
 struct maker {
 	const struct sandbox_policy *policy;
 	struct sandbox_paths *paths;
+	bool *plain; /* of each root of the policy: no link leads to it */
 	sandbox_say say;
 	void *say_ctx;
 	struct error *err;
@@ -143,21 +146,21 @@ struct maker {
 static int add_root(struct maker *m, const struct policy_root *root, const char *path, bool grants)
 {
 	struct root *grown;
-	char *own;
+	cleanup_free char *own = strdup(path), *name = strdup(root->path);
 
 	grown = realloc(m->paths->item, (m->paths->count + 1) * sizeof(*grown));
-	if (!grown)
-		return error_no_memory(m->err);
-	m->paths->item = grown;
-	own = strdup(path);
-	if (!own)
+	if (grown)
+		m->paths->item = grown;
+	if (!grown || !own || !name)
 		return error_no_memory(m->err);
 	grown[m->paths->count++] = (struct root){
-		.path = own,
-		.len = strlen(own),
+		.len = strlen(path),
+		.path = steal_ptr(&own),
+		.name = steal_ptr(&name),
 		.operations = grants ? policy_root_operations(m->policy, root) : 0,
 		.denies = root->kind == SANDBOX_ROOT_DENY,
 		.read_only = root->kind == SANDBOX_ROOT_READ_ONLY,
+		.cuts = policy_root_cuts(m->policy, root),
 	};
 	return 0;
 }
@@ -168,34 +171,48 @@ static void tell(const struct maker *m, const char *text)
 		m->say(m->say_ctx, text);
 }
 
-static bool is_strict(const struct maker *m, const struct policy_root *root)
+/* What is where one may not look can be denied all the same. */
+static bool is_strict(const struct maker *m, const struct policy_root *root, int code)
 {
-	return !root->optional &&
+	return !root->optional && !(root->kind == SANDBOX_ROOT_DENY && code == ERR_SYSTEM) &&
 	       m->policy->strictness[SANDBOX_MECH_LANDLOCK_FS] == SANDBOX_STRICT_ENFORCE;
 }
 
-/* A root that cannot be used, for the reason in `why`: an error, or it grants nothing. */
+static bool may_be_missing(const struct policy_root *root)
+{
+	return root->optional || root->kind == SANDBOX_ROOT_DENY;
+}
+
+/* What becomes of a root that cannot be used as it should be. */
+static const char *effect_on(const struct policy_root *root, int code)
+{
+	if (root->kind != SANDBOX_ROOT_DENY)
+		return "grants nothing";
+	return code == ERR_INVALID ? "can be led around" : "is denied by this name only";
+}
+
+/* A root that cannot be used, for the reason in `why`: an error, or it is told. */
 static int unusable(const struct maker *m, const struct policy_root *root, const struct error *why)
 {
 	cleanup_buf struct buf quoted = BUF_INIT;
 	struct error told = {0};
 
+	if (why->code == ERR_NOTFOUND && may_be_missing(root))
+		return 0;
 	if (text_quote(&quoted, root->path, root->len) < 0)
 		return error_no_memory(m->err);
-	if (is_strict(m, root)) {
+	if (is_strict(m, root, why->code)) {
 		if (m->err)
 			*m->err = *why;
 		return error_wrap(m->err, why->code, "the root %s", quoted.data);
 	}
-	if (root->optional && why->code == ERR_NOTFOUND)
-		return 0;
-	error_set(&told, why->code, "the root %s %s: %s", quoted.data,
-		  policy_root_cuts(root) ? "is not as it should be" : "grants nothing", why->text);
+	error_set(&told, why->code, "the root %s %s: %s", quoted.data, effect_on(root, why->code),
+		  why->text);
 	tell(m, told.text);
 	return 0;
 }
 
-static int find_root(const struct policy_root *root, struct buf *path, struct error *why)
+static int walk_to_root(const struct policy_root *root, struct buf *path, struct error *why)
 {
 	const struct resolve_options options = {0};
 	struct stat st;
@@ -208,38 +225,50 @@ static int find_root(const struct policy_root *root, struct buf *path, struct er
 	return error_set(why, ERR_NOTFOUND, "there is no such file or directory");
 }
 
-/* What takes away does so at its own name, too, whatever is there or comes there. */
+/* Most are found by one look. */
+static int find_root(const struct policy_root *root, struct buf *path, bool *ret_plain,
+		     struct error *why)
+{
+	enum resolve_plain plain = resolve_plainly(root->path);
+
+	*ret_plain = plain != RESOLVE_WALK;
+	if (!*ret_plain)
+		return walk_to_root(root, path, why);
+	if (buf_add(path, root->path, root->len) < 0)
+		return error_no_memory(why);
+	return plain == RESOLVE_THERE
+		       ? 0
+		       : error_set(why, ERR_NOTFOUND, "there is no such file or directory");
+}
+
+/* What takes away does so at its own name, too, whatever is there or comes there; what it grants it
+ * grants only where it is. */
 static int add_cut(struct maker *m, const struct policy_root *root, const struct buf *resolved,
 		   bool grants)
 {
-	int rc = add_root(m, root, root->path, grants);
+	bool here = resolved && strcmp(resolved->data, root->path) == 0;
+	int rc = add_root(m, root, root->path, grants && here);
 
-	if (rc == 0 && resolved && strcmp(resolved->data, root->path) != 0)
+	if (rc == 0 && resolved && !here)
 		rc = add_root(m, root, resolved->data, grants);
 	return rc;
 }
 
-/* What is not there, or is where one may not look, can be denied all the same. */
-static bool may_be_missing(const struct policy_root *root, int rc)
-{
-	return root->optional ||
-	       (root->kind == SANDBOX_ROOT_DENY && (rc == ERR_NOTFOUND || rc == ERR_SYSTEM));
-}
-
-static int take_root(struct maker *m, const struct policy_root *root, bool usable)
+static int take_root(struct maker *m, const struct policy_root *root, bool usable, bool *ret_plain)
 {
 	cleanup_buf struct buf path = BUF_INIT;
 	struct error why = {0};
-	int rc = find_root(root, &path, &why);
+	int rc = find_root(root, &path, ret_plain, &why);
 
 	if (rc == ERR_NOMEM)
 		return error_no_memory(m->err);
-	if (policy_root_cuts(root)) {
-		int added = add_cut(m, root, rc == 0 || rc == ERR_NOTFOUND ? &path : NULL, usable);
+	if (policy_root_cuts(m->policy, root)) {
+		int added = add_cut(m, root, rc == 0 || rc == ERR_NOTFOUND ? &path : NULL,
+				    usable && rc == 0);
 
-		if (added < 0 || rc == 0 || may_be_missing(root, rc))
-			return added;
-		return unusable(m, root, &why);
+		if (added == 0 && !usable)
+			m->paths->item[m->paths->count - 1].late = true;
+		return added < 0 || rc == 0 ? added : unusable(m, root, &why);
 	}
 	return rc == 0 ? add_root(m, root, path.data, true) : unusable(m, root, &why);
 }
@@ -253,12 +282,53 @@ static void sort(struct sandbox_paths *paths)
 /* A link inside what programs may change could lead anywhere the next time. */
 static int refuse_changeable(void *ctx, const char *link, struct error *err)
 {
-	const struct rights rights = rights_at(ctx, link, parent_len(link));
+	const struct rights rights = rights_at(ctx, link, parent_len(link, strlen(link)));
 
 	if (!(rights.operations & (SANDBOX_OP_WRITE_TEXT | SANDBOX_OP_DELETE)))
 		return 0;
 	return error_set(err, ERR_INVALID,
-			 "the policy lets programs change the link %s, which leads to it", link);
+			 "the policy lets programs change the link %s, which leads to it; name "
+			 "instead what it leads to",
+			 link);
+}
+
+static bool is_in(const char *path, const char *dir)
+{
+	return policy_path_is_in(path, dir, strlen(dir));
+}
+
+/* What is denied or read-only where a link leads, and is not so at its name. */
+static const struct root *cut_by_link(const struct sandbox_paths *paths, const char *name,
+				      const char *path)
+{
+	for (size_t i = 0; i < paths->count; i++) {
+		const struct root *root = &paths->item[i];
+
+		if ((root->denies || root->read_only) && is_in(path, root->path) &&
+		    !is_in(name, root->path) && !is_in(name, root->name))
+			return root;
+	}
+	return NULL;
+}
+
+/* A link would grant again what is taken away where it leads: the policy says two things. */
+static int refuse_cut(struct maker *m, const struct policy_root *root, const char *path,
+		      struct error *err)
+{
+	cleanup_buf struct buf place = BUF_INIT, name = BUF_INIT;
+	const struct root *cut;
+
+	if (root->kind == SANDBOX_ROOT_DENY || strcmp(path, root->path) == 0)
+		return 0;
+	cut = cut_by_link(m->paths, root->path, path);
+	if (!cut)
+		return 0;
+	if (text_quote(&place, path, strlen(path)) < 0 ||
+	    text_quote(&name, cut->name, strlen(cut->name)) < 0)
+		return error_no_memory(err);
+	return error_set(err, ERR_INVALID,
+			 "it leads to %s, and %s is %s; name %s itself when it shall be granted",
+			 place.data, name.data, cut->denies ? "denied" : "read-only", place.data);
 }
 
 static int check_links(struct maker *m, const struct policy_root *root, bool *ret_usable)
@@ -268,12 +338,12 @@ static int check_links(struct maker *m, const struct policy_root *root, bool *re
 	struct error why = {0};
 	int rc = resolve_path(root->path, &options, &path, &why);
 
+	if (rc == 0)
+		rc = refuse_cut(m, root, path.data, &why);
 	*ret_usable = rc != ERR_INVALID;
 	if (rc == ERR_NOMEM)
 		return error_no_memory(m->err);
-	if (rc != ERR_INVALID || (root->optional && root->kind == SANDBOX_ROOT_DENY))
-		return 0;
-	return unusable(m, root, &why);
+	return rc == ERR_INVALID ? unusable(m, root, &why) : 0;
 }
 
 static int take_tmp(struct maker *m)
@@ -283,17 +353,20 @@ static int take_tmp(struct maker *m)
 		{.path = tmp, .len = sizeof(tmp) - 1, .kind = SANDBOX_ROOT_WRITE, .optional = true},
 		{.path = shm, .len = sizeof(shm) - 1, .kind = SANDBOX_ROOT_WRITE, .optional = true},
 	};
+	bool plain;
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < 2 && m->policy->tmp == SANDBOX_TMP_SHARED; i++)
-		rc = take_root(m, &roots[i], true);
+		rc = take_root(m, &roots[i], true, &plain);
 	return rc;
 }
 
 static void drop_all(struct sandbox_paths *paths)
 {
-	for (size_t i = 0; i < paths->count; i++)
+	for (size_t i = 0; i < paths->count; i++) {
 		free(paths->item[i].path);
+		free(paths->item[i].name);
+	}
 	free(paths->item);
 	*paths = (struct sandbox_paths){0};
 }
@@ -305,31 +378,51 @@ static int take_usable(struct maker *m, const bool *usable)
 
 	drop_all(m->paths);
 	for (size_t i = 0; rc == 0 && i < roots->count; i++)
-		if (usable[i] || policy_root_cuts(&roots->item[i]))
-			rc = take_root(m, &roots->item[i], usable[i]);
+		if (usable[i] || policy_root_cuts(m->policy, &roots->item[i]))
+			rc = take_root(m, &roots->item[i], usable[i], &m->plain[i]);
 	if (rc == 0)
 		rc = take_tmp(m);
 	sort(m->paths);
 	return rc;
 }
 
-/* Twice: which links can be changed is known when all roots are. */
-static int take_roots(struct maker *m)
+/* Which links can be changed is known when all roots are. */
+static int check_all_links(struct maker *m, bool *usable, bool *ret_all)
 {
 	const struct policy_roots *roots = &m->policy->roots;
-	cleanup_free bool *usable = malloc(roots->count + 1);
+	int rc = 0;
+
+	*ret_all = true;
+	for (size_t i = 0; rc == 0 && i < roots->count; i++) {
+		if (m->plain[i])
+			continue;
+		rc = check_links(m, &roots->item[i], &usable[i]);
+		*ret_all = *ret_all && usable[i];
+	}
+	return rc;
+}
+
+/* Again without those that are not usable. */
+static int take_roots(struct maker *m)
+{
+	const size_t size = m->policy->roots.count + 1;
+	cleanup_free bool *usable = malloc(size), *plain = malloc(size);
 	sandbox_say say = m->say;
+	bool all;
 	int rc;
 
-	if (!usable)
+	if (!usable || !plain)
 		return error_no_memory(m->err);
-	memset(usable, true, roots->count + 1);
+	memset(usable, true, size);
+	m->plain = plain;
 	rc = take_usable(m, usable);
-	for (size_t i = 0; rc == 0 && i < roots->count; i++)
-		rc = check_links(m, &roots->item[i], &usable[i]);
-	m->say = NULL; /* it has been told */
 	if (rc == 0)
+		rc = check_all_links(m, usable, &all);
+	m->say = NULL; /* it has been told */
+	if (rc == 0 && !all)
 		rc = take_usable(m, usable);
+	if (rc == 0)
+		paths_mark_late(m->paths);
 	m->say = say;
 	return rc;
 }
@@ -338,7 +431,7 @@ int sandbox_paths_new(const struct sandbox_policy *policy, sandbox_say say, void
 		      struct sandbox_paths **ret, struct error *err)
 {
 	struct sandbox_paths *paths = calloc(1, sizeof(*paths));
-	struct maker m = {policy, paths, say, say_ctx, err};
+	struct maker m = {policy, paths, NULL, say, say_ctx, err};
 	int rc;
 
 	if (!paths)
@@ -411,9 +504,9 @@ static void judge_delete(const struct sandbox_paths *paths, struct sandbox_path 
 	if (len == 1)
 		decide(ret, false, NULL, "the root directory cannot be removed");
 	else if (inside)
-		decide(ret, false, inside, "what is in it is denied or read-only");
+		decide(ret, false, inside, "something in it may not be removed");
 	else
-		judge(paths, SANDBOX_ACCESS_DELETE, ret->path, parent_len(ret->path), ret);
+		judge(paths, SANDBOX_ACCESS_DELETE, ret->path, parent_len(ret->path, len), ret);
 }
 
 static void judge_cwd(const struct sandbox_paths *paths, struct sandbox_path *ret)
@@ -423,6 +516,19 @@ static void judge_cwd(const struct sandbox_paths *paths, struct sandbox_path *re
 	judge(paths, SANDBOX_ACCESS_CWD, ret->path, strlen(ret->path), ret);
 	if (ret->allowed && (stat(ret->path, &st) < 0 || !S_ISDIR(st.st_mode)))
 		decide(ret, false, NULL, "there is no such directory");
+}
+
+static void judge_late(enum sandbox_access access, const struct root *late,
+		       struct sandbox_path *ret)
+{
+	char why[sizeof(ret->why)];
+
+	if (late->denies)
+		snprintf(why, sizeof(why), "a name that leads there is denied");
+	else
+		snprintf(why, sizeof(why), "%s is not granted at a name that leads there",
+			 accesses[access].name);
+	decide(ret, false, late, why);
 }
 
 static int absolute(const char *cwd, const char *path, struct buf *out, struct error *err)
@@ -451,6 +557,7 @@ int sandbox_paths_check(const struct sandbox_paths *paths, enum sandbox_access a
 {
 	const struct resolve_options options = {.keep_last = access == SANDBOX_ACCESS_DELETE};
 	cleanup_buf struct buf whole = BUF_INIT, resolved = BUF_INIT;
+	const struct root *late = NULL;
 	int rc;
 
 	if ((int)access < 0 || access >= SANDBOX_ACCESSES)
@@ -458,6 +565,9 @@ int sandbox_paths_check(const struct sandbox_paths *paths, enum sandbox_access a
 	rc = absolute(cwd, path, &whole, err);
 	if (rc == 0)
 		rc = resolve_path(whole.data, &options, &resolved, err);
+	if (rc == 0)
+		rc = paths_find_late(paths, resolved.data, accesses[access].operation,
+				     access == SANDBOX_ACCESS_DELETE, &late, err);
 	if (rc < 0)
 		return rc;
 	_Static_assert(SANDBOX_PATH_SIZE >= PATH_MAX, "a path has room");
@@ -468,5 +578,7 @@ int sandbox_paths_check(const struct sandbox_paths *paths, enum sandbox_access a
 		judge_cwd(paths, ret);
 	else
 		judge(paths, access, ret->path, resolved.len, ret);
+	if (ret->allowed && late)
+		judge_late(access, late, ret);
 	return 0;
 }

@@ -129,6 +129,11 @@ int policy_set_default_env(struct sandbox_policy *policy, struct error *err)
 	return rc;
 }
 
+uint64_t policy_limit_default(enum sandbox_limit limit)
+{
+	return default_limits[limit];
+}
+
 /* Zero is the default of all other members. */
 static void set_defaults(struct sandbox_policy *policy, enum sandbox_level level)
 {
@@ -233,8 +238,10 @@ unsigned policy_root_operations(const struct sandbox_policy *policy, const struc
 						    : by_root[root->kind];
 }
 
-bool policy_root_cuts(const struct policy_root *root)
+bool policy_root_cuts(const struct sandbox_policy *policy, const struct policy_root *root)
 {
+	if (root->kind == SANDBOX_ROOT_WORKSPACE)
+		return policy->operations != POLICY_OPS_ALL;
 	return root->kind == SANDBOX_ROOT_READ_ONLY || root->kind == SANDBOX_ROOT_DENY;
 }
 
@@ -435,4 +442,14 @@ int sandbox_policy_set_strictness(struct sandbox_policy *policy, enum sandbox_me
 	return rc < 0 ? rc
 		      : set_choice(&policy->strictness[mechanism], (int)strictness,
 				   SANDBOX_STRICTNESSES, "strictness", err);
+}
+
+int sandbox_policy_relax(struct sandbox_policy *policy, enum sandbox_mechanism mechanism,
+			 struct error *err)
+{
+	int rc = check_value((int)mechanism, SANDBOX_MECHS, "mechanism", err);
+
+	if (rc == 0 && policy->strictness[mechanism] == SANDBOX_STRICT_ENFORCE)
+		policy->strictness[mechanism] = SANDBOX_STRICT_WARN;
+	return rc;
 }

@@ -19,6 +19,7 @@ struct policy_root {
 	size_t len;
 	enum sandbox_root kind;
 	bool optional;
+	bool preset; /* nobody has named it */
 };
 
 struct policy_roots {
@@ -116,6 +117,9 @@ uint64_t policy_limit_max(enum sandbox_limit limit);
 
 /* --- policy.c, policy_lists.c ---------------------------------------------------------------- */
 
+/* Of a policy that says nothing. */
+uint64_t policy_limit_default(enum sandbox_limit limit);
+
 /* What a policy is to begin with. */
 void policy_set_level(struct sandbox_policy *policy, enum sandbox_level level);
 int policy_set_default_env(struct sandbox_policy *policy, struct error *err);
@@ -123,13 +127,20 @@ int policy_set_default_env(struct sandbox_policy *policy, struct error *err);
 /* The operations that a root grants. */
 unsigned policy_root_operations(const struct sandbox_policy *policy,
 				const struct policy_root *root);
-bool policy_root_cuts(const struct policy_root *root);
+/* Whether what is granted around it is not granted in it. Of a workspace with all operations there
+ * is nothing to cut off. */
+bool policy_root_cuts(const struct sandbox_policy *policy, const struct policy_root *root);
 
 /* "$WORK/x" and "//x/./y/" to a normal absolute path, malloc'ed. */
 int policy_path(const struct sandbox_policy *policy, const char *path, char **ret,
 		struct error *err);
+/* Roots of presets give way to one that is named. */
 int policy_roots_add(const struct sandbox_policy *policy, struct policy_roots *roots,
 		     const struct policy_root *root, struct error *err);
+/* Whether the root of a preset, whose path is normal, gives way to one that is there. */
+bool policy_roots_override(const struct policy_roots *roots, const struct policy_root *preset);
+/* Whether the path is that directory, or inside it. */
+bool policy_path_is_in(const char *path, const char *dir, size_t dir_len);
 void policy_roots_clear(struct policy_roots *roots);
 /* Removes all of a kind. */
 void policy_roots_drop(struct policy_roots *roots, enum sandbox_root kind);

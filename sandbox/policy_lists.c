@@ -68,40 +68,95 @@ int policy_path(const struct sandbox_policy *policy, const char *path, char **re
 	return rc;
 }
 
-/* What is there already becomes necessary when it is so one of the times. */
-static bool merge_root(struct policy_roots *roots, const struct policy_root *root, const char *path)
+bool policy_path_is_in(const char *path, const char *dir, size_t dir_len)
+{
+	if (dir_len == 1)
+		return true;
+	return strncmp(path, dir, dir_len) == 0 && (path[dir_len] == '/' || path[dir_len] == '\0');
+}
+
+/* Of two roots at one place the one that somebody has named is meant, and what somebody denies or
+ * makes read-only is not granted again. */
+static bool gives_way(const struct policy_root *preset, const struct policy_root *named)
+{
+	if (strcmp(preset->path, named->path) == 0)
+		return true;
+	return (named->kind == SANDBOX_ROOT_DENY || named->kind == SANDBOX_ROOT_READ_ONLY) &&
+	       preset->kind != SANDBOX_ROOT_DENY &&
+	       policy_path_is_in(preset->path, named->path, named->len);
+}
+
+bool policy_roots_override(const struct policy_roots *roots, const struct policy_root *preset)
+{
+	for (size_t i = 0; i < roots->count; i++)
+		if (!roots->item[i].preset && gives_way(preset, &roots->item[i]))
+			return true;
+	return false;
+}
+
+static void drop_presets(struct policy_roots *roots, const struct policy_root *named)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < roots->count; i++) {
+		if (roots->item[i].preset && gives_way(&roots->item[i], named))
+			free(roots->item[i].path);
+		else
+			roots->item[kept++] = roots->item[i];
+	}
+	roots->count = kept;
+}
+
+/* What is there already becomes necessary, or named, when it is so one of the times. */
+static bool merge_root(struct policy_roots *roots, const struct policy_root *root)
 {
 	for (size_t i = 0; i < roots->count; i++) {
 		struct policy_root *r = &roots->item[i];
 
-		if (r->kind != root->kind || strcmp(r->path, path) != 0)
+		if (r->kind != root->kind || strcmp(r->path, root->path) != 0)
 			continue;
 		r->optional = r->optional && root->optional;
+		r->preset = r->preset && root->preset;
 		return true;
 	}
 	return false;
 }
 
-int policy_roots_add(const struct sandbox_policy *policy, struct policy_roots *roots,
-		     const struct policy_root *root, struct error *err)
+/* Takes the path. */
+static int append_root(struct policy_roots *roots, const struct policy_root *root,
+		       struct error *err)
 {
-	cleanup_free char *path = NULL;
 	struct policy_root *grown;
-	int rc = policy_path(policy, root->path, &path, err);
+	int rc = check_room(roots->count, POLICY_ROOTS_MAX, err);
 
-	if (!path || merge_root(roots, root, path))
-		return rc;
-	rc = check_room(roots->count, POLICY_ROOTS_MAX, err);
 	if (rc < 0)
 		return rc;
 	grown = realloc(roots->item, (roots->count + 1) * sizeof(*grown));
 	if (!grown)
 		return error_no_memory(err);
 	roots->item = grown;
-	roots->item[roots->count] = (struct policy_root){
-		.len = strlen(path), .kind = root->kind, .optional = root->optional};
-	roots->item[roots->count++].path = steal_ptr(&path);
+	roots->item[roots->count++] = *root;
 	return 0;
+}
+
+int policy_roots_add(const struct sandbox_policy *policy, struct policy_roots *roots,
+		     const struct policy_root *root, struct error *err)
+{
+	struct policy_root own = *root;
+	bool merged;
+	int rc = policy_path(policy, root->path, &own.path, err);
+
+	if (rc < 0)
+		return rc;
+	own.len = strlen(own.path);
+	merged = merge_root(roots, &own);
+	if (!merged)
+		rc = append_root(roots, &own, err);
+	if (rc == 0 && !own.preset)
+		drop_presets(roots, &own);
+	if (merged || rc < 0)
+		free(own.path);
+	return rc;
 }
 
 void policy_roots_clear(struct policy_roots *roots)

@@ -1,7 +1,9 @@
 /* The names of values in policies. */
 #include "sandbox/policy.h"
 
+#include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 #define NAMES(array)                                                                               \
 	{                                                                                          \
@@ -143,7 +145,8 @@ static size_t least(size_t a, size_t b, size_t c)
 	return ab < c ? ab : c;
 }
 
-/* How many letters have to be added, left out or changed; `b` has at most NEAR_LEN. */
+/* How many letters have to be added, left out or changed, whatever their case; `b` has at most
+ * NEAR_LEN. */
 static size_t letters_apart(const char *a, const char *b)
 {
 	size_t row[NEAR_LEN + 1];
@@ -156,7 +159,8 @@ static size_t letters_apart(const char *a, const char *b)
 
 		row[0] = i + 1;
 		for (size_t j = 0; j < len; j++) {
-			size_t changed = diagonal + (a[i] != b[j]);
+			size_t changed = diagonal + (tolower((unsigned char)a[i]) !=
+						     tolower((unsigned char)b[j]));
 
 			diagonal = row[j + 1];
 			row[j + 1] = least(changed, row[j] + 1, diagonal + 1);
@@ -167,13 +171,16 @@ static size_t letters_apart(const char *a, const char *b)
 
 const char *policy_name_near(const char *const *names, size_t count, const char *name)
 {
-	size_t best = 1 + strlen(name) / 3;
+	size_t best;
 	const char *near = NULL;
 
+	if (strncasecmp(name, "CAP_", 4) == 0) /* as others write capabilities */
+		name += 4;
+	best = 1 + strlen(name) / 3;
 	for (size_t i = 0; i < count && strlen(name) <= NEAR_LEN; i++) {
 		size_t apart = letters_apart(names[i], name);
 
-		if (apart <= best && (!near || apart < best)) {
+		if (*names[i] && apart <= best && (!near || apart < best)) {
 			best = apart;
 			near = names[i];
 		}

@@ -1,6 +1,7 @@
 /*
- * Presets: roots that are there on some hosts and not on others. What is granted is named; of what
- * holds secrets beside other things (.npmrc, pip.conf, .cargo/credentials.toml) nothing is.
+ * Presets: roots that are there on some hosts and not on others. What is granted is named: of what
+ * holds sockets beside other things (/run/systemd/resolve) only files, and nothing of what holds
+ * secrets beside other things (.npmrc, pip.conf, .cargo/credentials.toml).
  */
 #include "sandbox/policy.h"
 
@@ -66,8 +67,9 @@ static const struct preset_root roots[] = {
 	SYSTEM_READ("/var/lib/rpm"),
 	SYSTEM_READ("/var/cache/man"),
 	SYSTEM_READ("/var/cache/fontconfig"),
-	SYSTEM_READ("/run/resolvconf"),
-	SYSTEM_READ("/run/systemd/resolve"),
+	SYSTEM_READ("/run/resolvconf/resolv.conf"),
+	SYSTEM_READ("/run/systemd/resolve/resolv.conf"),
+	SYSTEM_READ("/run/systemd/resolve/stub-resolv.conf"),
 	SYSTEM_READ("/run/NetworkManager/resolv.conf"),
 	SYSTEM_DENY("/etc/shadow"),
 	SYSTEM_DENY("/etc/shadow-"),
@@ -163,41 +165,32 @@ static bool is_of(const struct sandbox_policy *policy, const struct preset_root 
 	return root->preset == preset && (root->path[0] != '$' || policy->places[POLICY_HOME]);
 }
 
-/* Of two roots at one place the one that somebody has named is meant. */
-static bool is_taken(const struct policy_roots *named, size_t count, const char *path)
-{
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(named->item[i].path, path) == 0)
-			return true;
-	return false;
-}
-
-static int add_one(struct sandbox_policy *policy, const struct preset_root *root, size_t named,
-		   struct error *err)
+static int add_one(struct sandbox_policy *policy, const struct preset_root *root, struct error *err)
 {
 	cleanup_free char *path = NULL;
+	struct policy_root own = {.kind = root->kind, .optional = true, .preset = true};
 	int rc = policy_path(policy, root->path, &path, err);
 
-	if (rc < 0 || is_taken(&policy->roots, named, path))
+	if (rc < 0)
 		return rc;
-	return policy_roots_add(
-		policy, &policy->roots,
-		&(struct policy_root){.path = path, .kind = root->kind, .optional = true}, err);
+	own.path = path;
+	return policy_roots_override(&policy->roots, &own)
+		       ? 0
+		       : policy_roots_add(policy, &policy->roots, &own, err);
 }
 
 int sandbox_policy_add_preset(struct sandbox_policy *policy, enum sandbox_preset preset,
 			      struct error *err)
 {
-	size_t named = policy->roots.count;
+	size_t before = policy->roots.count;
 
 	if ((int)preset < 0 || preset >= SANDBOX_PRESETS)
 		return error_set(err, ERR_INVALID, "there is no preset %d", (int)preset);
 	for (size_t i = 0; i < sizeof(roots) / sizeof(roots[0]); i++) {
-		int rc = is_of(policy, &roots[i], preset) ? add_one(policy, &roots[i], named, err)
-							  : 0;
+		int rc = is_of(policy, &roots[i], preset) ? add_one(policy, &roots[i], err) : 0;
 
 		if (rc < 0) {
-			while (policy->roots.count > named)
+			while (policy->roots.count > before)
 				free(policy->roots.item[--policy->roots.count].path);
 			return rc;
 		}

@@ -89,16 +89,42 @@ static int unknown_key(const struct reader *r, const char *const *names, size_t 
 	return at_steps(r, rc);
 }
 
+/* "one of a, b, c". */
+static int add_choices(const struct policy_names *names, struct buf *out)
+{
+	int rc;
+
+	if (names == &policy_capabilities)
+		return buf_add_str(out, "the name of a capability, in lower case and without CAP_");
+	rc = buf_addf(out, "one of %s", names->name[0]);
+	for (int i = 1; rc == 0 && i < names->count; i++)
+		if (*names->name[i])
+			rc = buf_addf(out, ", %s", names->name[i]);
+	if (rc == 0 && names == &policy_action_kinds)
+		rc = buf_add_str(out, ", or the name of an errno, like EPERM");
+	return rc;
+}
+
+/* `name`: what is there instead; NULL when it is no name. */
 static int unknown_name(const struct reader *r, const struct policy_names *names, const char *name)
 {
-	const char *near = policy_name_near(names->name, (size_t)names->count, name);
-	cleanup_buf struct buf quoted = BUF_INIT;
+	cleanup_buf struct buf quoted = BUF_INIT, choices = BUF_INIT;
+	const char *near = NULL;
 
-	if (text_quote(&quoted, name, strlen(name)) < 0)
+	if (name)
+		near = policy_name_near(names->name, (size_t)names->count, name);
+	if (add_choices(names, &choices) < 0 ||
+	    (name && text_quote(&quoted, name, strlen(name)) < 0))
 		return error_no_memory(r->err);
-	return at_steps(r, error_set(r->err, ERR_FORMAT, "there is no %s%s%s%s", quoted.data,
-				     near ? "; did you mean \"" : "", near ? near : "",
-				     near ? "\"?" : ""));
+	if (!name)
+		error_set(r->err, ERR_FORMAT, "it must be %s", choices.data);
+	else if (near)
+		error_set(r->err, ERR_FORMAT, "there is no %s; did you mean \"%s\"?", quoted.data,
+			  near);
+	else
+		error_set(r->err, ERR_FORMAT, "there is no %s: it must be %s", quoted.data,
+			  choices.data);
+	return at_steps(r, ERR_FORMAT);
 }
 
 /* A string without a NUL, which no path and no name has. */
@@ -113,11 +139,12 @@ static int read_name(const struct reader *r, const json_t *value, const struct p
 		     int *ret)
 {
 	const char *name = take_text(value);
+	int found = name ? policy_name_find(names, name) : -1;
 
-	if (!name)
-		return wrong(r, "it must be a name");
-	*ret = policy_name_find(names, name);
-	return *ret < 0 ? unknown_name(r, names, name) : 0;
+	if (found < 0)
+		return unknown_name(r, names, name);
+	*ret = found;
+	return 0;
 }
 
 /* A string, or {"base64": ...} of bytes that are no text. */
@@ -135,6 +162,22 @@ static int read_bytes(const struct reader *r, const json_t *value, struct buf *o
 	if (rc == 0 && (out->len == 0 || memchr(out->data, '\0', out->len)))
 		rc = error_set(r->err, ERR_FORMAT, "it is empty or holds a NUL");
 	return rc < 0 ? at_steps(r, rc) : 0;
+}
+
+/* As JSON Schema has it: 1.0 and 1e3 are whole numbers, too. Those that are no integers for jansson
+ * are taken as far as each of them has a double of its own, which is more than anything needs. */
+static bool take_whole(const json_t *value, json_int_t *ret)
+{
+	double real = json_real_value(value);
+
+	if (json_is_integer(value)) {
+		*ret = json_integer_value(value);
+		return true;
+	}
+	if (!json_is_real(value) || real < -9e15 || real > 9e15 || (double)(json_int_t)real != real)
+		return false;
+	*ret = (json_int_t)real;
+	return true;
 }
 
 /* --- values, by their kinds ------------------------------------------------------------------ */
@@ -160,9 +203,9 @@ static int read_root(struct reader *r, const struct policy_key *key, const json_
 
 static int read_number(struct reader *r, const struct policy_key *key, const json_t *value)
 {
-	json_int_t number = json_integer_value(value);
+	json_int_t number;
 
-	if (!json_is_integer(value) || number < 0 || number > INT32_MAX)
+	if (!take_whole(value, &number) || number < 0 || number > INT32_MAX)
 		return wrong(r, "it must be a whole number");
 	if (key->kind == POLICY_FD_LIST && number < 3)
 		return wrong(r, "0, 1 and 2 are always there");
@@ -213,9 +256,10 @@ static int read_choice(struct reader *r, const struct policy_key *key, const jso
 static int read_limit(struct reader *r, const struct policy_key *key, const json_t *value)
 {
 	uint64_t limit = SANDBOX_NO_LIMIT;
+	json_int_t number;
 
-	if (json_is_integer(value) && json_integer_value(value) >= 0)
-		limit = (uint64_t)json_integer_value(value);
+	if (take_whole(value, &number) && number >= 0)
+		limit = (uint64_t)number;
 	else if (!json_is_null(value))
 		return wrong(r, "it must be a whole number, or null for no limit");
 	return refused(r, sandbox_policy_set_limit(r->policy, (enum sandbox_limit)key->index, limit,
@@ -226,15 +270,12 @@ static int read_action(struct reader *r, const struct policy_key *key, const jso
 {
 	const char *name = take_text(value);
 	struct sandbox_action action = {SANDBOX_ACTION_ERRNO, 0};
-	int kind;
+	int kind = name ? policy_name_find(&policy_action_kinds, name) : -1;
 
-	if (!name)
-		return wrong(r, "it must be the name of an action or of an errno");
-	kind = policy_name_find(&policy_action_kinds, name);
 	if (kind >= 0)
 		action.kind = (enum sandbox_action_kind)kind;
 	else
-		action.number = error_errno_number(name);
+		action.number = name ? error_errno_number(name) : 0;
 	if (kind < 0 && action.number == 0)
 		return unknown_name(r, &policy_action_kinds, name);
 	return refused(r, sandbox_policy_set_syscalls(r->policy, (enum sandbox_syscalls)key->index,
@@ -424,6 +465,7 @@ static int read_level(struct reader *r, const json_t *top)
 static int check_version(struct reader *r, const json_t *top)
 {
 	const json_t *version = json_object_get(top, "version");
+	json_int_t number;
 	int rc = 0;
 
 	if (!json_is_object(top))
@@ -431,9 +473,9 @@ static int check_version(struct reader *r, const json_t *top)
 	if (!version)
 		return wrong(r, "\"version\" is missing: it must be 1");
 	step_in(r, "version", 0);
-	if (!json_is_integer(version))
+	if (!take_whole(version, &number))
 		rc = wrong(r, "it must be a whole number");
-	else if (json_integer_value(version) != POLICY_VERSION)
+	else if (number != POLICY_VERSION)
 		rc = at_steps(r, error_set(r->err, ERR_VERSION,
 					   "this program knows version %d only", POLICY_VERSION));
 	r->depth--;

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define POLICIES "fixtures/policies/"
 
@@ -139,12 +140,36 @@ static const struct {
 	 "text:3: fs.deny[1]: a path must be absolute, or begin with $WORK, $HOME or $TMP"},
 	{"{\"version\": 1,\n\"limits\": {\n\"cpu_s\":\n0}}",
 	 "text:3: limits.cpu_s: it must be from 1 to 1000000000000, or no limit"},
+	{"{\"version\": 1,\n\"limits\": {\"cpu_s\": 1.5}}",
+	 "text:2: limits.cpu_s: it must be a whole number, or null for no limit"},
+	{"{\"version\": 2.0}", "text:1: version: this program knows version 1 only"},
 	{"{\"version\": 1,\n\"net\":\n{\"tcp_connect\": [443]}}",
 	 "text:2: net.mode: ports are for the mode \"tcp\", and this is \"none\""},
 	{"{\"version\": 1,\n\"level\": \"netwrk\"}",
 	 "text:2: level: there is no netwrk; did you mean \"network\"?"},
 	{"{\"version\": 1,\n\"syscalls\": {\"bpf\": \"EXPERM\"}}",
-	 "text:2: syscalls.bpf: there is no EXPERM"},
+	 "text:2: syscalls.bpf: there is no EXPERM: it must be one of allow, kill, trap, log, or "
+	 "the "
+	 "name of an errno, like EPERM"},
+	{"{\"version\": 1,\n\"syscalls\": {\"bpf\": \"x\"}}",
+	 "text:2: syscalls.bpf: there is no x: it must be one of allow, kill, trap, log, or the "
+	 "name "
+	 "of an errno, like EPERM"},
+	{"{\"version\": 1,\n\"syscalls\": {\"bpf\": 1}}",
+	 "text:2: syscalls.bpf: it must be one of allow, kill, trap, log, or the name of an errno, "
+	 "like EPERM"},
+	{"{\"version\": 1,\n\"net\": {\"mode\": \"off\"}}",
+	 "text:2: net.mode: there is no off: it must be one of none, loopback, tcp, full"},
+	{"{\"version\": 1,\n\"tty\": true}", "text:2: tty: it must be one of keep, none"},
+	{"{\"version\": 1,\n\"FS\": {}}", "text:2: FS: there is no such key; did you mean \"fs\"?"},
+	{"{\"version\": 1,\n\"capabilities\": [\"CAP_BPF\"]}",
+	 "text:2: capabilities[0]: there is no CAP_BPF; did you mean \"bpf\"?"},
+	{"{\"version\": 1,\n\"capabilities\": [\"everything\"]}",
+	 "text:2: capabilities[0]: there is no everything: it must be the name of a capability, in "
+	 "lower case and without CAP_"},
+	{"{\"version\": 1,\n\"fs\": {\"presets\": [\"home\"]}}",
+	 "text:2: fs.presets[0]: there is no home: it must be one of system, dev, toolchains, "
+	 "secrets"},
 	{"{\"version\": 1,\n\"env\": {\"set\": {\"LD_PRELOAD\": \"x\"}}}",
 	 "text:2: env.set.LD_PRELOAD: variables of the loader (LD_*) are always removed"},
 	{"{\"version\": 1,\n\"env\": {\"set\": {\"A\": \"\\u0000\"}}}",
@@ -174,6 +199,25 @@ START_TEST(a_file_that_is_not_there_is_named)
 	ck_assert_int_eq(sandbox_policy_load("/nowhere/x.json", &places, &p, &err), ERR_SYSTEM);
 	ck_assert_ptr_nonnull(strstr(err.text, "/nowhere/x.json"));
 	ck_assert_int_eq(sandbox_policy_load("/", &places, &p, &err), ERR_INVALID);
+}
+END_TEST
+
+START_TEST(a_pipe_is_no_policy)
+{
+	const struct sandbox_places wrong = {.home = "h"};
+	struct sandbox_policy *p = NULL;
+	struct error err = {0};
+	char path[64];
+	int pipes[2];
+
+	ck_assert_int_eq(pipe(pipes), 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", pipes[0]);
+	ck_assert_int_eq(sandbox_policy_load(path, &places, &p, &err), ERR_INVALID);
+	close(pipes[0]);
+	close(pipes[1]);
+	ck_assert_int_eq(sandbox_policy_load(POLICIES "good/least.json", &wrong, &p, &err),
+			 ERR_INVALID);
+	ck_assert_ptr_null(p);
 }
 END_TEST
 
@@ -231,6 +275,25 @@ START_TEST(a_level_is_where_the_rest_begins)
 	ck_assert_uint_eq(p->operations, 0);
 	ck_assert_int_eq(p->syscalls[SANDBOX_SYSCALLS_PROCESSES].number, EPERM);
 	ck_assert_uint_eq(p->roots.count, 1);
+	sandbox_policy_free(p);
+}
+END_TEST
+
+/* As the JSON Schema has it. */
+START_TEST(a_whole_number_may_have_a_point_or_an_exponent)
+{
+	struct sandbox_policy *p = NULL;
+	struct error err = {0};
+
+	ck_assert_msg(sandbox_policy_load(POLICIES "good/whole_numbers.json", &places, &p, &err) ==
+			      0,
+		      "%s", err.text);
+	ck_assert_uint_eq(p->ports[SANDBOX_PORT_CONNECT].item[1], 8000);
+	ck_assert_uint_eq(p->ports[SANDBOX_PORT_BIND].item[0], 0);
+	ck_assert_uint_eq(p->limits[SANDBOX_LIMIT_MEMORY_MB], 512);
+	ck_assert_uint_eq(p->limits[SANDBOX_LIMIT_WALL_MS], UINT64_C(1000000000000));
+	ck_assert_uint_eq(p->limits[SANDBOX_LIMIT_CORE_MB], 0);
+	ck_assert_uint_eq(p->fds.item[0], 3);
 	sandbox_policy_free(p);
 }
 END_TEST
@@ -373,9 +436,11 @@ Suite *sandbox_policy_read_suite(void)
 	tcase_add_test(tc, truncated_text_is_refused);
 	tcase_add_loop_test(tc, an_error_names_line_and_key, 0, sizeof(errors) / sizeof(errors[0]));
 	tcase_add_test(tc, a_file_that_is_not_there_is_named);
+	tcase_add_test(tc, a_pipe_is_no_policy);
 	tcase_add_test(tc, text_that_is_too_long_is_refused);
 	tcase_add_test(tc, what_is_left_out_has_its_default);
 	tcase_add_test(tc, a_level_is_where_the_rest_begins);
+	tcase_add_test(tc, a_whole_number_may_have_a_point_or_an_exponent);
 	tcase_add_test(tc, a_list_takes_the_place_of_the_default);
 	tcase_add_test(tc, a_thousand_roots_are_read);
 	tcase_add_test(tc, roots_beyond_the_bound_are_named);

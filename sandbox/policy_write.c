@@ -179,6 +179,11 @@ int sandbox_policy_json(const struct sandbox_policy *policy, char **ret_text, st
 	if (rc == 0 &&
 	    (jsontext_dump(top, JSON_INDENT(2), &out) < 0 || buf_add_char(&out, '\n') < 0))
 		rc = error_no_memory(err);
+	if (rc == 0 && out.len > POLICY_FILE_MAX)
+		rc = error_set(err, ERR_LIMIT,
+			       "as JSON the policy is larger than %zu bytes, and could not be read "
+			       "back",
+			       POLICY_FILE_MAX);
 	json_decref(top);
 	if (rc == 0)
 		*ret_text = buf_steal(&out);

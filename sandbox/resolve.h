@@ -23,7 +23,18 @@ struct resolve_options {
 int resolve_path(const char *path, const struct resolve_options *options, struct buf *out,
 		 struct error *err);
 
-/* resolve_linux.c: whether following the link leads elsewhere than its text says. */
+/* resolve_linux.c */
+
+enum resolve_plain {
+	RESOLVE_THERE,	/* it is there, and no component is a link */
+	RESOLVE_ABSENT, /* no link before the first component that is not there */
+	RESOLVE_WALK	/* it has to be walked to be known */
+};
+
+/* What one look tells of a normal absolute path. */
+enum resolve_plain resolve_plainly(const char *path);
+
+/* Whether following the link leads elsewhere than its text says. */
 bool resolve_is_magic(const char *link, const char *target);
 
 #endif

@@ -4,7 +4,9 @@
  *
  * A policy is one value with a member for every promise; the format is in sandtape-policy(5). Paths
  * in it are absolute. What is granted by several roots adds up, from the innermost root outwards,
- * as far as a read-only or denied root: that cuts off what the roots around it grant.
+ * as far as a workspace or a read-only or denied root: that cuts off what the roots around it
+ * grant. So a level promises what it says of a workspace below /usr, too. Roots inside a workspace,
+ * and others at the same place, grant what they grant besides it.
  *
  * Every function returns 0 or a negative ERR_* (sandtape/error.h) and describes the failure in
  * *err when err is not NULL; all can fail with ERR_NOMEM. On failure outputs and the policy are as
@@ -50,7 +52,7 @@ enum sandbox_operation {
 };
 
 enum sandbox_root {
-	SANDBOX_ROOT_WORKSPACE, /* what the policy's operations say */
+	SANDBOX_ROOT_WORKSPACE, /* what the policy's operations say; cuts off, too */
 	SANDBOX_ROOT_READ_ONLY, /* read_text, list, exists; cuts off what is granted around it */
 	SANDBOX_ROOT_READ,	/* read_text, list, exists, besides what is granted around it */
 	SANDBOX_ROOT_WRITE,	/* all operations */
@@ -204,8 +206,9 @@ struct sandbox_places {
 
 /*
  * A policy of a level with its defaults, but no roots at all. `places` may be NULL: each then has
- * its default. ERR_INVALID when one of them is not absolute; a HOME that is not set is no error
- * until something refers to it. Freed with sandbox_policy_free().
+ * its default. ERR_INVALID when one of them is not absolute or has a ".."; ERR_SYSTEM: the working
+ * directory cannot be told; a HOME that is not set is no error until something refers to it. Freed
+ * with sandbox_policy_free().
  */
 SANDBOX_API int sandbox_policy_new(enum sandbox_level level, const struct sandbox_places *places,
 				   struct sandbox_policy **ret, struct error *err);
@@ -215,8 +218,9 @@ SANDBOX_API void sandbox_policy_free(struct sandbox_policy *policy);
  * Reads a policy from JSON. What it leaves out has the defaults: `{"version": 1}` is the default
  * policy of a workspace. Errors name file, line and key. ERR_FORMAT: it is no policy, or one that
  * contradicts itself; ERR_VERSION: of a version that is not known; ERR_LIMIT: longer than 4 MiB, or
- * with more than 4096 roots; ERR_SYSTEM: the file cannot be read. `name` is what errors call a
- * text.
+ * with more than 4096 roots, or of anything else; ERR_SYSTEM: the file cannot be read; ERR_INVALID:
+ * it is no regular file. The places are as above, and so are their errors. `name` is what errors
+ * call a text.
  */
 SANDBOX_API int sandbox_policy_load(const char *file, const struct sandbox_places *places,
 				    struct sandbox_policy **ret, struct error *err);
@@ -224,8 +228,12 @@ SANDBOX_API int sandbox_policy_parse(const char *text, size_t len, const char *n
 				     const struct sandbox_places *places,
 				     struct sandbox_policy **ret, struct error *err);
 
-/* All of the policy as JSON that reads back to the same policy, whatever the places are then. The
- * caller frees it. */
+/*
+ * All of the policy as JSON that reads back to the same policy, whatever the places are then;
+ * unless it contradicts itself, see below. ERR_LIMIT: it would be longer than 4 MiB, and not be
+ * read; ERR_INVALID: the name of a variable that is set is no UTF-8, which a key of JSON has to be.
+ * The caller frees it.
+ */
 SANDBOX_API int sandbox_policy_json(const struct sandbox_policy *policy, char **ret_text,
 				    struct error *err);
 
@@ -242,6 +250,8 @@ SANDBOX_API int sandbox_policy_check(const struct sandbox_policy *policy, struct
  */
 SANDBOX_API int sandbox_policy_add_root(struct sandbox_policy *policy, enum sandbox_root kind,
 					const char *path, bool optional, struct error *err);
+/* In whatever order they are added, a root of a preset gives way to one that is added by name at
+ * the same place, and what grants something gives way inside what is denied or read-only so. */
 SANDBOX_API int sandbox_policy_add_preset(struct sandbox_policy *policy, enum sandbox_preset preset,
 					  struct error *err);
 /* Bits of enum sandbox_operation. */
@@ -289,6 +299,9 @@ SANDBOX_API int sandbox_policy_set_strictness(struct sandbox_policy *policy,
 					      enum sandbox_mechanism mechanism,
 					      enum sandbox_strictness strictness,
 					      struct error *err);
+/* From enforce to warn; off stays. */
+SANDBOX_API int sandbox_policy_relax(struct sandbox_policy *policy,
+				     enum sandbox_mechanism mechanism, struct error *err);
 
 /* --- Paths -------------------------------------------------------------------------------------
  *
@@ -316,13 +329,20 @@ struct sandbox_paths;
 typedef void (*sandbox_say)(void *ctx, const char *text);
 
 /*
- * Resolves the links in the roots of the policy. A root that is not there is ERR_NOTFOUND, and one
- * that is reached by a link which the policy itself lets programs change is ERR_INVALID; unless the
- * root is optional or the strictness of landlock-fs is less than enforce: then it grants nothing,
- * and `say` is told (not of optional ones that are not there). `say` may be NULL. What is denied
- * need not be there, and is denied all the same. SANDBOX_TMP_SHARED grants /tmp and /dev/shm here,
- * too; a private /tmp is not the one that the caller sees, so it grants nothing. Freed with
- * sandbox_paths_free().
+ * Resolves the links in the roots of the policy. A root that cannot be used is an error:
+ * ERR_NOTFOUND: it is not there; ERR_INVALID: the policy itself lets programs change a link that
+ * leads to it, or a link leads into what is denied or read-only; ERR_SYSTEM: it cannot be resolved
+ * (too many links, a directory that cannot be searched); ERR_UNSUPPORTED: it goes through a link
+ * like /proc/self/fd/3. But when the root is optional or the strictness of landlock-fs is less than
+ * enforce it grants nothing, and `say` is told; not of optional ones that are not there. `say` may
+ * be NULL.
+ *
+ * What is denied need not be there, and is denied by its name all the same; when it cannot be
+ * looked for, this is told. It is denied also where its name leads later, when programs can make a
+ * directory or change a link that it needs.
+ *
+ * SANDBOX_TMP_SHARED grants /tmp and /dev/shm here, too; a private /tmp is not the one that the
+ * caller sees, so it grants nothing. Freed with sandbox_paths_free().
  */
 SANDBOX_API int sandbox_paths_new(const struct sandbox_policy *policy, sandbox_say say,
 				  void *say_ctx, struct sandbox_paths **ret, struct error *err);
@@ -343,7 +363,7 @@ struct sandbox_path {
  * absolute; NULL: the working directory. Being refused is no error. ERR_INVALID: an empty path, a
  * `cwd` that is not absolute; ERR_SYSTEM: it cannot be resolved (too many links, too long, a
  * directory that cannot be searched); ERR_UNSUPPORTED: it goes through a link like /proc/self/fd/3,
- * whose text does not tell where it leads. Thread-safe.
+ * whose text does not tell where it leads, or a denied name has come to do so. Thread-safe.
  */
 SANDBOX_API int sandbox_paths_check(const struct sandbox_paths *paths, enum sandbox_access access,
 				    const char *cwd, const char *path, struct sandbox_path *ret,
