@@ -18,7 +18,7 @@ VALGRIND     ?= valgrind
 # STUB_ANSWER_ADDRESS of tape/intercept/stub/answer.h.
 STUB_LDFLAGS ?= -Wl,--section-start=.answer=0x440000 -Wl,-z,noseparate-code
 
-PUBLIC_HEADERS := sandbox/sandbox.h tape/tape.h tape/clock.h tape/command.h base/error.h
+PUBLIC_HEADERS := sandbox/sandbox.h sandbox/plan.h tape/tape.h tape/clock.h tape/command.h base/error.h
 
 LIB_DIRS := base sandbox tape tape/intercept
 STUB_DIR := tape/intercept/stub
@@ -222,7 +222,7 @@ $(BUILD)/libsandtape-preload.so: $(PRELOAD_OBJS) $(BUILD)/sources
 	$(CC) -shared -pthread -Wl,-z,defs -o $@ $(PRELOAD_OBJS)
 
 # What asks for memory goes through base/chaos_test.c, where it can be made to fail.
-CHAOS_CALLS   := malloc calloc realloc reallocarray strdup strndup vasprintf realpath opendir \
+CHAOS_CALLS   := malloc calloc realloc reallocarray strdup strndup vasprintf realpath opendir fdopendir \
 		 posix_spawn_file_actions_adddup2 posix_spawn_file_actions_addchdir_np
 CHAOS_LDFLAGS := $(addprefix -Wl$(COMMA)--wrap=,$(CHAOS_CALLS))
 

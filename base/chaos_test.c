@@ -83,6 +83,8 @@ char *__real_realpath(const char *path, char *resolved);
 char *__wrap_realpath(const char *path, char *resolved);
 DIR *__real_opendir(const char *name);
 DIR *__wrap_opendir(const char *name);
+DIR *__real_fdopendir(int fd);
+DIR *__wrap_fdopendir(int fd);
 int __real_posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *actions, int fd, int to);
 int __wrap_posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *actions, int fd, int to);
 int __real_posix_spawn_file_actions_addchdir_np(posix_spawn_file_actions_t *actions,
@@ -133,6 +135,11 @@ char *__wrap_realpath(const char *path, char *resolved)
 DIR *__wrap_opendir(const char *name)
 {
 	return fails() ? NULL : __real_opendir(name);
+}
+
+DIR *__wrap_fdopendir(int fd)
+{
+	return fails() ? NULL : __real_fdopendir(fd);
 }
 
 int __wrap_posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *actions, int fd, int to)

@@ -1,0 +1,237 @@
+/* The environment that a policy leaves a program. */
+#include "sandbox/environment.h"
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include <stdlib.h>
+#include <string.h>
+
+extern char **environ;
+
+struct environment {
+	bool off;
+	struct policy_variables keep, remove;
+	char **set; /* "NAME=value" */
+	size_t set_count;
+};
+
+/*
+ * No pattern keeps these; the loader's are removed even when they are named. They change what every
+ * program or every shell does, so that whoever keeps "*" hardly means them. What else makes a
+ * program load code (NODE_OPTIONS, PYTHONPATH) is wanted by the builds that it is set for, and that
+ * code runs inside the sandbox.
+ */
+static const char *const hooks[] = {"GLIBC_TUNABLES", "GCONV_PATH", "BASH_ENV", "ENV",
+				    "BASH_FUNC_*",    "SHELLOPTS"};
+
+static bool is_loaders(const char *name)
+{
+	return strncmp(name, "LD_", 3) == 0;
+}
+
+/* --- prepared ----------------------------------------------------------------------------------
+ */
+
+static int copy_variables(struct policy_variables *to, const struct policy_variables *from,
+			  struct error *err)
+{
+	to->item = calloc(from->count + 1, sizeof(*to->item));
+	if (!to->item)
+		return error_no_memory(err);
+	for (; to->count < from->count; to->count++) {
+		to->item[to->count].name = strdup(from->item[to->count].name);
+		if (!to->item[to->count].name)
+			return error_no_memory(err);
+	}
+	return 0;
+}
+
+static int copy_set(struct environment *environment, const struct policy_variables *from,
+		    struct error *err)
+{
+	environment->set = calloc(from->count + 1, sizeof(*environment->set));
+	if (!environment->set)
+		return error_no_memory(err);
+	for (size_t i = 0; i < from->count; i++) {
+		cleanup_buf struct buf text = BUF_INIT;
+
+		if (buf_add_str(&text, from->item[i].name) < 0 || buf_add_char(&text, '=') < 0 ||
+		    buf_add_str(&text, from->item[i].value) < 0)
+			return error_no_memory(err);
+		environment->set[environment->set_count++] = buf_steal(&text);
+	}
+	return 0;
+}
+
+int environment_prepare(const struct judge *judge, struct environment **ret)
+{
+	struct environment *environment = calloc(1, sizeof(*environment));
+	int rc;
+
+	if (!environment)
+		return error_no_memory(judge->err);
+	environment->off = judge_is_off(judge, SANDBOX_MECH_ENV);
+	rc = copy_variables(&environment->keep, &judge->policy->keep, judge->err);
+	if (rc == 0)
+		rc = copy_variables(&environment->remove, &judge->policy->remove, judge->err);
+	if (rc == 0)
+		rc = copy_set(environment, &judge->policy->set, judge->err);
+	if (rc < 0) {
+		environment_free(environment);
+		return rc;
+	}
+	if (!environment->off)
+		judge_enforced(judge, SANDBOX_MECH_ENV,
+			       "only what the policy keeps and sets; never LD_*");
+	*ret = environment;
+	return 0;
+}
+
+void environment_free(struct environment *environment)
+{
+	if (!environment)
+		return;
+	policy_variables_clear(&environment->keep);
+	policy_variables_clear(&environment->remove);
+	for (size_t i = 0; i < environment->set_count; i++)
+		free(environment->set[i]);
+	free(environment->set);
+	free(environment);
+}
+
+/* --- built -------------------------------------------------------------------------------------
+ */
+
+struct build {
+	const char **entry;
+	size_t count;
+};
+
+/* How many bytes the name has; 0: there is none, or no "=". */
+static size_t name_length(const char *entry)
+{
+	size_t len = strcspn(entry, "=");
+
+	return entry[len] ? len : 0;
+}
+
+static const char **find(const struct build *build, const char *entry, size_t name_len)
+{
+	for (size_t i = 0; i < build->count; i++) {
+		if (strncmp(build->entry[i], entry, name_len + 1) == 0)
+			return &build->entry[i];
+	}
+	return NULL;
+}
+
+static void put(struct build *build, const char *entry)
+{
+	size_t len = name_length(entry);
+	const char **there = len ? find(build, entry, len) : NULL;
+
+	if (there)
+		*there = entry;
+	else if (len)
+		build->entry[build->count++] = entry;
+}
+
+static bool matches(const char *pattern, const char *name)
+{
+	return (*pattern == '*' || *pattern == *name) && policy_matches(pattern, name);
+}
+
+static bool matches_any(const struct policy_variables *patterns, const char *name)
+{
+	for (size_t i = 0; i < patterns->count; i++)
+		if (matches(patterns->item[i].name, name))
+			return true;
+	return false;
+}
+
+static bool is_hook(const char *name)
+{
+	for (size_t i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++)
+		if (matches(hooks[i], name))
+			return true;
+	return false;
+}
+
+static bool stays(const struct environment *environment, const char *name)
+{
+	bool kept = false;
+
+	if (environment->off)
+		return true;
+	if (is_loaders(name))
+		return false;
+	for (size_t i = 0; i < environment->keep.count; i++) {
+		const char *pattern = environment->keep.item[i].name;
+
+		if (strcmp(pattern, name) == 0 && !strchr(pattern, '*'))
+			return true;
+		kept = kept || matches(pattern, name);
+	}
+	return kept && !is_hook(name) && !matches_any(&environment->remove, name);
+}
+
+static size_t count_entries(const char *const *entries)
+{
+	size_t count = 0;
+
+	while (entries && entries[count])
+		count++;
+	return count;
+}
+
+/* `name` has room for the longest name. */
+static void put_what_stays(struct build *build, const struct environment *environment,
+			   const char *const *envp, char *name)
+{
+	for (; envp && *envp; envp++) {
+		size_t len = name_length(*envp);
+
+		if (!len)
+			continue;
+		memcpy(name, *envp, len);
+		name[len] = '\0';
+		if (stays(environment, name) && !find(build, *envp, len))
+			build->entry[build->count++] = *envp;
+	}
+}
+
+static size_t longest_name(const char *const *envp)
+{
+	size_t longest = 0;
+
+	for (; envp && *envp; envp++) {
+		size_t len = name_length(*envp);
+
+		longest = len > longest ? len : longest;
+	}
+	return longest;
+}
+
+int environment_build(const struct environment *environment, const char *const *envp,
+		      const char *const *extra, const char ***ret, struct error *err)
+{
+	struct build build = {0};
+	cleanup_free char *name = NULL;
+
+	if (!envp)
+		envp = (const char *const *)environ;
+	name = malloc(longest_name(envp) + 1);
+	build.entry =
+		calloc(count_entries(envp) + environment->set_count + count_entries(extra) + 1,
+		       sizeof(*build.entry));
+	if (!name || !build.entry) {
+		free(build.entry);
+		return error_no_memory(err);
+	}
+	put_what_stays(&build, environment, envp, name);
+	for (size_t i = 0; i < environment->set_count; i++)
+		put(&build, environment->set[i]);
+	for (; extra && *extra; extra++)
+		put(&build, *extra);
+	*ret = build.entry;
+	return 0;
+}

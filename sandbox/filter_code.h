@@ -1,0 +1,48 @@
+/*
+ * Code of filters. It is emitted from its end to its beginning, since jumps only go forward: what
+ * is jumped to is there already, and has a position.
+ */
+#ifndef SANDTAPE_SANDBOX_FILTER_CODE_H
+#define SANDTAPE_SANDBOX_FILTER_CODE_H
+
+#include "sandbox/calls.h"
+
+#include <linux/filter.h>
+#include <stdbool.h>
+
+#define CODE_RETURNS 64
+
+struct code_return {
+	uint32_t action;
+	unsigned first;	 /* the position that stands for it */
+	unsigned newest; /* of copies that jumps can reach */
+};
+
+struct code {
+	struct sock_filter *op; /* BPF_MAXINSNS of them, the last one first */
+	unsigned len;
+	bool full; /* there would be more */
+	struct code_return returns[CODE_RETURNS];
+	unsigned return_count;
+};
+
+/* Each returns a position. */
+unsigned code_return(struct code *c, uint32_t action);
+/* Goes to `yes` when all tests of the rule hold. */
+unsigned code_rule(struct code *c, const struct call_rule *rule, unsigned yes, unsigned no);
+
+/* The numbers of calls from `first` up to the next span go to `at`. */
+struct code_span {
+	uint32_t first;
+	unsigned at;
+};
+
+/* The search for the number of a call: the first span begins with 0, and behind the last one is one
+ * more, at KERNEL_CALLS_END or higher, which is never read but for that. */
+unsigned code_search(struct code *c, const struct code_span *spans, size_t count);
+/* The beginning: calls of this machine's ABI go on to the search. */
+void code_begin(struct code *c, unsigned search, unsigned foreign);
+/* Puts it into the order in which it runs. */
+void code_finish(struct code *c);
+
+#endif

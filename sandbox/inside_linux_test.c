@@ -1,0 +1,76 @@
+#include "sandbox/inside_test.h"
+
+#include "tools/tests.h"
+#include <grp.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void say(void *ctx, const char *text)
+{
+	struct inside *inside = ctx;
+
+	snprintf(inside->told, sizeof(inside->told), "%s", text);
+}
+
+void inside_setup(struct inside *inside)
+{
+	memset(inside, 0, sizeof(*inside));
+	ck_assert_int_eq(
+		sandbox_policy_new(SANDBOX_LEVEL_PROCESS_EXEC, NULL, &inside->policy, NULL), 0);
+	inside->judge = (struct judge){inside->policy, &inside->layers, say, inside, &inside->err};
+}
+
+void inside_teardown(struct inside *inside)
+{
+	sandbox_policy_free(inside->policy);
+}
+
+enum sandbox_state inside_state(const struct inside *inside, enum sandbox_mechanism which)
+{
+	return inside->layers.layer[which].state;
+}
+
+static int run(inside_act *act, void *arg, bool as_user)
+{
+	int status;
+	pid_t pid = fork();
+
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		if (as_user && getuid() == 0 &&
+		    (setgroups(0, NULL) < 0 ||
+		     setresgid(INSIDE_USER, INSIDE_USER, INSIDE_USER) < 0 ||
+		     setresuid(INSIDE_USER, INSIDE_USER, INSIDE_USER) < 0 ||
+		     prctl(PR_SET_DUMPABLE, 1) < 0))
+			_exit(250);
+		_exit(act(arg));
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	return WIFSIGNALED(status) ? INSIDE_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+int inside_run(inside_act *act, void *arg)
+{
+	return run(act, arg, false);
+}
+
+int inside_run_as_user(inside_act *act, void *arg)
+{
+	return run(act, arg, true);
+}
+
+bool inside_enter_user_namespace(void)
+{
+	return unshare(CLONE_NEWUSER) == 0;
+}
+
+int inside_shell(const char *command)
+{
+	execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+	return 127;
+}

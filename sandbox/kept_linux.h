@@ -1,0 +1,23 @@
+/* What of the host is kept from the user of this process anyway, by the modes of files or by the
+ * kernel, from the inside. */
+#ifndef SANDTAPE_SANDBOX_KEPT_LINUX_H
+#define SANDTAPE_SANDBOX_KEPT_LINUX_H
+
+#include "sandbox/policy.h"
+#include <sys/types.h>
+
+struct kept {
+	bool by_modes; /* whether they hold for this user, who has no capability */
+	uid_t uid[3];
+	uint64_t capabilities; /* that programs may have */
+};
+
+void kept_find(struct kept *kept, const struct sandbox_policy *policy);
+
+/*
+ * Whether the user can neither read nor execute it, nor list or search it, nor change its mode, nor
+ * make it when it is not there. Of a directory's content it is as true as of itself.
+ */
+bool kept_refuses(const struct kept *kept, const char *path);
+
+#endif

@@ -1,0 +1,83 @@
+/*
+ * Landlock: files, TCP and UDP ports, abstract sockets and signals, in one ruleset that is made
+ * when a plan is compiled.
+ */
+#ifndef SANDTAPE_SANDBOX_LANDLOCK_H
+#define SANDTAPE_SANDBOX_LANDLOCK_H
+
+#include "sandbox/layers.h"
+#include "sandbox/paths.h"
+
+struct landlock_rule {
+	int fd; /* O_PATH */
+	uint64_t access;
+};
+
+/* A rule that is made again by its path. */
+struct landlock_named {
+	char *path; /* without links; owned */
+	uint64_t access;
+};
+
+struct landlock {
+	int abi;		      /* 0: none */
+	uint64_t fs, net, scope;      /* what is refused unless a rule grants it */
+	int ruleset;		      /* -1 when nothing is refused */
+	size_t rules;		      /* in it, on files */
+	struct landlock_named *named; /* all rules on files; owned */
+	size_t named_count;
+	unsigned *ports[SANDBOX_PORTS]; /* owned */
+	size_t port_count[SANDBOX_PORTS];
+};
+
+#define LANDLOCK_INIT                                                                              \
+	{                                                                                          \
+		.ruleset = -1                                                                      \
+	}
+
+/*
+ * `masked`: what is denied or read-only inside of granted roots is taken away by mounts of the
+ * child, so that roots are granted whole. Otherwise it is carved out here: what is around it is
+ * granted piece by piece. One descriptor stays open, above 2.
+ *
+ * ERR_UNSUPPORTED; ERR_LIMIT: there is too much around what is carved out; ERR_SYSTEM: a root
+ * cannot be opened, or there are too few descriptors. *ret is untouched then.
+ */
+int landlock_prepare(const struct judge *judge, const struct sandbox_paths *paths, bool masked,
+		     struct landlock *ret);
+void landlock_free(struct landlock *l);
+
+/*
+ * Restricts the calling thread, which has set no_new_privs. 0 or a negative errno.
+ * Async-signal-safe, leaves errno as it is. With extra rules, on what is there in the child's
+ * mounts only, the ruleset is built anew from the paths of all rules, as they are now: what is gone
+ * or has become a link is not granted. The extra descriptors stay the caller's. Rights that are not
+ * handled, or not for files, are left out of an extra rule.
+ */
+int landlock_apply(const struct landlock *l, const struct landlock_rule *extra, size_t extras);
+
+/* The rights that operations of a policy come to, for an ABI. */
+uint64_t landlock_access(unsigned operations, bool is_dir, int abi);
+
+/* --- for the layer itself and its tests ------------------------------------------------------ */
+
+/* What this kernel has; a negative errno when it has none. */
+int landlock_abi(void);
+
+/* As if the kernel had this ABI, which is not above its own; a negative errno: none. */
+int landlock_prepare_abi(const struct judge *judge, const struct sandbox_paths *paths, bool masked,
+			 int abi, struct landlock *ret);
+
+/* Sets abi, fs, net and scope, and judges what they leave open. */
+int landlock_decide(const struct judge *judge, bool masked, int abi, struct landlock *l);
+
+/* Adds a rule for the operations to the ruleset. Takes the descriptor, also on failure. `path` is
+ * where it was opened. */
+int landlock_add_take(struct landlock *l, int fd, const char *path, unsigned operations,
+		      struct error *err);
+
+/* landlock_roots_linux.c: a rule for each root, or several around what is carved out. */
+int landlock_add_roots(const struct judge *judge, const struct sandbox_paths *paths, bool masked,
+		       struct landlock *l);
+
+#endif
