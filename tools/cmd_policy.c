@@ -1,13 +1,12 @@
 /* sandtape policy check, sandtape policy show */
-#include "tools/command.h"
+#include "tools/run.h"
 
-#include "sandbox/sandbox.h"
-#include "tools/options.h"
 #include <stdio.h>
 #include <stdlib.h>
 
 struct policy_options {
 	bool quiet;
+	bool layers;
 	bool help;
 };
 
@@ -25,8 +24,13 @@ static const struct option check_options[] = {
 static const struct option_table check_table = {check_options,
 						sizeof(check_options) / sizeof(check_options[0])};
 
-static const struct option show_options[] = {HELP};
-static const struct option_table show_table = {show_options, 1};
+static const struct option show_options[] = {
+	{"--layers", 0, OPTION_FLAG, NULL, offsetof(struct policy_options, layers),
+	 "print what enforces each key on this host, instead"},
+	HELP,
+};
+static const struct option_table show_table = {show_options,
+					       sizeof(show_options) / sizeof(show_options[0])};
 
 static void check_help(void)
 {
@@ -94,6 +98,8 @@ static int check_roots(struct check *c, const char *file, const struct sandbox_p
 	int rc = sandbox_paths_new(policy, say, c, &paths, &err);
 
 	sandbox_paths_free(paths);
+	if (rc == ERR_NOTFOUND)
+		error_advise(&err, rc, "with a question mark in front it need not be there");
 	if (rc < 0) {
 		error_wrap(&err, rc, "%s", file);
 		command_fail(&err);
@@ -121,12 +127,52 @@ static int run_check(const struct command *command, int argc, char **argv)
 	return status;
 }
 
+static void print_keepers(void *ctx, const char *key, unsigned mechanisms)
+{
+	const struct sandbox_layers *layers = ctx;
+
+	printf("%-24s", key);
+	if (mechanisms == 0)
+		printf(" -");
+	for (int i = 0; i < SANDBOX_MECHS; i++)
+		if (mechanisms >> i & 1)
+			printf(" %s (%s)", sandbox_mechanism_name(i),
+			       sandbox_state_name(layers->layer[i].state));
+	printf("\n");
+}
+
+/* What this host cannot keep is the answer here, and no error. */
+static int show_layers(struct sandbox_policy *policy, struct error *err)
+{
+	struct sandbox_layers layers;
+	int rc = sandbox_try(policy, &layers, print_keepers, &layers, err);
+
+	if (rc < 0)
+		return rc;
+	printf("\n");
+	for (int i = 0; i < SANDBOX_MECHS; i++)
+		printf("%-24s %s%s%s\n", sandbox_mechanism_name(i),
+		       sandbox_state_name(layers.layer[i].state),
+		       layers.layer[i].why[0] ? ": " : "", layers.layer[i].why);
+	return 0;
+}
+
+static int show_json(const struct sandbox_policy *policy, struct error *err)
+{
+	char *text = NULL;
+	int rc = sandbox_policy_json(policy, &text, err);
+
+	if (rc == 0)
+		fputs(text, stdout);
+	free(text);
+	return rc;
+}
+
 static int run_show(const struct command *command, int argc, char **argv)
 {
 	struct policy_options o = {0};
 	struct sandbox_policy *policy = NULL;
 	struct error err = {0};
-	char *text = NULL;
 	const char *file;
 	int status, rc;
 
@@ -134,10 +180,7 @@ static int run_show(const struct command *command, int argc, char **argv)
 		return status;
 	rc = sandbox_policy_load(file, NULL, &policy, &err);
 	if (rc == 0)
-		rc = sandbox_policy_json(policy, &text, &err);
-	if (rc == 0)
-		fputs(text, stdout);
-	free(text);
+		rc = o.layers ? show_layers(policy, &err) : show_json(policy, &err);
 	sandbox_policy_free(policy);
 	return rc < 0 ? command_fail(&err) : command_finish(EXIT_OK);
 }
@@ -149,7 +192,7 @@ static const struct command check_command = {
 	run_check, check_help};
 
 static const struct command show_command = {
-	"policy show", "FILE",
+	"policy show", "[--layers] FILE",
 	"Prints all of a policy as JSON: what it leaves out, the roots of its presets, and paths\n"
 	"without $WORK, $HOME and $TMP. What is printed reads back to the same policy.",
 	run_show, show_help};
@@ -170,5 +213,5 @@ static int run(const struct command *command, int argc, char **argv)
 const struct command policy_command = {"policy", "check|show [options] FILE",
 				       "Looks at policies: what a program may do. "
 				       "sandtape-policy(5) has the format.\n"
-				       "Nothing enforces them yet.",
+				       "sandtape run enforces them.",
 				       run, help};

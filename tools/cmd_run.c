@@ -1,154 +1,239 @@
-/* sandtape run: records or replays, by its mode */
-#include "tools/command.h"
+/* sandtape run: a program in a sandbox. With -t, the program's commands come from a tape. */
+#include "tools/run.h"
 
-#include "tape/files.h"
-#include "tools/session_options.h"
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-static const struct option options[] = {
-	SESSION_OPTIONS,
-	{"--mode", 0, OPTION_STRING, "MODE", offsetof(struct session_options, mode),
-	 "record, replay, once (the default) or new-episodes"},
-	{"--all-used", 0, OPTION_FLAG, NULL, offsetof(struct session_options, all_used),
-	 "fail when a record was not asked for"},
-	{"--order", 0, OPTION_STRING, "strict|causal|any", offsetof(struct session_options, order),
-	 "what to hold of the recorded order (causal)"},
-	{"--report", 0, OPTION_STRING, "FILE", offsetof(struct session_options, report),
-	 "write there what did not agree, as JSON"},
-	{"--daemons", 0, OPTION_STRING, "keep|kill", offsetof(struct session_options, daemons),
-	 "in a recording, what outlives the program lives on (keep), or is killed"},
-	{"--sync", 0, OPTION_FLAG, NULL, offsetof(struct session_options, sync),
-	 "every record is on the disk before its command ends"},
-};
-static const struct option_table table = {options, sizeof(options) / sizeof(options[0])};
+/* What it passes on to the program. */
+static const int forwarded[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2};
+#define FORWARDED (sizeof(forwarded) / sizeof(forwarded[0]))
 
-static void help(void)
+static volatile sig_atomic_t running; /* the program's process, or 0 */
+static volatile sig_atomic_t early;   /* what came before it was there */
+static bool leaves_terminal;
+
+/* A signal that the terminal sends reaches the program without us, unless it has left it. */
+static void forward(int sig, siginfo_t *info, void *context)
 {
-	options_print_help(&table);
-}
+	int before = errno;
 
-static void report_added(const struct session_options *o, const struct tape_extend_result *result)
-{
-	if (o->quiet)
+	(void)context;
+	if (info->si_code > 0 && !leaves_terminal)
 		return;
-	session_report_answers(o->tape, &result->replay);
-	if (result->kept_as_it_was)
-		fprintf(stderr, "sandtape: %s stays as it was\n", o->tape);
+	if (running > 0)
+		kill((pid_t)running, sig);
 	else
-		fprintf(stderr, "sandtape: ran %zu command%s, on %s now\n", result->added,
-			result->added == 1 ? "" : "s", o->tape);
-	if (result->left > 0)
-		fprintf(stderr,
-			"sandtape: %zu process%s still ran when the program ended, and %s ended "
-			"with it\n",
-			result->left, result->left == 1 ? "" : "es",
-			result->left == 1 ? "was" : "were");
+		early = sig;
+	errno = before;
 }
 
-static int judge(const struct session_options *o, const struct tape_options *tape,
-		 const struct tape_extend_result *result)
+static void begin_to_forward(pid_t pid)
 {
-	report_added(o, result);
-	if (o->only && result->kept_as_it_was && result->replay.misses == 0) {
-		fprintf(stderr, "sandtape: the program did not run the command of %s\n", o->only);
-		return EXIT_MISS;
+	running = (sig_atomic_t)pid;
+	if (early)
+		kill(pid, (int)early);
+}
+
+/* What is ignored stays so: nohup. */
+static void catch_signals(void)
+{
+	struct sigaction action = {.sa_sigaction = forward, .sa_flags = SA_SIGINFO | SA_RESTART};
+	struct sigaction before;
+
+	for (size_t i = 0; i < FORWARDED; i++)
+		if (sigaction(forwarded[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+			sigaction(forwarded[i], &action, NULL);
+}
+
+static void say(void *ctx, const char *text)
+{
+	const struct sandbox_options *o = ctx;
+
+	if (!o->quiet)
+		fprintf(stderr, "sandtape: %s\n", text);
+}
+
+static void ignore(int sig)
+{
+	(void)sig;
+}
+
+struct through {
+	int fd;
+	const struct sandbox_child *const *child;
+};
+
+/* Where the program would wait for who reads its output, we do, as long as it has time. */
+static bool wait_for_reader(const struct through *to)
+{
+	struct pollfd out = {.fd = to->fd, .events = POLLOUT};
+
+	return poll(&out, 1, sandbox_child_left_ms(*to->child)) != 0;
+}
+
+/* Who reads our output may have gone: then the program is the one to be told. */
+static bool write_through(void *ctx, const void *bytes, size_t len)
+{
+	const struct through *to = ctx;
+	const char *at = bytes;
+
+	while (len > 0) {
+		ssize_t n;
+
+		if (!wait_for_reader(to))
+			return true; /* its time is over */
+		/* As much as a pipe that has room takes at once. */
+		n = write(to->fd, at, len < PIPE_BUF ? len : PIPE_BUF);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return false;
+		at += n;
+		len -= (size_t)n;
 	}
-	return session_judge(o, tape, &result->replay);
+	return true;
 }
 
-int session_extend(const struct session_options *o, const struct tape_options *tape)
+/* Ours only: a handler is not inherited, and who was started with the signal ignored has it so. */
+static void outlive_readers(void)
 {
-	struct tape_extend_result result;
+	struct sigaction action = {.sa_handler = ignore, .sa_flags = SA_RESTART}, before;
+
+	if (sigaction(SIGPIPE, NULL, &before) == 0 && before.sa_handler == SIG_DFL)
+		sigaction(SIGPIPE, &action, NULL);
+}
+
+static int end_status(const struct sandbox_options *o, const struct sandbox_result *r)
+{
+	if (r->end == SANDBOX_END_TIMEOUT && !o->quiet)
+		fprintf(stderr, "sandtape: the program was killed: its time was over\n");
+	if (r->end == SANDBOX_END_OUTPUT && !o->quiet)
+		fprintf(stderr, "sandtape: the program was killed: it wrote more than it may\n");
+	if (r->end == SANDBOX_END_MEMORY && !o->quiet)
+		fprintf(stderr, "sandtape: the program was killed: it needed more memory than it "
+				"may have\n");
+	if (r->killed > 0 && !o->quiet)
+		fprintf(stderr, "sandtape: %u process%s that the program left behind %s killed\n",
+			r->killed, r->killed == 1 ? "" : "es", r->killed == 1 ? "was" : "were");
+	if (r->end == SANDBOX_END_TIMEOUT)
+		return EXIT_TIMEOUT;
+	return r->end == SANDBOX_END_EXIT ? r->status : 128 + r->status;
+}
+
+static int wait_for(const struct sandbox_options *o, struct sandbox_child *child,
+		    const char *const *argv)
+{
+	struct sandbox_result result;
+	struct sandbox_layers layers;
 	struct error err = {0};
-	char *stub = NULL;
 	int status;
 
-	if (command_find_helper("sandtape-stub", &stub, &err) < 0 ||
-	    tape_extend(tape, stub, o->sync, o->only, &result, &err) < 0)
-		status = command_fail(&err);
-	else
-		status = judge(o, tape, &result);
-	free(stub);
+	begin_to_forward(sandbox_child_pid(child));
+	if (sandbox_wait(child, &result, &err) < 0)
+		return command_fail(&err);
+	running = 0;
+	status = end_status(o, &result);
+	sandbox_child_layers(child, &layers);
+	if (o->report && sandbox_report_write(o->report, argv, &layers, &result, &err) < 0)
+		return command_fail(&err);
 	return status;
 }
 
-/* A recording that was killed is no tape to replay. */
-static int once(struct session_options *o, struct tape_options *tape)
+static int start_failed(const struct error *err)
 {
-	return tape_file_exists(o->tape, TAPE_FILE) ? session_replay(o, tape)
-						    : session_record(o, tape);
+	int status = command_fail(err);
+
+	return err->code == ERR_NOTFOUND && err->sys == ENOENT ? EXIT_NOT_FOUND
+	       : err->code == ERR_SYSTEM && strncmp(err->text, "cannot execute", 14) == 0
+		       ? EXIT_CANNOT_EXEC
+		       : status;
 }
 
-static int replay(struct session_options *o, struct tape_options *tape)
+static int start(const struct sandbox_options *o, struct sandbox_plan *plan, bool limited,
+		 const char *const *argv)
 {
-	return session_replay(o, tape);
-}
+	struct sandbox_child *child = NULL;
+	const struct through streams[] = {
+		{STDOUT_FILENO, (const struct sandbox_child *const *)&child},
+		{STDERR_FILENO, (const struct sandbox_child *const *)&child}};
+	struct sandbox_start start = {.argv = argv, .dedicated = true};
+	struct error err = {0};
+	int status;
 
-static int add_episodes(struct session_options *o, struct tape_options *tape)
-{
-	return tape_file_exists(o->tape, TAPE_FILE) ? session_extend(o, tape)
-						    : session_record(o, tape);
-}
-
-static const struct mode {
-	const char *name;
-	int (*session)(struct session_options *o, struct tape_options *tape);
-} modes[] = {
-	{"once", once},
-	{"record", session_record},
-	{"replay", replay},
-	{"new-episodes", add_episodes},
-};
-
-/* NULL when there is none of the name. */
-static const struct mode *find_mode(const char *name)
-{
-	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
-		if (!name || strcmp(modes[i].name, name) == 0)
-			return &modes[i];
+	if (limited) {
+		outlive_readers();
+		start.out = (struct sandbox_sink){SANDBOX_OUTPUT_CALL, -1, write_through,
+						  (void *)&streams[0]};
+		start.err = (struct sandbox_sink){SANDBOX_OUTPUT_CALL, -1, write_through,
+						  (void *)&streams[1]};
 	}
-	return NULL;
+	leaves_terminal = sandbox_plan_leaves_terminal(plan);
+	catch_signals();
+	if (sandbox_start(plan, &start, &child, &err) < 0)
+		return start_failed(&err);
+	status = wait_for(o, child, argv);
+	sandbox_child_free(child);
+	return status;
 }
 
-static int parse(int argc, char **argv, struct session_options *o, struct tape_options *tape,
-		 struct error *err)
+static int run_sandboxed(const struct sandbox_options *o, const char *const *argv)
 {
-	int r = session_options_parse(&table, argc, argv, o, tape, err);
+	struct sandbox_policy *policy = NULL;
+	struct sandbox_plan *plan = NULL;
+	struct error err = {0};
+	int status, rc = sandbox_options_policy(o, &policy, &err);
 
-	if (r == 0)
-		r = session_choose_order(o, tape, err);
-	if (r == 0)
-		r = session_check_daemons(o, err);
-	if (r == 0 && !find_mode(o->mode))
-		r = error_set(err, ERR_INVALID,
-			      "--mode is record, replay, once or new-episodes, not '%s'", o->mode);
-	return r;
+	if (rc == 0)
+		rc = sandbox_plan_new(policy, SANDBOX_PLAN_START, say, (void *)o, &plan, &err);
+	status = rc < 0 ? command_fail(&err)
+			: start(o, plan, sandbox_plan_limits_output(plan), argv);
+	sandbox_plan_free(plan);
+	sandbox_policy_free(policy);
+	return status;
 }
 
 static int run(const struct command *command, int argc, char **argv)
 {
-	struct session_options o = {0};
-	struct tape_options tape = {0};
+	const struct option_table *const tables[] = {&sandbox_options_table, &run_tape_table};
+	struct sandbox_options o = {0};
 	struct error err = {0};
-	int status;
+	int first, status, rc;
 
-	if (parse(argc, argv, &o, &tape, &err) < 0) {
+	if (options_mention(tables, 2, argc, argv, "--tape"))
+		return run_tape(command, argc, argv);
+	rc = options_parse(&sandbox_options_table, argc, argv, &o, &first, &err);
+	if (rc == 0 && !o.help && first >= argc)
+		rc = error_set(&err, ERR_INVALID, "there is no program to run");
+	if (rc < 0) {
 		status = command_misused(command, &err);
 	} else if (o.help) {
 		command_help(command);
 		status = command_finish(EXIT_OK);
 	} else {
-		status = find_mode(o.mode)->session(&o, &tape);
+		status = run_sandboxed(&o, (const char *const *)argv + first);
 	}
-	session_options_free(&o);
+	sandbox_options_free(&o);
 	return status;
 }
 
-const struct command run_command = {"run", "-t TAPE [--mode MODE] [options] -- PROGRAM [ARG...]",
-				    "Records the program, or replays it, by its mode. once: "
-				    "replays the tape when there is one,\n"
-				    "else records it. new-episodes: answers what is on the tape, "
-				    "and runs and adds what is not.",
-				    run, help};
+static void help(void)
+{
+	options_print_help(&sandbox_options_table);
+	printf("\nWith a tape:\n");
+	options_print_help(&run_tape_table);
+}
+
+const struct command run_command = {
+	"run", "[-t TAPE [--mode MODE]] [options] -- PROGRAM [ARG...]",
+	"Runs the program in a sandbox: the working directory can be read, written and executed,\n"
+	"the system read and executed, and there is no network. sandtape-policy(5) tells what a\n"
+	"policy can say.\n\n"
+	"With a tape it records the program, or replays it, by its mode. once: replays the tape\n"
+	"when there is one, else records it. new-episodes: answers what is on the tape, and runs\n"
+	"and adds what is not.",
+	run, help};

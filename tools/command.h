@@ -12,6 +12,7 @@ enum exit_status {
 	EXIT_DIFFERENT = 1,  /* tape check: damage; tape diff: a difference; policy check: wrong */
 	EXIT_MISS = 123,     /* a command without a record, or records left with --all-used */
 	EXIT_DRIFT = 124,    /* verify: the run differs from the tape */
+	EXIT_TIMEOUT = 124,  /* run: the program's time was over; as timeout(1) has it */
 	EXIT_SANDTAPE = 125, /* sandtape itself failed */
 	EXIT_CANNOT_EXEC = 126,
 	EXIT_NOT_FOUND = 127
@@ -30,6 +31,7 @@ extern const struct command replay_command;
 extern const struct command run_command;
 extern const struct command verify_command;
 extern const struct command policy_command;
+extern const struct command doctor_command;
 extern const struct command tape_command;
 extern const struct command tape_check_command;
 extern const struct command tape_diff_command;

@@ -61,20 +61,29 @@ static const struct option *find_letter(const struct option_table *table, char l
 	return NULL;
 }
 
+/* Of an argument that begins with '-'; `ret_len` is that of the option without its value. */
+static const struct option *find_option(const struct option_table *table, const char *arg,
+					size_t *ret_len)
+{
+	bool is_long = arg[1] == '-';
+
+	*ret_len = is_long ? strcspn(arg, "=") : 2;
+	return is_long ? find_long(table, arg, *ret_len) : find_letter(table, arg[1]);
+}
+
 /* One argument that begins with '-'; *at moves on when the value is the next one. */
 static int parse_one(const struct option_table *table, char **argv, int argc, int *at, void *target,
 		     struct error *err)
 {
 	const char *arg = argv[*at];
-	bool is_long = arg[1] == '-';
-	size_t len = is_long ? strcspn(arg, "=") : 2;
-	const struct option *o = is_long ? find_long(table, arg, len) : find_letter(table, arg[1]);
 	const char *value = NULL;
+	size_t len;
+	const struct option *o = find_option(table, arg, &len);
 
 	if (!o)
 		return error_set(err, ERR_INVALID, "there is no option '%.*s'", (int)len, arg);
 	if (arg[len] != '\0')
-		value = arg + len + (is_long ? 1 : 0);
+		value = arg + len + (arg[1] == '-' ? 1 : 0);
 	if (o->kind == OPTION_FLAG && value)
 		return error_set(err, ERR_INVALID, "option '%.*s' takes no value", (int)len, arg);
 	if (o->kind != OPTION_FLAG && !value) {
@@ -84,6 +93,29 @@ static int parse_one(const struct option_table *table, char **argv, int argc, in
 		value = argv[++*at];
 	}
 	return set_value(o, target, value, err);
+}
+
+static bool is_operand(const char *arg)
+{
+	return arg[0] != '-' || arg[1] == '\0' || strcmp(arg, "--") == 0;
+}
+
+bool options_mention(const struct option_table *const *tables, size_t count, int argc, char **argv,
+		     const char *name)
+{
+	for (int at = 1; at < argc && !is_operand(argv[at]); at++) {
+		const struct option *o = NULL;
+		size_t len = 0;
+
+		for (size_t i = 0; !o && i < count; i++)
+			o = find_option(tables[i], argv[at], &len);
+		if (!o)
+			return false;
+		if (strcmp(o->name, name) == 0)
+			return true;
+		at += o->kind != OPTION_FLAG && argv[at][len] == '\0';
+	}
+	return false;
 }
 
 int options_parse(const struct option_table *table, int argc, char **argv, void *target,

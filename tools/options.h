@@ -41,6 +41,10 @@ struct option_table {
  */
 int options_parse(const struct option_table *table, int argc, char **argv, void *target,
 		  int *ret_first, struct error *err);
+/* Whether one of argv[1...], up to the first operand or what is in none of the tables, is the
+ * option of this long name. */
+bool options_mention(const struct option_table *const *tables, size_t count, int argc, char **argv,
+		     const char *name);
 void option_list_free(struct option_list *list);
 
 /* "  -t, --tape TAPE   the tape, a directory" for each row, to stdout. */

@@ -1,0 +1,58 @@
+/* A plan from the inside. */
+#ifndef SANDTAPE_SANDBOX_COMPILED_H
+#define SANDTAPE_SANDBOX_COMPILED_H
+
+#include "sandbox/cgroup.h"
+#include "sandbox/environment.h"
+#include "sandbox/fds.h"
+#include "sandbox/filter.h"
+#include "sandbox/landlock.h"
+#include "sandbox/namespaces.h"
+#include "sandbox/privileges.h"
+#include "sandbox/rlimits.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* What depends on whether namespaces can be made, which shows when a program is started. */
+struct variant {
+	struct sandbox_layers layers;
+	struct namespaces namespaces;
+	struct landlock landlock;
+	struct rlimits rlimits;
+	bool private_tmp; /* by TMPDIR */
+};
+
+enum { VARIANTS = NAMESPACES_ALL + 1 };
+
+struct sandbox_plan {
+	struct sandbox_policy *policy; /* its own copy */
+	struct sandbox_paths *paths;
+	struct sandbox_layers layers; /* what is common to both variants */
+	struct filter filter;
+	struct fds fds;
+	struct privileges privileges;
+	struct cgroup *cgroup; /* NULL: none */
+	struct environment *environment;
+	pthread_mutex_t lock; /* of `variant`, each of which is made when it is needed */
+	struct variant *variant[VARIANTS]; /* by enum namespaces_level */
+	atomic_int level;		   /* the most that this host has let be made so far */
+};
+
+/* The variant, which is made when there is none yet. It lives as long as the plan. */
+int plan_variant(struct sandbox_plan *plan, int level, const struct variant **ret,
+		 struct error *err);
+
+/* The one that programs are started by next, as far as it is known. */
+const struct variant *plan_likely(const struct sandbox_plan *plan);
+
+/* In the process that is restricted: all but the namespaces, from outside in. `extra` is for
+ * landlock_apply(). 0 or -errno, with the stage. */
+int plan_restrict(const struct sandbox_plan *plan, const struct variant *variant,
+		  const struct landlock_rule *extra, size_t extras, const char **ret_stage);
+
+/* --- policy_copy.c --- */
+int policy_copy(const struct sandbox_policy *policy, struct sandbox_policy **ret,
+		struct error *err);
+
+#endif

@@ -1,0 +1,245 @@
+/* Where a mount namespace shows something else than the host has. */
+#include "sandbox/holes.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define OPS_CHANGE (SANDBOX_OP_WRITE_TEXT | SANDBOX_OP_DELETE)
+#define OPS_SEE	   (SANDBOX_OP_READ_TEXT | SANDBOX_OP_LIST)
+
+struct finder {
+	const struct judge *judge;
+	const struct sandbox_paths *paths;
+	struct holes *holes;
+};
+
+static bool is_inside(const char *path, const char *dir)
+{
+	size_t len = strlen(dir);
+
+	if (len == 1)
+		return path[1] != '\0';
+	return strncmp(path, dir, len) == 0 && path[len] == '/';
+}
+
+static bool is_at_or_inside(const char *path, const char *dir)
+{
+	return strcmp(path, dir) == 0 || is_inside(path, dir);
+}
+
+/* What Landlock grants when every root is granted whole. */
+static unsigned granted_whole(const struct sandbox_paths *paths, const char *path)
+{
+	unsigned operations = 0;
+
+	for (size_t i = 0; i < paths->count; i++)
+		if (is_at_or_inside(path, paths->item[i].path))
+			operations |= paths->item[i].operations;
+	return operations;
+}
+
+/* Who does not own a file and may not open it cannot either when it has been restricted: it will
+ * have no capabilities that it has not now. */
+static bool is_closed_anyway(const struct stat *st, const char *path)
+{
+	return st->st_uid != geteuid() && access(path, R_OK) != 0 && access(path, W_OK) != 0 &&
+	       access(path, X_OK) != 0;
+}
+
+static int add_hole(const struct finder *f, const struct hole *hole)
+{
+	struct holes *holes = f->holes;
+	struct hole *grown = realloc(holes->item, (holes->count + 1) * sizeof(*grown));
+
+	if (!grown)
+		return error_no_memory(f->judge->err);
+	holes->item = grown;
+	grown[holes->count++] = *hole;
+	return 0;
+}
+
+/* Files that are not there cannot be mounted over; a program that may make them can. */
+static int note_missing(const struct finder *f, const char *path, unsigned excess)
+{
+	if (errno == ENOENT && (excess & SANDBOX_OP_WRITE_TEXT))
+		judge_partial(f->judge, SANDBOX_MECH_NAMESPACES,
+			      "%.60s is not there: the program can make it", path);
+	return 0;
+}
+
+static int add_cut(const struct finder *f, const char *path, unsigned wanted, unsigned excess)
+{
+	struct hole hole = {.path = path};
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return note_missing(f, path, excess);
+	/* What a link leads to is among the paths itself. */
+	if (S_ISLNK(st.st_mode) || (wanted == 0 && is_closed_anyway(&st, path)))
+		return 0;
+	if (excess & OPS_SEE)
+		hole.kind = S_ISDIR(st.st_mode) ? HOLE_DIR : HOLE_FILE;
+	else
+		hole.kind = HOLE_LESSENED;
+	hole.no_write = excess & OPS_CHANGE;
+	hole.no_exec = excess & SANDBOX_OP_EXEC;
+	if ((excess & OPS_CHANGE) && (wanted & OPS_CHANGE)) {
+		int rc = judge_missing(f->judge, SANDBOX_MECH_NAMESPACES, SANDBOX_STATE_PARTIAL,
+				       "a mount cannot take away only one of write_text and "
+				       "delete at %.60s",
+				       path);
+
+		if (rc < 0)
+			return rc;
+		hole.no_write = false;
+	}
+	return hole.kind == HOLE_LESSENED && !hole.no_write && !hole.no_exec ? 0
+									     : add_hole(f, &hole);
+}
+
+static int find_cuts(const struct finder *f)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < f->paths->count; i++) {
+		const struct root *root = &f->paths->item[i];
+		unsigned wanted = paths_operations(f->paths, root->path, root->len);
+		unsigned excess = granted_whole(f->paths, root->path) & ~wanted;
+
+		if (i > 0 && strcmp(root->path, f->paths->item[i - 1].path) == 0)
+			continue;
+		if (excess & ~(unsigned)SANDBOX_OP_EXISTS)
+			rc = add_cut(f, root->path, wanted, excess);
+	}
+	return rc;
+}
+
+static bool is_dir(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* Not where a root shows the host's own. */
+static int add_place(const struct finder *f, const char *path, enum hole_kind kind,
+		     const char *what)
+{
+	if (!is_dir(path))
+		return 0;
+	if (granted_whole(f->paths, path) != 0) {
+		judge_partial(f->judge, SANDBOX_MECH_NAMESPACES,
+			      "%s is the host's, since a root of the policy grants it%s", path,
+			      what);
+		return 0;
+	}
+	return add_hole(f, &(struct hole){.path = path, .kind = kind});
+}
+
+static int find_places(const struct finder *f)
+{
+	const struct sandbox_policy *policy = f->judge->policy;
+	int rc = 0;
+
+	if (policy->tmp == SANDBOX_TMP_PRIVATE) {
+		rc = add_place(f, "/tmp", HOLE_TMP, "");
+		if (rc == 0)
+			rc = add_place(f, "/dev/shm", HOLE_TMP, "");
+	}
+	if (rc == 0 && policy->unix_sockets == SANDBOX_UNIX_INSIDE)
+		rc = add_place(f, "/run", HOLE_EMPTY, ": sockets in it can be connected to");
+	return rc;
+}
+
+/* --- what is kept --------------------------------------------------------------------------------
+ */
+
+static int add_keep(const struct finder *f, struct hole *hole, const char *path)
+{
+	struct holes *holes = f->holes;
+	struct hole_keep *grown = realloc(holes->keep, (holes->keeps + 1) * sizeof(*grown));
+
+	if (!grown)
+		return error_no_memory(f->judge->err);
+	holes->keep = grown;
+	grown[holes->keeps++] = (struct hole_keep){path, is_dir(path)};
+	hole->keeps++;
+	return 0;
+}
+
+/* Paths come sorted, so what is around another one comes before it. */
+static bool is_kept(const struct finder *f, const struct hole *hole, const char *path)
+{
+	for (size_t i = 0; i < hole->keeps; i++)
+		if (is_at_or_inside(path, f->holes->keep[hole->first + i].path))
+			return true;
+	return false;
+}
+
+static bool is_there(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0;
+}
+
+static int find_keeps(const struct finder *f, struct hole *hole)
+{
+	const struct policy_roots *sockets = &f->judge->policy->unix_paths;
+	int rc = 0;
+
+	hole->first = f->holes->keeps;
+	for (size_t i = 0; rc == 0 && i < f->paths->count; i++) {
+		const char *path = f->paths->item[i].path;
+
+		if (is_inside(path, hole->path) &&
+		    paths_operations(f->paths, path, strlen(path)) != 0 &&
+		    !is_kept(f, hole, path) && is_there(path))
+			rc = add_keep(f, hole, path);
+	}
+	for (size_t i = 0; rc == 0 && i < sockets->count; i++) {
+		const char *path = sockets->item[i].path;
+
+		if (is_inside(path, hole->path) && !is_kept(f, hole, path) && is_there(path))
+			rc = add_keep(f, hole, path);
+	}
+	if (hole->kind == HOLE_DIR && hole->keeps > 0)
+		hole->kind = HOLE_EMPTY;
+	return rc;
+}
+
+static int innermost_first(const void *a, const void *b)
+{
+	const struct hole *x = a, *y = b;
+	size_t m = strlen(x->path), n = strlen(y->path);
+
+	return m != n ? (m < n) - (m > n) : strcmp(x->path, y->path);
+}
+
+int holes_find(const struct judge *judge, const struct sandbox_paths *paths, struct holes *ret)
+{
+	const struct finder f = {judge, paths, ret};
+	int rc;
+
+	*ret = (struct holes){0};
+	rc = find_cuts(&f);
+	if (rc == 0)
+		rc = find_places(&f);
+	if (ret->count)
+		qsort(ret->item, ret->count, sizeof(*ret->item), innermost_first);
+	for (size_t i = 0; rc == 0 && i < ret->count; i++)
+		rc = find_keeps(&f, &ret->item[i]);
+	if (rc < 0)
+		holes_free(ret);
+	return rc;
+}
+
+void holes_free(struct holes *holes)
+{
+	free(holes->item);
+	free(holes->keep);
+	*holes = (struct holes){0};
+}

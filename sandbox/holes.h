@@ -1,0 +1,50 @@
+/*
+ * Holes: the places where a mount namespace shows something else than the host has.
+ *
+ * Landlock adds up what all roots around a file grant, so it cannot take away inside what it has
+ * granted. Where the policy takes away (deny, read_only), a mount does: it hides what is there, or
+ * shows it read-only. A private /tmp is a hole, too. What is granted inside a hole is kept: it is
+ * mounted back at its place.
+ */
+#ifndef SANDTAPE_SANDBOX_HOLES_H
+#define SANDTAPE_SANDBOX_HOLES_H
+
+#include "sandbox/layers.h"
+#include "sandbox/paths.h"
+
+enum hole_kind {
+	HOLE_TMP,     /* an empty directory that can be written */
+	HOLE_EMPTY,   /* one that cannot, with the ways to what is kept in it */
+	HOLE_DIR,     /* a directory that cannot be opened */
+	HOLE_FILE,    /* a file that cannot be opened */
+	HOLE_LESSENED /* what is there, but `no_write` or `no_exec` */
+};
+
+/* A root inside a hole, which stays to be seen. */
+struct hole_keep {
+	const char *path; /* of `paths` */
+	bool is_dir;
+};
+
+struct hole {
+	const char *path; /* of `paths`, or a constant */
+	enum hole_kind kind;
+	bool no_write;
+	bool no_exec;
+	size_t first, keeps; /* of holes.keep */
+};
+
+/* From the innermost outwards: what a hole keeps is mounted back with the holes in it. */
+struct holes {
+	struct hole *item;
+	size_t count;
+	struct hole_keep *keep;
+	size_t keeps;
+};
+
+/* `paths` is referred to as long as the holes are used. The judge is told of what a mount cannot
+ * take away. */
+int holes_find(const struct judge *judge, const struct sandbox_paths *paths, struct holes *ret);
+void holes_free(struct holes *holes);
+
+#endif

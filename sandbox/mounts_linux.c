@@ -1,0 +1,267 @@
+/*
+ * Mounts in a namespace of the child's own, with the mount interface of Linux 5.2: a tree that is
+ * held by a descriptor can be taken along while something else is mounted over its place. Runs
+ * between fork and exec: system calls only.
+ */
+#include "sandbox/mounts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int mounts_run_new(const struct holes *holes, struct mounts_run *ret, struct error *err)
+{
+	size_t most = 0;
+
+	for (size_t i = 0; i < holes->count; i++)
+		most = holes->item[i].keeps > most ? holes->item[i].keeps : most;
+	*ret = (struct mounts_run){.kept = malloc((most + 1) * sizeof(int)), .proc = -1};
+	return ret->kept ? 0 : error_no_memory(err);
+}
+
+void mounts_run_free(struct mounts_run *run)
+{
+	free(run->kept);
+	run->kept = NULL;
+}
+
+static int failed(struct mounts_run *run, const char *stage)
+{
+	run->stage = stage;
+	return -errno;
+}
+
+/* The tree at a path with all that is mounted in it, held by a descriptor. */
+static int take_tree(int dir, const char *path)
+{
+	return open_tree(dir, path,
+			 OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE | AT_SYMLINK_NOFOLLOW);
+}
+
+static int put_tree(int tree, const char *path)
+{
+	return move_mount(tree, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH);
+}
+
+static int lessen_tree(int tree, uint64_t attributes)
+{
+	struct mount_attr attr = {.attr_set = attributes};
+
+	return mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr));
+}
+
+/* The decimal digits of a number behind a text that is there. */
+static void add_number(char *text, uint64_t number)
+{
+	char digits[24];
+	size_t n = 0, len = strlen(text);
+
+	do
+		digits[n++] = (char)('0' + number % 10);
+	while (number /= 10);
+	while (n > 0)
+		text[len++] = digits[--n];
+	text[len] = '\0';
+}
+
+static int mount_tmpfs(const char *path, const char *options)
+{
+	return mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, options);
+}
+
+/* --- what hides ------------------------------------------------------------------------------- */
+
+/*
+ * A file and a directory that nobody may open, to be mounted over others. Before Linux 6.15 a tree
+ * can only be cloned from a place in the namespace, so the tmpfs that they are in is mounted on top
+ * of the root directory until all are made: who has its root directory below sees it as "/..".
+ */
+static int make_covers(struct mounts_run *run, int *ret_covers)
+{
+	int context = fsopen("tmpfs", FSOPEN_CLOEXEC), covers;
+
+	if (context < 0 || fsconfig(context, FSCONFIG_SET_STRING, "size", "64k", 0) < 0 ||
+	    fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return failed(run, "tmpfs for what hides");
+	covers = fsmount(context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+	close(context);
+	if (covers < 0 || put_tree(covers, "/") < 0)
+		return failed(run, "mount of what hides");
+	if (mkdirat(covers, "dir", 0) < 0 || mknodat(covers, "file", S_IFREG, 0) < 0)
+		return failed(run, "files for what hides");
+	*ret_covers = covers;
+	return 0;
+}
+
+static int cover(const struct hole *hole, int covers, struct mounts_run *run)
+{
+	int tree = take_tree(covers, hole->kind == HOLE_DIR ? "dir" : "file");
+
+	if (tree < 0)
+		return failed(run, "clone of what hides");
+	if (lessen_tree(tree, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC) < 0)
+		return failed(run, "attributes of what hides");
+	if (put_tree(tree, hole->path) < 0)
+		return failed(run, "mount over what is denied");
+	close(tree);
+	return 0;
+}
+
+static int lessen(const struct hole *hole, struct mounts_run *run)
+{
+	int tree = take_tree(AT_FDCWD, hole->path);
+
+	if (tree < 0)
+		return failed(run, "clone of what is read-only");
+	if (lessen_tree(tree, (hole->no_write ? MOUNT_ATTR_RDONLY : 0) |
+				      (hole->no_exec ? MOUNT_ATTR_NOEXEC : 0)) < 0)
+		return failed(run, "attributes of what is read-only");
+	if (put_tree(tree, hole->path) < 0)
+		return failed(run, "mount over what is read-only");
+	close(tree);
+	return 0;
+}
+
+/* --- empty directories, and what is kept in them ---------------------------------------------- */
+
+static int take_keeps(const struct holes *holes, const struct hole *hole, struct mounts_run *run)
+{
+	for (size_t i = 0; i < hole->keeps; i++) {
+		run->kept[i] = take_tree(AT_FDCWD, holes->keep[hole->first + i].path);
+		if (run->kept[i] < 0)
+			return failed(run, "clone of a root");
+	}
+	return 0;
+}
+
+/* mkdir -p of what is between the hole and its keep, and something to mount on. */
+static int make_way(const struct hole *hole, const struct hole_keep *keep)
+{
+	char path[PATH_MAX];
+	size_t len = strlen(keep->path), at = strlen(hole->path);
+	int fd;
+
+	if (len >= sizeof(path)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	memcpy(path, keep->path, len + 1);
+	while (path[++at]) {
+		if (path[at] != '/')
+			continue;
+		path[at] = '\0';
+		if (mkdir(path, 0755) < 0 && errno != EEXIST)
+			return -1;
+		path[at] = '/';
+	}
+	if (keep->is_dir)
+		return mkdir(path, 0755) == 0 || errno == EEXIST ? 0 : -1;
+	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0600);
+	return fd < 0 ? -1 : close(fd);
+}
+
+static int put_keeps(const struct holes *holes, const struct hole *hole, bool empty,
+		     struct mounts_run *run)
+{
+	for (size_t i = 0; i < hole->keeps; i++) {
+		const struct hole_keep *keep = &holes->keep[hole->first + i];
+
+		if (empty && make_way(hole, keep) < 0)
+			return failed(run, "way to a root");
+		if (put_tree(run->kept[i], keep->path) < 0)
+			return failed(run, "mount of a root");
+		close(run->kept[i]);
+	}
+	return 0;
+}
+
+static int set_read_only(const char *path, struct mounts_run *run)
+{
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC};
+
+	return mount_setattr(AT_FDCWD, path, 0, &attr, sizeof(attr)) < 0
+		       ? failed(run, "attributes of an empty directory")
+		       : 0;
+}
+
+static int empty(const struct holes *holes, const struct hole *hole, const char *options,
+		 struct mounts_run *run)
+{
+	int rc;
+
+	if (mount_tmpfs(hole->path, hole->kind == HOLE_TMP ? options : "mode=0755,size=64k") < 0)
+		return failed(run,
+			      hole->kind == HOLE_TMP ? "private directory" : "empty directory");
+	rc = put_keeps(holes, hole, true, run);
+	if (rc == 0 && hole->kind == HOLE_EMPTY)
+		rc = set_read_only(hole->path, run);
+	return rc;
+}
+
+/* --- all of them ------------------------------------------------------------------------------ */
+
+static int make_hole(const struct holes *holes, const struct hole *hole, const char *options,
+		     int *covers, struct mounts_run *run)
+{
+	int rc = take_keeps(holes, hole, run);
+
+	if (rc < 0)
+		return rc;
+	switch (hole->kind) {
+	case HOLE_TMP:
+	case HOLE_EMPTY:
+		return empty(holes, hole, options, run);
+	case HOLE_DIR:
+	case HOLE_FILE:
+		rc = *covers < 0 ? make_covers(run, covers) : 0;
+		return rc < 0 ? rc : cover(hole, *covers, run);
+	case HOLE_LESSENED:
+		rc = lessen(hole, run);
+		return rc < 0 ? rc : put_keeps(holes, hole, false, run);
+	}
+	return -EINVAL;
+}
+
+/* What has been cloned stays, and nobody can change its modes by another name. */
+static int drop_covers(int covers, struct mounts_run *run)
+{
+	if (covers < 0)
+		return 0;
+	if (fchdir(covers) < 0 || umount2(".", MNT_DETACH) < 0)
+		return failed(run, "unmount of what hides");
+	return 0;
+}
+
+/* Opened at last, since another hole may be around them. */
+static int open_tmps(const struct holes *holes, struct mounts_run *run)
+{
+	for (size_t i = 0; i < holes->count; i++) {
+		int fd;
+
+		if (holes->item[i].kind != HOLE_TMP)
+			continue;
+		fd = open(holes->item[i].path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0)
+			return failed(run, "opening a private directory");
+		run->tmp[run->tmps++] = fd;
+	}
+	return 0;
+}
+
+int mounts_apply(const struct holes *holes, uint64_t tmp_bytes, struct mounts_run *run)
+{
+	char options[64] = "mode=1777,size=";
+	int covers = -1, rc = 0;
+
+	add_number(options, tmp_bytes);
+	for (size_t i = 0; rc == 0 && i < holes->count; i++)
+		rc = make_hole(holes, &holes->item[i], options, &covers, run);
+	if (rc == 0)
+		rc = drop_covers(covers, run);
+	return rc < 0 ? rc : open_tmps(holes, run);
+}

@@ -1,0 +1,236 @@
+/* Plans: a policy made ready for this host. */
+#include "sandbox/compiled.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Where no mount can, the roots are carved up for Landlock, and TMPDIR is a directory of the
+ * child's own. */
+static int prepare_variant(struct sandbox_plan *plan, const struct judge *judge, int level,
+			   struct variant *v)
+{
+	struct rlimits_needs needs = {
+		.memory = !cgroup_keeps(plan->cgroup, SANDBOX_LIMIT_MEMORY_MB),
+		.processes = !cgroup_keeps(plan->cgroup, SANDBOX_LIMIT_PROCESSES),
+	};
+	bool masked;
+	int rc;
+
+	rc = namespaces_prepare(judge, plan->paths, (enum namespaces_level)level, &v->namespaces);
+	if (rc < 0)
+		return rc;
+	masked = namespaces_have_mounts(&v->namespaces);
+	needs.own_user_namespace = namespaces_have_user(&v->namespaces);
+	v->private_tmp = plan->policy->tmp == SANDBOX_TMP_PRIVATE && !masked;
+	rc = landlock_prepare(judge, plan->paths, masked, &v->landlock);
+	if (rc == 0)
+		rc = rlimits_prepare(judge, &needs, &v->rlimits);
+	return rc;
+}
+
+static void free_variant(struct variant *v)
+{
+	if (!v)
+		return;
+	namespaces_free(&v->namespaces);
+	landlock_free(&v->landlock);
+	free(v);
+}
+
+static int make_variant(struct sandbox_plan *plan, int level, sandbox_say say, void *say_ctx,
+			struct error *err)
+{
+	struct variant *v = calloc(1, sizeof(*v));
+	struct judge judge = {plan->policy, NULL, say, say_ctx, err};
+	int rc;
+
+	if (!v)
+		return error_no_memory(err);
+	v->layers = plan->layers;
+	v->landlock.ruleset = -1;
+	judge.layers = &v->layers;
+	rc = prepare_variant(plan, &judge, level, v);
+	if (rc < 0)
+		free_variant(v);
+	else
+		plan->variant[level] = v;
+	return rc;
+}
+
+int plan_variant(struct sandbox_plan *plan, int level, const struct variant **ret,
+		 struct error *err)
+{
+	int rc = 0;
+
+	pthread_mutex_lock(&plan->lock);
+	if (!plan->variant[level])
+		rc = make_variant(plan, level, NULL, NULL, err);
+	*ret = plan->variant[level];
+	pthread_mutex_unlock(&plan->lock);
+	return rc;
+}
+
+/* Layers that are the same in both variants. */
+static int prepare_common(struct sandbox_plan *plan, const struct judge *judge)
+{
+	int rc = fds_prepare(judge, &plan->fds);
+
+	/* Before descriptors of the plan's own could be taken for those that are to be kept. */
+	if (rc == 0)
+		rc = fds_check(&plan->fds, judge->err);
+	if (rc < 0)
+		return rc;
+	rc = sandbox_paths_new(plan->policy, judge->say, judge->say_ctx, &plan->paths, judge->err);
+
+	if (rc == 0)
+		rc = environment_prepare(judge, &plan->environment);
+	if (rc == 0)
+		rc = privileges_prepare(judge, &plan->privileges);
+	if (rc == 0)
+		rc = cgroup_prepare(judge, false, &plan->cgroup);
+	if (rc == 0)
+		rc = filter_prepare(judge, &plan->filter);
+	return rc;
+}
+
+static int prepare(struct sandbox_plan *plan, enum sandbox_plan_use use, const struct judge *judge)
+{
+	int rc = prepare_common(plan, judge);
+
+	if (rc < 0)
+		return rc;
+	plan->level = use == SANDBOX_PLAN_START ? NAMESPACES_ALL : NAMESPACES_NONE;
+	return make_variant(plan, plan->level, judge->say, judge->say_ctx, judge->err);
+}
+
+int sandbox_plan_new(const struct sandbox_policy *policy, enum sandbox_plan_use use,
+		     sandbox_say say, void *say_ctx, struct sandbox_plan **ret, struct error *err)
+{
+	struct sandbox_plan *plan;
+	struct judge judge = {.say = say, .say_ctx = say_ctx, .err = err};
+	int rc = sandbox_policy_check(policy, err);
+
+	if (rc < 0)
+		return rc;
+	plan = calloc(1, sizeof(*plan));
+	if (!plan)
+		return error_no_memory(err);
+	pthread_mutex_init(&plan->lock, NULL);
+	rc = policy_copy(policy, &plan->policy, err);
+	judge.policy = plan->policy;
+	judge.layers = &plan->layers;
+	if (rc == 0)
+		rc = prepare(plan, use, &judge);
+	if (rc < 0)
+		sandbox_plan_free(plan);
+	else
+		*ret = plan;
+	return rc;
+}
+
+void sandbox_plan_free(struct sandbox_plan *plan)
+{
+	if (!plan)
+		return;
+	for (int i = 0; i < VARIANTS; i++)
+		free_variant(plan->variant[i]);
+	filter_free(&plan->filter);
+	cgroup_free(plan->cgroup);
+	fds_free(&plan->fds);
+	environment_free(plan->environment);
+	sandbox_paths_free(plan->paths);
+	sandbox_policy_free(plan->policy);
+	pthread_mutex_destroy(&plan->lock);
+	free(plan);
+}
+
+const struct variant *plan_likely(const struct sandbox_plan *plan)
+{
+	int level = atomic_load(&plan->level);
+
+	/* One that has not been made yet is about to be. */
+	while (level < NAMESPACES_ALL && !plan->variant[level])
+		level++;
+	return plan->variant[level];
+}
+
+void sandbox_plan_layers(const struct sandbox_plan *plan, struct sandbox_layers *ret)
+{
+	struct sandbox_plan *own = (struct sandbox_plan *)plan;
+
+	pthread_mutex_lock(&own->lock);
+	*ret = plan_likely(plan)->layers;
+	pthread_mutex_unlock(&own->lock);
+}
+
+bool sandbox_plan_limits_output(const struct sandbox_plan *plan)
+{
+	return plan->policy->limits[SANDBOX_LIMIT_OUTPUT_BYTES] != SANDBOX_NO_LIMIT;
+}
+
+bool sandbox_plan_leaves_terminal(const struct sandbox_plan *plan)
+{
+	return plan->privileges.new_session;
+}
+
+/* --- in the process ----------------------------------------------------------------------------
+ */
+
+/* Without no_new_privs the restrictions need a capability, which is dropped after them. */
+static int lock_in(const struct sandbox_plan *plan, const struct variant *v,
+		   const struct landlock_rule *extra, size_t extras, const char **ret_stage)
+{
+	int rc;
+
+	*ret_stage = "landlock";
+	rc = landlock_apply(&v->landlock, extra, extras);
+	if (rc < 0)
+		return rc;
+	if (!plan->privileges.no_new_privs) {
+		*ret_stage = "capabilities";
+		rc = privileges_drop(&plan->privileges);
+		if (rc < 0)
+			return rc;
+	}
+	/* Not before the ruleset has been made, which takes descriptors. */
+	*ret_stage = "rlimits";
+	rc = rlimits_apply(&v->rlimits);
+	if (rc < 0)
+		return rc;
+	*ret_stage = "seccomp";
+	return filter_apply(&plan->filter);
+}
+
+int plan_restrict(const struct sandbox_plan *plan, const struct variant *v,
+		  const struct landlock_rule *extra, size_t extras, const char **ret_stage)
+{
+	int rc;
+
+	*ret_stage = "fds";
+	rc = fds_apply(&plan->fds);
+	if (rc == 0) {
+		*ret_stage = "terminal";
+		rc = privileges_leave_terminal(&plan->privileges);
+	}
+	if (rc == 0 && plan->privileges.no_new_privs) {
+		*ret_stage = "capabilities";
+		rc = privileges_drop(&plan->privileges);
+	}
+	if (rc == 0) {
+		*ret_stage = "no_new_privs";
+		rc = privileges_lock(&plan->privileges);
+	}
+	return rc < 0 ? rc : lock_in(plan, v, extra, extras, ret_stage);
+}
+
+int sandbox_plan_apply(const struct sandbox_plan *plan, struct sandbox_failure *ret)
+{
+	const struct variant *v = plan->variant[NAMESPACES_NONE];
+	int rc = v ? plan_restrict(plan, v, NULL, 0, &ret->stage) : -EINVAL;
+
+	if (!v)
+		ret->stage = "a plan that is not for this use";
+	ret->error = -rc;
+	return rc < 0 ? -1 : 0;
+}

@@ -1,0 +1,72 @@
+/* The report of sandtape run: how the program ended, and what was enforced. */
+#include "base/buf.h"
+#include "base/fs.h"
+#include "tools/json.h"
+#include "tools/run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const ends[] = {
+	[SANDBOX_END_EXIT] = "exit",	   [SANDBOX_END_SIGNAL] = "signal",
+	[SANDBOX_END_TIMEOUT] = "timeout", [SANDBOX_END_OUTPUT] = "output",
+	[SANDBOX_END_MEMORY] = "memory",
+};
+
+json_t *sandbox_report_layers(const struct sandbox_layers *layers)
+{
+	json_t *all = json_object();
+
+	for (int i = 0; i < SANDBOX_MECHS; i++) {
+		const struct sandbox_layer *layer = &layers->layer[i];
+
+		json_object_set_new(all, sandbox_mechanism_name(i),
+				    json_pack("{s:s, s:o}", "state",
+					      sandbox_state_name(layer->state), "why",
+					      json_of_text(layer->why)));
+	}
+	return all;
+}
+
+static double seconds(const struct timeval *time)
+{
+	return (double)time->tv_sec + (double)time->tv_usec / 1e6;
+}
+
+static json_t *arguments(const char *const *argv)
+{
+	json_t *list = json_array();
+
+	for (; *argv; argv++)
+		json_array_append_new(list, json_of_text(*argv));
+	return list;
+}
+
+static json_t *make(const char *const *argv, const struct sandbox_layers *layers,
+		    const struct sandbox_result *r)
+{
+	return json_pack("{s:i, s:o, s:s, s:i, s:f, s:f, s:f, s:I, s:I, s:o}", "version", 1, "argv",
+			 arguments(argv), "end", ends[r->end], "status", r->status, "duration_s",
+			 (double)r->duration_ns / 1e9, "user_s", seconds(&r->usage.ru_utime),
+			 "system_s", seconds(&r->usage.ru_stime), "max_rss_kb",
+			 (json_int_t)r->usage.ru_maxrss, "killed", (json_int_t)r->killed, "layers",
+			 sandbox_report_layers(layers));
+}
+
+int sandbox_report_write(const char *file, const char *const *argv,
+			 const struct sandbox_layers *layers, const struct sandbox_result *result,
+			 struct error *err)
+{
+	json_t *report = make(argv, layers, result);
+	char *text = report ? json_dumps(report, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
+	size_t len = text ? strlen(text) : 0;
+	int rc;
+
+	json_decref(report);
+	if (!text)
+		return error_no_memory(err);
+	text[len] = '\n'; /* in place of the NUL, which nobody needs any more */
+	rc = fs_write_atomic(file, text, len + 1, false, err);
+	free(text);
+	return rc;
+}
