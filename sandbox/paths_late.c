@@ -12,7 +12,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Whether programs may make a directory that the path needs. */
+/* Whether programs may make a directory that the path needs. Files are looked at only where they
+ * may: this is on the way of every start. */
 static bool can_be_led(const struct sandbox_paths *paths, const char *path)
 {
 	char dir[PATH_MAX];
@@ -21,10 +22,12 @@ static bool can_be_led(const struct sandbox_paths *paths, const char *path)
 	for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
 		size_t len = (size_t)(slash - path);
 
+		if (!(paths_operations(paths, path, len) & SANDBOX_OP_WRITE_TEXT))
+			continue;
 		memcpy(dir, path, len);
 		dir[len] = '\0';
 		if (lstat(dir, &st) < 0)
-			return paths_operations(paths, dir, strlen(dir)) & SANDBOX_OP_WRITE_TEXT;
+			return true;
 	}
 	return false;
 }
