@@ -88,6 +88,7 @@ static const struct {
 	{"fixtures/policies/good/everything.json", CHAOS_FOR_GOOD},
 	{"fixtures/policies/good/least.json", CHAOS_ONCE},
 	{"fixtures/policies/good/odd_paths.json", CHAOS_ONCE},
+	{"fixtures/policies/good/denied_later.json", CHAOS_ONCE},
 };
 
 START_TEST(memory_may_run_out_anywhere)

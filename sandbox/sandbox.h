@@ -230,7 +230,8 @@ SANDBOX_API int sandbox_policy_parse(const char *text, size_t len, const char *n
 
 /*
  * All of the policy as JSON that reads back to the same policy, whatever the places are then;
- * unless it contradicts itself, see below. ERR_LIMIT: it would be longer than 4 MiB, and not be
+ * unless it contradicts itself, see below. Roots of presets are named in it, and give way no more
+ * when more is added to what was read. ERR_LIMIT: it would be longer than 4 MiB, and not be
  * read; ERR_INVALID: the name of a variable that is set is no UTF-8, which a key of JSON has to be.
  * The caller frees it.
  */
