@@ -25,20 +25,6 @@ const struct call_rule call_rules[] = {
 	CALL(OBSOLETE, uselib, 0),
 	CALL(OBSOLETE, ustat, 0),
 	CALL(OBSOLETE, sysfs, 0),
-	CALL(OBSOLETE, _sysctl, 0),
-	CALL(OBSOLETE, create_module, 0),
-	CALL(OBSOLETE, get_kernel_syms, 0),
-	CALL(OBSOLETE, query_module, 0),
-	CALL(OBSOLETE, getpmsg, 0),
-	CALL(OBSOLETE, putpmsg, 0),
-	CALL(OBSOLETE, afs_syscall, 0),
-	CALL(OBSOLETE, tuxcall, 0),
-	CALL(OBSOLETE, security, 0),
-	CALL(OBSOLETE, vserver, 0),
-	CALL(OBSOLETE, set_thread_area, 0),
-	CALL(OBSOLETE, get_thread_area, 0),
-	CALL(OBSOLETE, epoll_ctl_old, 0),
-	CALL(OBSOLETE, epoll_wait_old, 0),
 };
 
 const size_t call_rule_count = sizeof(call_rules) / sizeof(call_rules[0]);

@@ -61,7 +61,6 @@ static const struct decided by_default[] = {
 	{135, {8}, FAILS(EPERM)},	  /* PER_LINUX32 */
 	{154, {0}, FAILS(EPERM)},	  /* modify_ldt */
 	{155, {0}, FAILS(EPERM)},	  /* pivot_root */
-	{156, {0}, FAILS(ENOSYS)},	  /* _sysctl */
 	{157, {0}, ALLOWED},		  /* prctl */
 	{161, {0}, FAILS(EPERM)},	  /* chroot */
 	{165, {0}, FAILS(EPERM)},	  /* mount */

@@ -37,8 +37,10 @@ struct code_span {
 	unsigned at;
 };
 
-/* The search for the number of a call: the first span begins with 0, and behind the last one is one
- * more, at KERNEL_CALLS_END or higher, which is never read but for that. */
+#define CODE_SPANS 512
+
+/* The search for the number of a call: the first of at most CODE_SPANS spans begins with 0, and
+ * behind the last one is one more, from KERNEL_CALLS_END on, which ends it. */
 unsigned code_search(struct code *c, const struct code_span *spans, size_t count);
 /* The beginning: calls of this machine's ABI go on to the search. */
 void code_begin(struct code *c, unsigned search, unsigned foreign);

@@ -58,7 +58,7 @@ static size_t list_whole(bool is_control, struct filter_call calls[WHOLE_MAX],
 		refusals[count] = -(rule->refusal ? rule->refusal : RARE);
 		calls[count++] = (struct filter_call){rule->number, ALL_BITS};
 	}
-	ck_assert_uint_gt(count, 80);
+	ck_assert_uint_gt(count, 60);
 	return count;
 }
 

@@ -152,12 +152,12 @@ static size_t add_span(struct code_span *spans, size_t count, uint32_t first, un
 	return count;
 }
 
-#define SPANS (KERNEL_CALLS_END + 5)
+_Static_assert(KERNEL_CALLS_END + 4 <= CODE_SPANS, "a span for each call, and the strange ones");
 
 struct build {
 	struct code code;
 	struct by_number sorted;
-	struct code_span spans[SPANS];
+	struct code_span spans[CODE_SPANS + 1];
 	size_t span_count;
 	unsigned looked_at; /* calls that are not simply allowed */
 };

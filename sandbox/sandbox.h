@@ -117,7 +117,7 @@ enum sandbox_action_kind {
 	SANDBOX_ACTION_ALLOW,
 	SANDBOX_ACTION_ERRNO, /* fails with `number` */
 	SANDBOX_ACTION_KILL,  /* SIGSYS, which cannot be caught */
-	SANDBOX_ACTION_TRAP,  /* SIGSYS, which can be */
+	SANDBOX_ACTION_TRAP,  /* SIGSYS, which can be; si_errno is 1 + the group */
 	SANDBOX_ACTION_LOG,   /* allowed, and in the kernel's log */
 	SANDBOX_ACTIONS
 };
