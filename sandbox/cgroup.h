@@ -3,7 +3,7 @@
  *
  * A group of its own is made for each start, in the parent. With cgroup v2 the child is born in it
  * (CLONE_INTO_CGROUP). With v1 it moves itself there, which can take milliseconds: so v1 is used
- * only for limits that differ from their defaults.
+ * only when one of the limits differs from its default.
  */
 #ifndef SANDTAPE_SANDBOX_CGROUP_H
 #define SANDTAPE_SANDBOX_CGROUP_H
@@ -49,7 +49,9 @@ int cgroup_clone_fd(const struct cgroup_child *child);
 /* In the process: it enters those groups in which it was not born. 0 or a negative errno. */
 int cgroup_enter(const struct cgroup_child *child, bool born_inside);
 
-/* Kills all that is in the groups. ERR_SYSTEM; ERR_BUSY when something does not die. */
+/* Kills all that is in the groups. Nothing can be started in them afterwards: Linux 6.18 kills at
+ * its birth what is cloned into a group that was killed. ERR_SYSTEM; ERR_BUSY when something does
+ * not die. */
 int cgroup_kill(const struct cgroup_child *child, struct error *err);
 
 /* How many processes the kernel has killed for want of memory. */

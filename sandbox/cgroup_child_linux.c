@@ -218,7 +218,7 @@ static int kill_listed(int dir)
 	return count;
 }
 
-static int kill_by_list(int dir, bool freeze)
+int cgroup_kill_listed(int dir, bool freeze)
 {
 	int rc = 1;
 
@@ -239,7 +239,7 @@ static int kill_place(const struct cgroup_child *child, enum cgroup_place place)
 
 	if (place == CGROUP_V2) /* from Linux 5.14 on */
 		rc = cgroup_write(child->dir[place], "cgroup.kill", "1");
-	return rc == -ENOENT ? kill_by_list(child->dir[place], place == CGROUP_V2) : rc;
+	return rc == -ENOENT ? cgroup_kill_listed(child->dir[place], place == CGROUP_V2) : rc;
 }
 
 int cgroup_kill(const struct cgroup_child *child, struct error *err)

@@ -304,15 +304,23 @@ static int find_v2(const struct judge *judge, bool tree, struct cgroup *cgroup)
 	return take_base(cgroup, CGROUP_V2, &dir, path);
 }
 
-/* Only for what the policy asks for by another number than the default. */
+/* Whether the policy says another number than every policy does that says nothing. */
+static bool is_asked_for(const struct judge *judge, const struct cgroup *cgroup,
+			 const struct controller *controller)
+{
+	uint64_t value = judge->policy->limits[controller->limit];
+
+	return value != SANDBOX_NO_LIMIT && value != policy_limit_default(controller->limit) &&
+	       !cgroup_keeps(cgroup, controller->limit);
+}
+
 static int find_v1(const struct judge *judge, const struct controller *controller,
 		   struct cgroup *cgroup)
 {
 	char mount[64], path[PATH_MAX];
 	cleanup_close int dir = -1;
 
-	if (!is_wanted(judge, controller) || cgroup_keeps(cgroup, controller->limit) ||
-	    judge->policy->limits[controller->limit] == policy_limit_default(controller->limit))
+	if (!is_wanted(judge, controller) || cgroup_keeps(cgroup, controller->limit))
 		return 0;
 	snprintf(mount, sizeof(mount), MOUNT "/%s", controller->name);
 	if (!find_own(mount, controller->name, path))
@@ -322,6 +330,19 @@ static int find_v1(const struct judge *judge, const struct controller *controlle
 		return 0;
 	keep(cgroup, controller, controller->v1);
 	return take_base(cgroup, controller->v1, &dir, path);
+}
+
+/* When one limit is worth a move into a group, the others are, too. */
+static int find_all_v1(const struct judge *judge, struct cgroup *cgroup)
+{
+	bool asked_for = false;
+	int rc = 0;
+
+	for (size_t i = 0; i < CONTROLLERS; i++)
+		asked_for = asked_for || is_asked_for(judge, cgroup, &controllers[i]);
+	for (size_t i = 0; rc == 0 && asked_for && i < CONTROLLERS; i++)
+		rc = find_v1(judge, &controllers[i], cgroup);
+	return rc;
 }
 
 /* --- prepared -----------------------------------------------------------------------------------
@@ -407,8 +428,8 @@ static int find_places(const struct judge *judge, bool tree, struct cgroup *cgro
 {
 	int rc = find_v2(judge, tree, cgroup);
 
-	for (size_t i = 0; rc == 0 && i < CONTROLLERS; i++)
-		rc = find_v1(judge, &controllers[i], cgroup);
+	if (rc == 0)
+		rc = find_all_v1(judge, cgroup);
 	return rc < 0 ? error_no_memory(judge->err) : 0;
 }
 

@@ -21,4 +21,8 @@ int cgroup_read(int dir, const char *file, char *ret, size_t size);
 /* 0 or -errno. */
 int cgroup_write(int dir, const char *file, const char *text);
 
+/* Kills what the group lists until it lists nothing: for v1, and for v2 before Linux 5.14, which
+ * can `freeze` it first. 0, or -errno; -EBUSY: something does not die. */
+int cgroup_kill_listed(int dir, bool freeze);
+
 #endif

@@ -2,7 +2,10 @@
 #include "base/chaos_test.h"
 #include "base/cleanup.h"
 #include "base/fs.h"
-#include "sandbox/sandbox.h"
+#include "sandbox/cgroup.h"
+#include "sandbox/environment.h"
+#include "sandbox/fds.h"
+#include "sandbox/rlimits.h"
 #include "tools/tests.h"
 #include <stdlib.h>
 #include <string.h>
@@ -112,6 +115,62 @@ START_TEST(memory_may_run_out_anywhere)
 }
 END_TEST
 
+/* --- layers --------------------------------------------------------------------------------------
+ */
+
+/* The one that fails is the last. */
+static int prepare_layers(const struct judge *judge)
+{
+	static const char *const envp[] = {"PATH=/bin", "HOME=/", NULL};
+	const struct rlimits_needs needs = {.memory = true, .processes = true};
+	struct environment *environment = NULL;
+	struct cgroup *cgroup = NULL;
+	const char **entries = NULL;
+	struct rlimits rlimits;
+	struct fds fds = {0};
+	int rc = environment_prepare(judge, &environment);
+
+	if (rc == 0)
+		rc = environment_build(environment, envp, NULL, &entries, judge->err);
+	if (rc == 0)
+		rc = fds_prepare(judge, &fds);
+	if (rc == 0)
+		rc = cgroup_prepare(judge, true, &cgroup);
+	if (rc == 0)
+		rc = rlimits_prepare(judge, &needs, &rlimits);
+	free(entries);
+	environment_free(environment);
+	fds_free(&fds);
+	cgroup_free(cgroup);
+	return rc;
+}
+
+START_TEST(a_layer_is_prepared_in_full_or_that_is_said)
+{
+	struct sandbox_policy *policy = NULL;
+	long call = 0;
+	int rc;
+
+	chaos_prepare();
+	ck_assert_int_eq(sandbox_policy_new(SANDBOX_LEVEL_PROCESS_EXEC, &places, &policy, NULL), 0);
+	ck_assert_int_eq(sandbox_policy_add_fd(policy, 9, NULL), 0);
+	ck_assert_int_eq(sandbox_policy_set_env(policy, "A", "1", NULL), 0);
+	do {
+		struct error err = {0};
+		struct sandbox_layers layers = {0};
+		struct judge judge = {.policy = policy, .layers = &layers, .err = &err};
+
+		chaos_arm(CHAOS_ONCE, call++);
+		rc = prepare_layers(&judge);
+		chaos_disarm();
+		only_memory(rc, &err);
+	} while (chaos_met() && call < CHAOS_CALLS_MAX);
+	ck_assert_int_eq(rc, 0);
+	ck_assert_int_gt(call, 60);
+	sandbox_policy_free(policy);
+}
+END_TEST
+
 /* An error that names line and key needs memory itself. */
 START_TEST(an_error_without_memory_is_an_error)
 {
@@ -142,6 +201,7 @@ Suite *sandbox_chaos_suite(void)
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, memory_may_run_out_anywhere, 0, sizeof(rows) / sizeof(rows[0]));
+	tcase_add_test(tc, a_layer_is_prepared_in_full_or_that_is_said);
 	tcase_add_test(tc, an_error_without_memory_is_an_error);
 	suite_add_tcase(s, tc);
 	return s;

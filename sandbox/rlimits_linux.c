@@ -65,10 +65,33 @@ static void prepare_memory(const struct judge *judge, struct rlimits *rlimits)
 		      "memory: private memory of each process, not of all together");
 }
 
+/* Whether the kernel does not count for this process: not the root of a container, who is an
+ * ordinary user outside. */
+static bool is_exempt(void)
+{
+	cleanup_fclose FILE *map = getuid() == 0 ? fopen("/proc/self/uid_map", "re") : NULL;
+	unsigned long inner, outer = 0;
+
+	if (getuid() != 0)
+		return false;
+	return !map || fscanf(map, "%lu %lu", &inner, &outer) != 2 || outer == 0;
+}
+
 /* Whether the policy says another number than every policy does that says nothing. */
 static bool is_asked_for(const struct judge *judge, enum sandbox_limit limit)
 {
 	return judge->policy->limits[limit] != policy_limit_default(limit);
+}
+
+/* No error for a limit that nobody has asked for: root could start nothing without cgroups. */
+static int judge_exempt(const struct judge *judge)
+{
+	if (is_asked_for(judge, SANDBOX_LIMIT_PROCESSES))
+		return judge_missing(judge, SANDBOX_MECH_RLIMITS, SANDBOX_STATE_PARTIAL,
+				     "the number of processes: root is exempt, and no cgroup can "
+				     "be made");
+	judge_partial(judge, SANDBOX_MECH_RLIMITS, "processes: root is exempt");
+	return 0;
 }
 
 /*
@@ -85,14 +108,8 @@ static int prepare_processes(const struct judge *judge, const struct rlimits_nee
 
 	if (value == SANDBOX_NO_LIMIT)
 		return 0;
-	if (getuid() == 0 && is_asked_for(judge, SANDBOX_LIMIT_PROCESSES))
-		return judge_missing(judge, SANDBOX_MECH_RLIMITS, SANDBOX_STATE_PARTIAL,
-				     "the number of processes: root is exempt, and no cgroup can "
-				     "be made");
-	if (getuid() == 0) {
-		judge_partial(judge, SANDBOX_MECH_RLIMITS, "processes: root is exempt");
-		return 0;
-	}
+	if (is_exempt())
+		return judge_exempt(judge);
 	if (needs->own_user_namespace) {
 		add(rlimits, &row, value);
 		judge_enforced(judge, SANDBOX_MECH_RLIMITS,
@@ -187,6 +204,8 @@ int rlimits_count_threads(unsigned user, uint64_t *ret, struct error *err)
 	const struct dirent *entry;
 	uint64_t count = 0;
 
+	if (!proc && errno == ENOMEM)
+		return error_no_memory(err);
 	if (!proc)
 		return error_sys(err, errno, "cannot count the processes of the user: /proc");
 	while ((entry = readdir(proc))) {
