@@ -6,7 +6,6 @@
 
 #include <sys/types.h>
 
-#define INSIDE_USER   65534
 #define INSIDE_SIGNAL 1000 /* and the number of the signal that ended the child */
 
 /* A policy with its judge. */
@@ -26,7 +25,7 @@ typedef int inside_act(void *arg);
 
 /* What the act returns, from 0 to 255, in a child; or INSIDE_SIGNAL and more. */
 int inside_run(inside_act *act, void *arg);
-/* The same as an ordinary user: of root, a child that is INSIDE_USER. */
+/* The same as an ordinary user: of root, a child that is a user who runs nothing else. */
 int inside_run_as_user(inside_act *act, void *arg);
 /* A new user namespace for the calling process; false where the host does not allow that. */
 bool inside_enter_user_namespace(void);
