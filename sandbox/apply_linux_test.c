@@ -151,6 +151,7 @@ Suite *sandbox_apply_suite(void)
 	Suite *suite = suite_create("sandbox_apply");
 	TCase *tcase = tcase_create("all");
 
+	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, the_parent_stays_as_it_is);
 	tcase_add_test(tcase, without_the_layers_that_is_seen);
 	tcase_add_test(tcase, a_failure_stands_in_the_parents_memory);

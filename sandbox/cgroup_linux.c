@@ -32,9 +32,10 @@ static const struct controller {
 int cgroup_read(int dir, const char *file, char *ret, size_t size)
 {
 	cleanup_close int fd = openat(dir, file, O_RDONLY | O_CLOEXEC);
-	ssize_t len = fd < 0 ? -1 : read(fd, ret, size - 1);
+	ssize_t len;
 
 	ret[0] = '\0';
+	len = fd < 0 ? -1 : read(fd, ret, size - 1);
 	if (len < 0)
 		return -errno;
 	ret[len] = '\0';

@@ -173,6 +173,7 @@ Suite *sandbox_fds_suite(void)
 	TCase *tcase = tcase_create("all");
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, a_leaked_descriptor_is_not_there, 0, 2);
 	tcase_add_loop_test(tcase, a_kept_descriptor_is_there, 0, 2);
 	tcase_add_loop_test(tcase, a_kept_descriptor_that_was_close_on_exec_is_there, 0, 2);

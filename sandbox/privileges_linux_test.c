@@ -313,6 +313,7 @@ Suite *sandbox_privileges_suite(void)
 	TCase *tcase = tcase_create("all");
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, user_0_has_no_capabilities_in_a_program);
 	tcase_add_test(tcase, user_0_keeps_what_the_policy_names);
 	tcase_add_test(tcase, an_ordinary_user_keeps_what_the_policy_names);
