@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -96,10 +97,10 @@ static int act_socket(const struct names *n)
 	return failed(bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0);
 }
 
+/* /dev/null; an ordinary user cannot, and for 0:0, which everybody can, nothing is asked. */
 static int act_device(const struct names *n)
 {
-	/* The null device that overlays use as a whiteout can be made by everybody. */
-	return failed(mknod(n->path, S_IFCHR | 0644, 0) < 0);
+	return failed(mknod(n->path, S_IFCHR | 0644, makedev(1, 3)) < 0);
 }
 
 static int act_unlink(const struct names *n)
@@ -366,6 +367,8 @@ START_TEST(an_act_is_refused_or_not)
 	char path[PATH_MAX], other[PATH_MAX];
 	int got;
 
+	if (rows[_i].act == act_device && geteuid() != 0)
+		return;
 	rows[_i].use();
 	landlock_compile(&l, false, landlock_abi());
 	snprintf(path, sizeof(path), "%s", tree_at(rows[_i].path));
