@@ -56,7 +56,7 @@
 #define LL_FS_TRUNCATE	   (UINT64_C(1) << 14)
 /* ABI 5; of files. */
 #define LL_FS_IOCTL_DEV	   (UINT64_C(1) << 15)
-/* ABI 9; of files. Of sockets that were bound outside the domain only. */
+/* ABI 9; of files. Of sockets that were made outside the domain only. */
 #define LL_FS_RESOLVE_UNIX (UINT64_C(1) << 16)
 
 /* ABI 4. */

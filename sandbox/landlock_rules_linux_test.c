@@ -272,17 +272,18 @@ static socklen_t at_path(struct sockaddr_un *ret, const char *name)
 	return sizeof(*ret);
 }
 
-/* To a socket that is bound inside. */
+/* To a socket that is made inside: one that was made before and bound there is not. */
 static int knock_inside(void *ctx)
 {
-	cleanup_close int server = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	cleanup_close int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	cleanup_close int server = -1, client = -1;
 	struct sockaddr_un address;
 	socklen_t len = at_path(&address, "@/root/own");
 	int rc = landlock_enter(ctx, NULL, 0);
 
 	if (rc)
 		return rc;
+	server = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (bind(server, (struct sockaddr *)&address, len) < 0 || listen(server, 1) < 0)
 		return errno;
 	return connect(client, (struct sockaddr *)&address, len) < 0 ? errno : 0;
