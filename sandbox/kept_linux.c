@@ -68,7 +68,7 @@ static bool may(const char *path, int how)
 static bool refuses_in_parent(const struct kept *kept, const char *path, int why)
 {
 	char parent[PATH_MAX];
-	struct stat st;
+	struct stat st = {0};
 	size_t len = strlen(path);
 
 	if (len >= sizeof(parent))
