@@ -184,6 +184,55 @@ int fs_write_atomic(const char *path, const void *bytes, size_t len, bool sync, 
 	return sync ? fs_sync_dir(dir, err) : 0;
 }
 
+/* --- reports ---------------------------------------------------------------------------------- */
+
+/* Whether a file could be made there. */
+static int check_parent(const char *path, struct error *err)
+{
+	cleanup_free char *dir = parent_of(path);
+
+	if (!dir)
+		return error_no_memory(err);
+	if (access(dir, W_OK | X_OK) < 0)
+		return error_sys(err, errno, "cannot write the report %s", path);
+	return 0;
+}
+
+/* The standard output or error when the path leads there: /dev/stdout, into a file, too. */
+static int find_stream(const struct stat *st)
+{
+	struct stat own;
+
+	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fstat(fd, &own) == 0 && own.st_dev == st->st_dev && own.st_ino == st->st_ino)
+			return fd;
+	return -1;
+}
+
+int fs_report_open(const char *path, int *ret_fd, struct error *err)
+{
+	struct stat st;
+	int fd, stream;
+
+	*ret_fd = -1;
+	if (stat(path, &st) < 0)
+		return check_parent(path, err);
+	stream = find_stream(&st);
+	if (stream < 0 && S_ISREG(st.st_mode))
+		return check_parent(path, err);
+	fd = stream < 0 ? open(path, O_WRONLY | O_CLOEXEC) : fcntl(stream, F_DUPFD_CLOEXEC, 3);
+	if (fd < 0)
+		return error_sys(err, errno, "cannot write the report %s", path);
+	*ret_fd = fd;
+	return 0;
+}
+
+int fs_report_write(int fd, const char *path, const void *bytes, size_t len, struct error *err)
+{
+	return fd < 0 ? fs_write_atomic(path, bytes, len, false, err)
+		      : fs_write_all(fd, bytes, len, path, err);
+}
+
 int fs_sync_dir(const char *path, struct error *err)
 {
 	cleanup_close int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

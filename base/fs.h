@@ -17,6 +17,14 @@ int fs_read_file(const char *path, size_t max, struct buf *out, struct error *er
  * With `sync` the bytes and the name are on the disk when it returns. */
 int fs_write_atomic(const char *path, const void *bytes, size_t len, bool sync, struct error *err);
 
+/*
+ * Reports, which are written at the end and whose place is looked at before anything runs. Opens
+ * what is no regular file (a pipe, a device: nothing may replace them), or is the standard output
+ * or error, for the caller to close; else *ret_fd is -1, and the directory can be written to.
+ */
+int fs_report_open(const char *path, int *ret_fd, struct error *err);
+int fs_report_write(int fd, const char *path, const void *bytes, size_t len, struct error *err);
+
 /* fsync of a directory, so that renames in it last. */
 int fs_sync_dir(const char *path, struct error *err);
 

@@ -5,11 +5,8 @@
 #include "tape/again.h"
 #include "tape/json_values.h"
 #include "tape/names.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,29 +16,6 @@ struct report {
 	json_t *divergences;
 	size_t left_out;
 };
-
-/* Whether a file could be made there: known before anything runs. */
-static int check_directory(const char *path, struct error *err)
-{
-	const char *slash = strrchr(path, '/');
-	cleanup_free char *dir = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-
-	if (!dir)
-		return error_no_memory(err);
-	if (access(dir, W_OK | X_OK) < 0)
-		return error_sys(err, errno, "cannot write the report %s", path);
-	return 0;
-}
-
-static int open_target(struct report *r, struct error *err)
-{
-	struct stat st;
-
-	if (stat(r->path, &st) < 0 || S_ISREG(st.st_mode))
-		return check_directory(r->path, err);
-	r->fd = open(r->path, O_WRONLY | O_CLOEXEC);
-	return r->fd < 0 ? error_sys(err, errno, "cannot write the report %s", r->path) : 0;
-}
 
 int report_new(const char *path, struct report **ret, struct error *err)
 {
@@ -53,7 +27,7 @@ int report_new(const char *path, struct report **ret, struct error *err)
 	r->path = path;
 	r->fd = -1;
 	r->divergences = json_array();
-	rc = r->divergences ? open_target(r, err) : error_no_memory(err);
+	rc = r->divergences ? fs_report_open(path, &r->fd, err) : error_no_memory(err);
 	if (rc < 0) {
 		report_free(r);
 		return rc;
@@ -164,14 +138,9 @@ int report_finish(struct report *r, const struct tape_options *options,
 	json_t *object = make(r, options, matcher, result);
 	cleanup_free char *text = object ? json_dumps(object, JSON_INDENT(2)) : NULL;
 	cleanup_buf struct buf line = BUF_INIT;
-	int rc = 0;
 
 	json_decref(object);
 	if (!text || buf_add_str(&line, text) < 0 || buf_add_char(&line, '\n') < 0)
 		return error_no_memory(err);
-	if (r->fd >= 0)
-		rc = fs_write_all(r->fd, line.data, line.len, r->path, err);
-	else
-		rc = fs_write_atomic(r->path, line.data, line.len, false, err);
-	return rc;
+	return fs_report_write(r->fd, r->path, line.data, line.len, err);
 }

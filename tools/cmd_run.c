@@ -1,6 +1,8 @@
 /* sandtape run: a program in a sandbox. With -t, the program's commands come from a tape. */
 #include "tools/run.h"
 
+#include "base/cleanup.h"
+#include "base/fs.h"
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
@@ -126,7 +128,7 @@ static int end_status(const struct sandbox_options *o, const struct sandbox_resu
 }
 
 static int wait_for(const struct sandbox_options *o, struct sandbox_child *child,
-		    const char *const *argv)
+		    const char *const *argv, int report)
 {
 	struct sandbox_result result;
 	struct sandbox_layers layers;
@@ -139,7 +141,7 @@ static int wait_for(const struct sandbox_options *o, struct sandbox_child *child
 	running = 0;
 	status = end_status(o, &result);
 	sandbox_child_layers(child, &layers);
-	if (o->report && sandbox_report_write(o->report, argv, &layers, &result, &err) < 0)
+	if (o->report && sandbox_report_write(report, o->report, argv, &layers, &result, &err) < 0)
 		return command_fail(&err);
 	return status;
 }
@@ -162,9 +164,12 @@ static int start(const struct sandbox_options *o, struct sandbox_plan *plan, boo
 		{STDOUT_FILENO, (const struct sandbox_child *const *)&child},
 		{STDERR_FILENO, (const struct sandbox_child *const *)&child}};
 	struct sandbox_start start = {.argv = argv, .dedicated = true};
+	cleanup_close int report = -1;
 	struct error err = {0};
 	int status;
 
+	if (o->report && fs_report_open(o->report, &report, &err) < 0)
+		return command_fail(&err);
 	if (limited) {
 		outlive_readers();
 		start.out = (struct sandbox_sink){SANDBOX_OUTPUT_CALL, -1, write_through,
@@ -176,7 +181,7 @@ static int start(const struct sandbox_options *o, struct sandbox_plan *plan, boo
 	catch_signals();
 	if (sandbox_start(plan, &start, &child, &err) < 0)
 		return start_failed(&err);
-	status = wait_for(o, child, argv);
+	status = wait_for(o, child, argv, report);
 	sandbox_child_free(child);
 	return status;
 }

@@ -45,7 +45,8 @@ int sandbox_try(struct sandbox_policy *policy, struct sandbox_layers *ret, sandb
 
 /* --- sandbox_report.c --- */
 
-int sandbox_report_write(const char *file, const char *const *argv,
+/* `fd` is of fs_report_open(). */
+int sandbox_report_write(int fd, const char *file, const char *const *argv,
 			 const struct sandbox_layers *layers, const struct sandbox_result *result,
 			 struct error *err);
 /* {"seccomp": {"state": ..., "why": ...}}; NULL when out of memory. */

@@ -53,7 +53,7 @@ static json_t *make(const char *const *argv, const struct sandbox_layers *layers
 			 sandbox_report_layers(layers));
 }
 
-int sandbox_report_write(const char *file, const char *const *argv,
+int sandbox_report_write(int fd, const char *file, const char *const *argv,
 			 const struct sandbox_layers *layers, const struct sandbox_result *result,
 			 struct error *err)
 {
@@ -66,7 +66,7 @@ int sandbox_report_write(const char *file, const char *const *argv,
 	if (!text)
 		return error_no_memory(err);
 	text[len] = '\n'; /* in place of the NUL, which nobody needs any more */
-	rc = fs_write_atomic(file, text, len + 1, false, err);
+	rc = fs_report_write(fd, file, text, len + 1, err);
 	free(text);
 	return rc;
 }
