@@ -2,10 +2,12 @@
 
 import os
 import signal
+import subprocess
+import time
 from dataclasses import dataclass
 
-from harness import (SANDTAPE, add_case, case, expect, expect_equal, expect_status, expect_text,
-                     kill_group, short, wait_until)
+from harness import (MARK, SANDTAPE, Failed, add_case, case, expect, expect_equal, expect_status,
+                     expect_text, kill_group, short, wait_until)
 from sandbox import KEEP_MARK, inside, script_argv
 
 
@@ -101,7 +103,6 @@ def check_end(place, script):
     result = inside(place, ["/bin/sh", "-c", script + "; exit 5"])
     expect_status(result, 5)
     expect_equal("stdout", b"there\n", result.out)
-    expect_text(result, "left behind")
     place.check_nothing_runs()
 
 
@@ -171,6 +172,22 @@ def terminated(place):
     expect_equal("status", 128 + signal.SIGTERM, process.returncode % 256)
 
 
+@case("run: a SIGTERM at any moment of the start is not lost")
+def terminated_early(place):
+    place.fresh({f"f{n}": "" for n in range(999)})
+    roots = [word for n in range(999) for word in ("--deny", f"f{n}")]  # so that it takes its time
+    for step in range(20):
+        process = place.start([SANDTAPE, "run", "-q", *KEEP_MARK, *roots, "--", "sleep", "20"])
+        time.sleep(step * 0.005)
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.communicate(timeout=10)
+        except subprocess.TimeoutExpired:
+            raise Failed(f"lost, {step * 5} ms after the start") from None
+        expect(process.returncode in (-signal.SIGTERM, 128 + signal.SIGTERM),
+               f"status {process.returncode}")
+
+
 @case("run: Ctrl-C on a terminal reaches the program once")
 def interrupted(place):
     script = "trap 'echo got; n=$((n+1))' INT; echo there; read x; read x; echo $n $x"
@@ -178,6 +195,18 @@ def interrupted(place):
                     stdin=[(b"there", b"\x03"), (b"got", b"a\nb\n")])
     expect_status(result, 0)
     expect_equal("how often", 1, result.out.count(b"got"))
+
+
+@case("run: Ctrl-Z on a terminal stops the program, and fg goes on with it", needs=["bash"])
+def suspended(place):
+    """Under a shell with job control, as people use it."""
+    place.fresh({"p.sh": "echo there; sleep 0.5; echo end\n"})
+    line = f"{SANDTAPE} run --env {MARK} -- /bin/sh p.sh"
+    dialogue = [(b"ready>", line.encode() + b"\n"), (b"\nthere", b"\x1a"),
+                (b"ready>", b"jobs | wc -l\n"), (b"\n1", b"fg\n"), (b"\nend", b"exit 7\n")]
+    result = place.run(["bash", "--norc", "--noprofile", "-i"], mode="pty", stdin=dialogue,
+                       env={"PS1": "ready>", "HISTFILE": "/dev/null"})
+    expect_status(result, 7)
 
 
 @case("run: a program that is stopped and continued goes on")
