@@ -63,6 +63,7 @@ int recorder_open_writer(struct recorder *r, const struct tape_options *options,
 	struct tape_head head = {0};
 	int result = fill_head(options, &r->session, r->head, &head);
 
+	r->sync = sync;
 	if (result < 0)
 		error_no_memory(err);
 	else

@@ -169,12 +169,28 @@ static int close_unit(struct recorded_unit *u, struct error *err)
 	return r;
 }
 
+static int write_end(struct recorded_unit *u, struct error *err)
+{
+	int r = capture_finish(u->capture, err);
+
+	return r < 0 ? r : write_exit(u, err);
+}
+
 /*
- * With --sync nobody learns of an end before its record is on the disk. So the ends are held back
- * until nothing else is to be done, and then one sync is for all of them: what ends while the disk
+ * Ends are told one after the other: the next one when the parent has taken notice of the one
+ * before (notice.h). Until then it has not ended for anybody, so its record is written after that,
+ * and has that time.
+ *
+ * With --sync nobody learns of an end before its record is on the disk. So ends wait until nothing
+ * else is to be done, and then one sync is for the records of all of them: what ends while the disk
  * is at work has the next one together.
  */
-static int wait_for_disk(struct recorder *r, struct process *p, struct error *err)
+static bool is_next(struct recorder *r)
+{
+	return notice_is_taken(&r->notice, r->interceptor, session_now(&r->session));
+}
+
+static int wait_for_turn(struct recorder *r, struct process *p, struct error *err)
 {
 	struct process **grown =
 		reallocarray(r->waiting, r->waiting_count + 1, sizeof(struct process *));
@@ -186,33 +202,55 @@ static int wait_for_disk(struct recorder *r, struct process *p, struct error *er
 	return 0;
 }
 
+/* Its record, if it has one that is not written yet. */
+static int write_waiting(const struct process *p, struct error *err)
+{
+	struct recorded_unit *u = (struct recorded_unit *)p->unit;
+
+	return u && !u->ended ? write_end(u, err) : 0;
+}
+
+static int release_first(struct recorder *r, struct error *err)
+{
+	struct process *p = r->waiting[0];
+	int result = write_waiting(p, err);
+
+	if (result < 0)
+		return result;
+	memmove(r->waiting, r->waiting + 1, --r->waiting_count * sizeof(struct process *));
+	notice_begin(&r->notice, p->pid, session_now(&r->session));
+	return intercept_release(r->interceptor, p, err);
+}
+
+static int release_those_next(struct recorder *r, struct error *err)
+{
+	int result = 0;
+
+	while (result == 0 && r->waiting_count > 0 && tape_writer_is_synced(r->writer) &&
+	       is_next(r))
+		result = release_first(r, err);
+	return result;
+}
+
 static int on_idle(void *ctx, struct error *err)
 {
 	struct recorder *r = ctx;
-	cleanup_free struct process **waiting = r->waiting;
-	size_t count = r->waiting_count;
-	int result = count ? tape_writer_sync(r->writer, err) : 0;
+	int result = r->waiting_count > 0 ? tape_writer_sync(r->writer, err) : 0;
 
-	/* What is released may call us for others, which wait for the next sync. */
-	r->waiting = NULL;
-	r->waiting_count = 0;
-	for (size_t i = 0; result == 0 && i < count; i++)
-		result = intercept_release(r->interceptor, waiting[i], err);
-	return result;
+	return result < 0 ? result : release_those_next(r, err);
 }
 
 /* The end that was held back. The process may be the last of its unit: `u` may be gone then. */
 static int release(struct recorded_unit *u, struct error *err)
 {
+	struct recorder *r = u->recorder;
 	struct process *held = u->held;
-	int r = capture_finish(u->capture, err);
+	int result = r->sync ? write_end(u, err) : 0;
 
 	u->held = NULL;
-	if (r == 0)
-		r = write_exit(u, err);
-	if (r == 0 && !tape_writer_is_synced(u->recorder->writer))
-		return wait_for_disk(u->recorder, held, err);
-	return r < 0 ? r : intercept_release(u->recorder->interceptor, held, err);
+	if (result == 0)
+		result = wait_for_turn(r, held, err);
+	return result < 0 ? result : release_those_next(r, err);
 }
 
 /* Goes on with the unit's end as far as its output allows. May free the unit. */
@@ -237,11 +275,28 @@ static int on_progress(void *unit, struct error *err)
 	return advance(unit, err);
 }
 
-/* Its record is written, or it has none. */
-static int end_written(struct recorder *r, struct process *p, bool *ret_hold, struct error *err)
+/* Its output is delivered. */
+static int end_in_turn(struct recorded_unit *u, struct process *p, bool *ret_hold,
+		       struct error *err)
+{
+	struct recorder *r = u->recorder;
+	bool now = !r->sync && r->waiting_count == 0 && is_next(r);
+	int result = now || r->sync ? write_end(u, err) : 0;
+
+	if (result < 0)
+		return result;
+	*ret_hold = !now;
+	if (!now)
+		return wait_for_turn(r, p, err);
+	notice_begin(&r->notice, p->pid, session_now(&r->session));
+	return 0;
+}
+
+/* An exec failed for good in it. */
+static int end_of_attempt(struct recorder *r, struct process *p, bool *ret_hold, struct error *err)
 {
 	*ret_hold = !tape_writer_is_synced(r->writer);
-	return *ret_hold ? wait_for_disk(r, p, err) : 0;
+	return *ret_hold ? wait_for_turn(r, p, err) : 0;
 }
 
 static int on_ended(void *ctx, struct process *p, int wait_status, bool *ret_hold,
@@ -256,7 +311,7 @@ static int on_ended(void *ctx, struct process *p, int wait_status, bool *ret_hol
 		p->attempt = NULL;
 		if (attempt->unit.end.how == END_EXEC_FAILED) {
 			r = write_failure(attempt, err);
-			return r < 0 ? r : end_written(ctx, p, ret_hold, err);
+			return r < 0 ? r : end_of_attempt(ctx, p, ret_hold, err);
 		}
 		recorded_unit_free(attempt); /* it was killed inside its exec */
 		return 0;
@@ -273,11 +328,7 @@ static int on_ended(void *ctx, struct process *p, int wait_status, bool *ret_hol
 		*ret_hold = true;
 		return 0;
 	}
-	if (r == 0)
-		r = capture_finish(u->capture, err);
-	if (r == 0)
-		r = write_exit(u, err);
-	return r < 0 ? r : end_written(ctx, p, ret_hold, err);
+	return r < 0 ? r : end_in_turn(u, p, ret_hold, err);
 }
 
 static int on_unit_gone(void *ctx, struct traced_unit *unit, struct error *err)
@@ -375,6 +426,9 @@ static int on_stopped(void *ctx, struct process *p, int signal, struct error *er
 #define KILLED_PATIENCE_US 5000
 #define ENDED_PATIENCE_US  1000000
 
+/* How often it is looked whether an end may be told. */
+#define TURN_LOOK_US 100
+
 static int patience_with(const struct recorded_unit *u)
 {
 	return u->unit.end.how == END_SIGNALED ? KILLED_PATIENCE_US : ENDED_PATIENCE_US;
@@ -390,7 +444,7 @@ static bool is_overdue(const struct recorded_unit *u)
 static int on_patience_us(void *ctx)
 {
 	const struct recorder *r = ctx;
-	int least = -1;
+	int least = r->waiting_count > 0 ? TURN_LOOK_US : -1;
 
 	for (const struct recorded_unit *u = r->units; u; u = u->next) {
 		if (u->held && (least < 0 || patience_with(u) < least))
@@ -454,6 +508,8 @@ int recorder_close_units(struct recorder *r, struct error *err)
 	int result = 0;
 
 	/* The tape is synced when it is finished, and who held the ends releases them. */
+	for (size_t i = 0; result == 0 && i < r->waiting_count; i++)
+		result = write_waiting(r->waiting[i], err);
 	r->waiting_count = 0;
 	for (struct recorded_unit *u = r->units, *next; result == 0 && u; u = next) {
 		next = u->next;

@@ -3,6 +3,7 @@
 #define SANDTAPE_TAPE_RECORDER_H
 
 #include "tape/capture.h"
+#include "tape/notice.h"
 #include "tape/session.h"
 #include "tape/tape.h"
 #include "tape/writer.h"
@@ -29,8 +30,10 @@ struct recorder {
 	struct tape_writer *writer;
 	struct capture_host capture_host;
 	struct recorded_unit *units; /* all that are not closed and gone */
-	struct process **waiting;    /* whose ends wait until their records are on the disk */
+	struct process **waiting;    /* whose ends wait for their turn, the first one first */
 	size_t waiting_count;
+	struct notice notice; /* of the end that was told last */
+	bool sync;
 	struct tape_record_result result;
 	/* Of a tape that is added to (episodes.c). */
 	const struct tape_head *head; /* or NULL */

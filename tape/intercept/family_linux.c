@@ -189,11 +189,24 @@ static bool look_for_work(void *ctx, pid_t pid)
 	return true;
 }
 
-enum subject_rest server_subject_rest(struct interceptor *t)
+/* Who sleeps until it is told how an exec went is at work. */
+static bool waits_for_us(const struct server *s, pid_t pid)
+{
+	const struct conn *c = s->conns;
+
+	while (c && !(c->waits && c->pid == pid))
+		c = c->next;
+	return c != NULL;
+}
+
+enum subject_rest server_rest(struct interceptor *t, pid_t of)
 {
 	struct subject_search search = {server_of(t), false};
 
-	family_each(look_for_work, &search);
+	if (of)
+		search.found = waits_for_us(search.server, of) || !threads_are_idle(of);
+	else
+		family_each(look_for_work, &search);
 	return search.found ? SUBJECT_WORKS : SUBJECT_SEEMS_TO_REST;
 }
 

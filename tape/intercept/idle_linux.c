@@ -43,12 +43,23 @@ char tracer_state_of(const struct task *task)
 	return *state ? *state : 'X';
 }
 
-bool intercept_runs(pid_t pid)
+char intercept_state_of(pid_t pid, pid_t *ret_parent)
 {
 	char stat[512];
 	const char *state = read_stat(pid, pid, stat, sizeof(stat));
+	int parent = 0;
 
-	return *state == 'R' || *state == 'D';
+	sscanf(state, "%*c %d", &parent);
+	*ret_parent = parent;
+	return *state ? *state : 'X';
+}
+
+bool intercept_runs(pid_t pid)
+{
+	pid_t parent;
+	char state = intercept_state_of(pid, &parent);
+
+	return state == 'R' || state == 'D';
 }
 
 bool tracer_is_over(pid_t pid)
@@ -85,6 +96,7 @@ bool tracer_is_exiting(const struct process *p)
  */
 struct look {
 	struct tasks *tasks;
+	pid_t of; /* the one process that is looked at; 0: all of the subject */
 	bool idle;
 	bool any_put_off;
 	bool known; /* all of that could be read */
@@ -145,6 +157,11 @@ static bool is_asked(const struct task *task)
 	       task->process->put_off != task->tid;
 }
 
+static bool is_meant(const struct look *look, const struct task *task)
+{
+	return is_asked(task) && (look->of == 0 || task->process->pid == look->of);
+}
+
 static char state_of(struct tasks *tasks, struct task *task)
 {
 	char text[512];
@@ -189,7 +206,7 @@ static void look_before(void *ctx, struct task *task)
 {
 	struct look *look = ctx;
 
-	if (is_asked(task))
+	if (is_meant(look, task))
 		task->ran = count_runs(look->tasks, task);
 }
 
@@ -197,7 +214,7 @@ static void look_between(void *ctx, struct task *task)
 {
 	struct look *look = ctx;
 
-	if (look->idle && is_asked(task) && !is_asleep(look, task))
+	if (look->idle && is_meant(look, task) && !is_asleep(look, task))
 		found_busy(look, task);
 }
 
@@ -206,7 +223,7 @@ static void look_after(void *ctx, struct task *task)
 	struct look *look = ctx;
 	struct task_ran ran;
 
-	if (!look->idle || !is_asked(task))
+	if (!look->idle || !is_meant(look, task))
 		return;
 	ran = count_runs(look->tasks, task);
 	look->known = look->known && ran.times > 0;
@@ -217,19 +234,20 @@ static void look_after(void *ctx, struct task *task)
 }
 
 /* Who works mostly is at work for a while. */
-static bool is_still_busy(struct tasks *tasks)
+static bool is_still_busy(const struct look *look)
 {
+	struct tasks *tasks = look->tasks;
 	bool known = true;
 
-	return tasks->busy && is_asked(tasks->busy) &&
+	return tasks->busy && is_meant(look, tasks->busy) &&
 	       !is_off_processors(tasks, tasks->busy, &known);
 }
 
-enum subject_rest tracer_subject_rest(struct interceptor *t)
+enum subject_rest tracer_rest(struct interceptor *t, pid_t of)
 {
-	struct look all = {&t->tasks, true, t->put_off > 0, true};
+	struct look all = {&t->tasks, of, true, t->put_off > 0, true};
 
-	if (is_still_busy(&t->tasks))
+	if (is_still_busy(&all))
 		return SUBJECT_WORKS;
 	t->tasks.busy = NULL;
 	tasks_each(&t->tasks, look_before, &all);

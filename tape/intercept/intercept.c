@@ -176,7 +176,12 @@ size_t intercept_left(const struct interceptor *t)
 
 enum subject_rest intercept_subject_rest(struct interceptor *t)
 {
-	return t->backend->rest(t);
+	return t->backend->rest(t, 0);
+}
+
+enum subject_rest intercept_rest_of(struct interceptor *t, pid_t pid)
+{
+	return t->backend->rest(t, pid);
 }
 
 int intercept_release(struct interceptor *t, struct process *p, struct error *err)

@@ -207,6 +207,8 @@ enum subject_rest {
 	SUBJECT_RESTS
 };
 enum subject_rest intercept_subject_rest(struct interceptor *t);
+/* The same of one process of the subject. */
+enum subject_rest intercept_rest_of(struct interceptor *t, pid_t pid);
 
 /* Whether a thread of the subject sleeps until a time of its own choice (nanosleep(2)): it goes on
  * by itself. */
@@ -214,6 +216,12 @@ bool intercept_subject_sleeps(struct interceptor *t);
 
 /* Whether the first thread of a process is on a processor, or waits for nothing but one. */
 bool intercept_runs(pid_t pid);
+
+/* What its first thread does, as proc(5) has it: 'Z' waits to be reaped, 'X' is gone. */
+char intercept_state_of(pid_t pid, pid_t *ret_parent);
+
+/* How long its threads have computed so far; UINT64_MAX: it is gone. */
+uint64_t intercept_cpu_ns(pid_t pid);
 
 /* The unit that the process is, or is about to be: its parent may go on, and send it a signal,
  * before the exec has been seen to succeed. NULL for any other process. */

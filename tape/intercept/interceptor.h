@@ -24,7 +24,7 @@ struct intercept_backend {
 	void (*end_all)(struct interceptor *t); /* every process that is left */
 	void (*close)(struct interceptor *t);	/* undoes `prepare` */
 	size_t (*left)(const struct interceptor *t);
-	enum subject_rest (*rest)(struct interceptor *t);
+	enum subject_rest (*rest)(struct interceptor *t, pid_t of); /* 0: of all the subject */
 	int (*release)(struct interceptor *t, struct process *p, struct error *err);
 	int (*reply)(struct interceptor *t, struct process *p, long result, struct error *err);
 	int (*read)(struct interceptor *t, struct process *p, unsigned long address, void *into,

@@ -23,13 +23,13 @@ pid_t tracer_target_group(const struct task *sender, pid_t target)
 	return target == 0 ? getpgid(sender->process->pid) : -target;
 }
 
-static uint64_t cpu_time_ns(pid_t pid)
+uint64_t intercept_cpu_ns(pid_t pid)
 {
 	struct timespec used;
 	clockid_t clock;
 
 	if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &used) < 0)
-		return UINT64_MAX; /* it is gone */
+		return UINT64_MAX;
 	return (uint64_t)used.tv_sec * 1000000000u + (uint64_t)used.tv_nsec;
 }
 
@@ -57,7 +57,7 @@ static void look(void *ctx, struct task *task)
 	if (!p || task->tid != p->pid || p == s->sender->process || p->role != ROLE_SUBJECT ||
 	    p->in_place || p->ended || task->kill_since_ns || !is_hit(s, p))
 		return;
-	if (cpu_time_ns(p->pid) >= WAY_TO_EXEC_NS)
+	if (intercept_cpu_ns(p->pid) >= WAY_TO_EXEC_NS)
 		return;
 	state = tracer_state_of(task);
 	s->any |= state != 'Z' && state != 'X' && state != 'T';

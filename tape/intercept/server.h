@@ -127,7 +127,7 @@ bool family_is_below(pid_t pid, pid_t ancestor);
 pid_t family_parent(pid_t pid); /* 0 when it is gone */
 size_t server_left(const struct interceptor *t);
 bool server_any_fork(struct interceptor *t);
-enum subject_rest server_subject_rest(struct interceptor *t);
+enum subject_rest server_rest(struct interceptor *t, pid_t of); /* 0: of all the subject */
 void server_end_all(struct interceptor *t);
 
 /* program_linux.c: whether the library would be loaded into the program; ERR_UNSUPPORTED when it

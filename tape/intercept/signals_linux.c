@@ -198,7 +198,7 @@ static int on_job_signal(struct interceptor *t, const struct task *task, int sig
 
 static void let_terminal_echo(struct interceptor *t)
 {
-	for (int i = 0; i < ECHO_LOOKS && tracer_subject_rest(t) == SUBJECT_WORKS; i++)
+	for (int i = 0; i < ECHO_LOOKS && tracer_rest(t, 0) == SUBJECT_WORKS; i++)
 		usleep(ECHO_LOOK_US);
 }
 

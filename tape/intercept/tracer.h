@@ -62,7 +62,7 @@ char tracer_state_of(const struct task *task);
 bool tracer_is_exiting(const struct process *p);
 /* No process of this number runs, whoever it was. */
 bool tracer_is_over(pid_t pid);
-enum subject_rest tracer_subject_rest(struct interceptor *t);
+enum subject_rest tracer_rest(struct interceptor *t, pid_t of); /* 0: of all the subject */
 
 /* Lets the only task of a process go for good, and forgets both. */
 int tracer_let_go(struct interceptor *t, struct task *task, struct error *err);

@@ -98,6 +98,21 @@ kept = [subprocess.Popen(["sh", "-c", f"read x; sleep {i * 7 % 20 * 0.03}; exit 
 os.close(w)  # all are there: now they begin
 put(*(os.wait()[1] >> 8 for i in range(20)))
 """),
+    # posix_spawn waits for a child that opens a FIFO: meanwhile two others end.
+    Row("two end while their parent cannot look", by_chance=True, replays=3, py="""
+import time
+os.mkfifo("go")
+def start(seconds, code):
+    return os.spawnvp(os.P_NOWAIT, "sh", ["sh", "-c", f"sleep {seconds}; exit {code}"])
+start(0.1, 3), start(0.02, 4)
+if os.fork() == 0:
+    time.sleep(0.25)
+    os.close(os.open("go", os.O_WRONLY))
+    os._exit(0)
+os.posix_spawnp("uname", ["uname"], os.environ,
+                file_actions=[(os.POSIX_SPAWN_OPEN, 0, "go", os.O_RDONLY, 0)])
+put(*filter(None, (os.wait()[1] >> 8 for i in range(4))))
+"""),
     Row("output of 6 children as it comes, one reader", by_chance=True, replays=3, py="""
 r, w = os.pipe()
 for i in range(6):
