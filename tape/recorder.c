@@ -177,19 +177,14 @@ static int write_end(struct recorded_unit *u, struct error *err)
 }
 
 /*
- * Ends are told one after the other: the next one when the parent has taken notice of the one
- * before (notice.h). Until then it has not ended for anybody, so its record is written after that,
- * and has that time.
+ * A parent is told ends one after the other: the next one when it has taken notice of the one
+ * before (notice.h). Until then that one has not ended for anybody, so its record is written after
+ * that, and has that time.
  *
  * With --sync nobody learns of an end before its record is on the disk. So ends wait until nothing
  * else is to be done, and then one sync is for the records of all of them: what ends while the disk
  * is at work has the next one together.
  */
-static bool is_next(struct recorder *r)
-{
-	return notice_is_taken(&r->notice, r->interceptor, session_now(&r->session));
-}
-
 static int wait_for_turn(struct recorder *r, struct process *p, struct error *err)
 {
 	struct process **grown =
@@ -210,15 +205,33 @@ static int write_waiting(const struct process *p, struct error *err)
 	return u && !u->ended ? write_end(u, err) : 0;
 }
 
-static int release_first(struct recorder *r, struct error *err)
+static bool is_taken(struct recorder *r, pid_t parent, uint64_t now_ns)
 {
-	struct process *p = r->waiting[0];
+	return notice_is_taken(&r->notices, parent, r->interceptor, now_ns);
+}
+
+/* Who waits for an end of its own parent's is not asked for: it is not looked twice at one time. */
+static size_t next_in_turn(struct recorder *r)
+{
+	uint64_t now_ns = session_now(&r->session);
+	size_t next = 0;
+
+	while (next < r->waiting_count && !is_taken(r, r->waiting[next]->parent, now_ns))
+		next++;
+	return next;
+}
+
+static int release_waiting(struct recorder *r, size_t index, struct error *err)
+{
+	struct process *p = r->waiting[index];
 	int result = write_waiting(p, err);
 
 	if (result < 0)
 		return result;
-	memmove(r->waiting, r->waiting + 1, --r->waiting_count * sizeof(struct process *));
-	notice_begin(&r->notice, p->pid, session_now(&r->session));
+	r->waiting_count--;
+	memmove(&r->waiting[index], &r->waiting[index + 1],
+		(r->waiting_count - index) * sizeof(struct process *));
+	notice_begin(&r->notices, p->parent, p->pid, session_now(&r->session));
 	return intercept_release(r->interceptor, p, err);
 }
 
@@ -226,9 +239,13 @@ static int release_those_next(struct recorder *r, struct error *err)
 {
 	int result = 0;
 
-	while (result == 0 && r->waiting_count > 0 && tape_writer_is_synced(r->writer) &&
-	       is_next(r))
-		result = release_first(r, err);
+	while (result == 0 && r->waiting_count > 0 && tape_writer_is_synced(r->writer)) {
+		size_t next = next_in_turn(r);
+
+		if (next == r->waiting_count)
+			break;
+		result = release_waiting(r, next, err);
+	}
 	return result;
 }
 
@@ -275,12 +292,22 @@ static int on_progress(void *unit, struct error *err)
 	return advance(unit, err);
 }
 
+static bool any_waits(const struct recorder *r, pid_t parent)
+{
+	size_t i = 0;
+
+	while (i < r->waiting_count && r->waiting[i]->parent != parent)
+		i++;
+	return i < r->waiting_count;
+}
+
 /* Its output is delivered. */
 static int end_in_turn(struct recorded_unit *u, struct process *p, bool *ret_hold,
 		       struct error *err)
 {
 	struct recorder *r = u->recorder;
-	bool now = !r->sync && r->waiting_count == 0 && is_next(r);
+	bool now = !r->sync && !any_waits(r, p->parent) &&
+		   is_taken(r, p->parent, session_now(&r->session));
 	int result = now || r->sync ? write_end(u, err) : 0;
 
 	if (result < 0)
@@ -288,7 +315,7 @@ static int end_in_turn(struct recorded_unit *u, struct process *p, bool *ret_hol
 	*ret_hold = !now;
 	if (!now)
 		return wait_for_turn(r, p, err);
-	notice_begin(&r->notice, p->pid, session_now(&r->session));
+	notice_begin(&r->notices, p->parent, p->pid, session_now(&r->session));
 	return 0;
 }
 

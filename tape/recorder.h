@@ -30,9 +30,9 @@ struct recorder {
 	struct tape_writer *writer;
 	struct capture_host capture_host;
 	struct recorded_unit *units; /* all that are not closed and gone */
-	struct process **waiting;    /* whose ends wait for their turn, the first one first */
+	struct process **waiting;    /* whose parents must not know yet, the first one first */
 	size_t waiting_count;
-	struct notice notice; /* of the end that was told last */
+	struct notices notices;
 	bool sync;
 	struct tape_record_result result;
 	/* Of a tape that is added to (episodes.c). */

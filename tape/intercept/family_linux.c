@@ -189,14 +189,15 @@ static bool look_for_work(void *ctx, pid_t pid)
 	return true;
 }
 
-/* Who sleeps until it is told how an exec went is at work. */
+/* Who sleeps until it is told how an exec went is at work; and what a shim was told to do, its
+ * parent has not seen before the shim is over. */
 static bool waits_for_us(const struct server *s, pid_t pid)
 {
 	const struct conn *c = s->conns;
 
 	while (c && !(c->waits && c->pid == pid))
 		c = c->next;
-	return c != NULL;
+	return c || s->leaving || s->ends;
 }
 
 enum subject_rest server_rest(struct interceptor *t, pid_t of)

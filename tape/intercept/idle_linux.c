@@ -43,23 +43,12 @@ char tracer_state_of(const struct task *task)
 	return *state ? *state : 'X';
 }
 
-char intercept_state_of(pid_t pid, pid_t *ret_parent)
+bool intercept_runs(pid_t pid)
 {
 	char stat[512];
 	const char *state = read_stat(pid, pid, stat, sizeof(stat));
-	int parent = 0;
 
-	sscanf(state, "%*c %d", &parent);
-	*ret_parent = parent;
-	return *state ? *state : 'X';
-}
-
-bool intercept_runs(pid_t pid)
-{
-	pid_t parent;
-	char state = intercept_state_of(pid, &parent);
-
-	return state == 'R' || state == 'D';
+	return *state == 'R' || *state == 'D';
 }
 
 bool tracer_is_over(pid_t pid)

@@ -62,6 +62,7 @@ struct exec_decision {
 
 struct process {
 	pid_t pid;
+	pid_t parent; /* 0: nobody's that is held */
 	enum role role;
 	bool in_place;	     /* an exec of this process stays subject: the root, or a launcher */
 	bool main;	     /* the first process of its unit */
@@ -217,8 +218,9 @@ bool intercept_subject_sleeps(struct interceptor *t);
 /* Whether the first thread of a process is on a processor, or waits for nothing but one. */
 bool intercept_runs(pid_t pid);
 
-/* What its first thread does, as proc(5) has it: 'Z' waits to be reaped, 'X' is gone. */
-char intercept_state_of(pid_t pid, pid_t *ret_parent);
+/* Whether it may reap whichever of its children has ended first: it has one thread only, or takes
+ * SIGCHLD. A program with threads that wait for one child each does neither. */
+bool intercept_reaps_any(pid_t pid);
 
 /* How long its threads have computed so far; UINT64_MAX: it is gone. */
 uint64_t intercept_cpu_ns(pid_t pid);

@@ -166,6 +166,7 @@ int peer_new(struct server *s, pid_t pid, int pidfd, struct peer **ret, struct e
 		free(peer);
 		return error_no_memory(err);
 	}
+	peer->process->parent = pidfd < 0 ? 0 : family_parent(pid);
 	peer->process->role = ROLE_SUBJECT;
 	peer->next = s->peers;
 	s->peers = peer;

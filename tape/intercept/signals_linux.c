@@ -48,8 +48,9 @@ static bool is_hit(const struct process *p)
 	return intercept_unit_of(p) && !tracer_is_exiting(p);
 }
 
-/* Whether the process catches the signal, or may take it by sigwait(3) or signalfd(2). */
-static bool is_noticed(pid_t pid, int signal)
+/* Whether the process catches the signal, or may take it by sigwait(3) or signalfd(2); and how many
+ * threads it has. */
+static bool is_noticed_by(pid_t pid, int signal, unsigned *ret_threads)
 {
 	char path[32];
 	char line[128];
@@ -58,15 +59,32 @@ static bool is_noticed(pid_t pid, int signal)
 	unsigned long long sets = 0;
 
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	*ret_threads = 1;
 	f = fopen(path, "re");
 	if (!f)
 		return true;
 	while (fgets(line, sizeof(line), f)) {
+		sscanf(line, "Threads: %u", ret_threads);
 		if (sscanf(line, "SigBlk: %llx", &set) == 1 ||
 		    sscanf(line, "SigCgt: %llx", &set) == 1)
 			sets |= set;
 	}
 	return sets >> (signal - 1) & 1;
+}
+
+static bool is_noticed(pid_t pid, int signal)
+{
+	unsigned threads;
+
+	return is_noticed_by(pid, signal, &threads);
+}
+
+bool intercept_reaps_any(pid_t pid)
+{
+	unsigned threads;
+	bool notices = is_noticed_by(pid, SIGCHLD, &threads);
+
+	return notices || threads == 1;
 }
 
 /* What by default does nothing (signal(7)) did nothing: a shell makes a job go on that runs, or

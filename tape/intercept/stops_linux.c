@@ -54,6 +54,7 @@ static struct process *inherit(struct interceptor *t, const struct process *pare
 
 	if (!p)
 		return NULL;
+	p->parent = parent->pid;
 	p->role = parent->role;
 	p->subject_id = parent->subject_id;
 	p->spreads = parent->spreads;
