@@ -210,7 +210,8 @@ static bool is_taken(struct recorder *r, pid_t parent, uint64_t now_ns)
 	return notice_is_taken(&r->notices, parent, r->interceptor, now_ns);
 }
 
-/* Who waits for an end of its own parent's is not asked for: it is not looked twice at one time. */
+/* Who has not taken notice is not looked at again at the same time, so of the ends of one parent
+ * the first one is found. */
 static size_t next_in_turn(struct recorder *r)
 {
 	uint64_t now_ns = session_now(&r->session);
