@@ -272,7 +272,7 @@ for code in "exit 3", "kill -9 $$":
         end = os.waitid(os.P_PIDFD, fd, options)
         put(end.si_code, end.si_status, end.si_signo)
 """),
-    Row("SIGCHLD tells of each end", units=5, py="""
+    Row("SIGCHLD tells of each end", units=5, by_chance=True, replays=3, py="""
 import signal, time
 ends = []
 def told(*_):
