@@ -13,6 +13,7 @@
 struct finder {
 	const struct judge *judge;
 	const struct sandbox_paths *paths;
+	bool made; /* else nobody is told what the holes would be like */
 	struct holes *holes;
 };
 
@@ -30,7 +31,7 @@ static bool is_at_or_inside(const char *path, const char *dir)
 	return strcmp(path, dir) == 0 || is_inside(path, dir);
 }
 
-/* What Landlock grants when every root is granted whole. */
+/* What the policy's rules of Landlock grant, where every root is granted whole. */
 static unsigned granted_whole(const struct sandbox_paths *paths, const char *path)
 {
 	unsigned operations = 0;
@@ -39,6 +40,41 @@ static unsigned granted_whole(const struct sandbox_paths *paths, const char *pat
 		if (is_at_or_inside(path, paths->item[i].path))
 			operations |= paths->item[i].operations;
 	return operations;
+}
+
+static bool is_private(const struct finder *f, const char *path)
+{
+	for (size_t i = 0; i < f->holes->count; i++)
+		if (f->holes->item[i].kind == HOLE_TMP && is_inside(path, f->holes->item[i].path))
+			return true;
+	return false;
+}
+
+/* With the rules for what the child mounts itself: these hold for what is kept in it, too, since
+ * Landlock goes up from a file through all mounts. */
+static unsigned granted_at_last(const struct finder *f, const char *path)
+{
+	unsigned operations = granted_whole(f->paths, path);
+
+	if (is_private(f, path))
+		operations = POLICY_OPS_ALL;
+	if (f->judge->policy->namespaces[SANDBOX_NS_PID] != SANDBOX_USE_OFF &&
+	    is_at_or_inside(path, "/proc"))
+		operations |= POLICY_OPS_READ;
+	return operations;
+}
+
+/* Of a private directory only what is kept. */
+static bool is_shown(const struct finder *f, const char *path)
+{
+	const struct policy_roots *sockets = &f->judge->policy->unix_paths;
+
+	if (!is_private(f, path) || granted_whole(f->paths, path) != 0)
+		return true;
+	for (size_t i = 0; i < sockets->count; i++)
+		if (is_at_or_inside(path, sockets->item[i].path))
+			return true;
+	return false;
 }
 
 /* Who does not own a file and may not open it cannot either when it has been restricted: it will
@@ -64,40 +100,46 @@ static int add_hole(const struct finder *f, const struct hole *hole)
 /* Files that are not there cannot be mounted over; a program that may make them can. */
 static int note_missing(const struct finder *f, const char *path, unsigned excess)
 {
-	if (errno == ENOENT && (excess & SANDBOX_OP_WRITE_TEXT))
+	if (f->made && errno == ENOENT && (excess & SANDBOX_OP_WRITE_TEXT))
 		judge_partial(f->judge, SANDBOX_MECH_NAMESPACES,
 			      "%.60s is not there: the program can make it", path);
 	return 0;
+}
+
+/* The mounts of a file system can be written, or not. */
+static int note_mixed(const struct finder *f, const char *path)
+{
+	if (!f->made)
+		return 0;
+	return judge_missing(f->judge, SANDBOX_MECH_NAMESPACES, SANDBOX_STATE_PARTIAL,
+			     "a mount cannot take away only one of write_text and delete at %.60s",
+			     path);
 }
 
 static int add_cut(const struct finder *f, const char *path, unsigned wanted, unsigned excess)
 {
 	struct hole hole = {.path = path};
 	struct stat st;
+	int rc = 0;
 
 	if (lstat(path, &st) < 0)
 		return note_missing(f, path, excess);
 	/* What a link leads to is among the paths itself. */
 	if (S_ISLNK(st.st_mode) || (wanted == 0 && is_closed_anyway(&st, path)))
 		return 0;
-	if (excess & OPS_SEE)
+	if (excess & (S_ISDIR(st.st_mode) ? OPS_SEE : SANDBOX_OP_READ_TEXT))
 		hole.kind = S_ISDIR(st.st_mode) ? HOLE_DIR : HOLE_FILE;
 	else
 		hole.kind = HOLE_LESSENED;
 	hole.no_write = excess & OPS_CHANGE;
 	hole.no_exec = excess & SANDBOX_OP_EXEC;
-	if ((excess & OPS_CHANGE) && (wanted & OPS_CHANGE)) {
-		int rc = judge_missing(f->judge, SANDBOX_MECH_NAMESPACES, SANDBOX_STATE_PARTIAL,
-				       "a mount cannot take away only one of write_text and "
-				       "delete at %.60s",
-				       path);
-
-		if (rc < 0)
-			return rc;
+	if (hole.no_write && (wanted & OPS_CHANGE)) {
+		rc = note_mixed(f, path);
 		hole.no_write = false;
 	}
-	return hole.kind == HOLE_LESSENED && !hole.no_write && !hole.no_exec ? 0
-									     : add_hole(f, &hole);
+	if (rc < 0 || (hole.kind == HOLE_LESSENED && !hole.no_write && !hole.no_exec))
+		return rc;
+	return add_hole(f, &hole);
 }
 
 static int find_cuts(const struct finder *f)
@@ -107,12 +149,46 @@ static int find_cuts(const struct finder *f)
 	for (size_t i = 0; rc == 0 && i < f->paths->count; i++) {
 		const struct root *root = &f->paths->item[i];
 		unsigned wanted = paths_operations(f->paths, root->path, root->len);
-		unsigned excess = granted_whole(f->paths, root->path) & ~wanted;
+		unsigned excess = granted_at_last(f, root->path) & ~wanted;
 
 		if (i > 0 && strcmp(root->path, f->paths->item[i - 1].path) == 0)
 			continue;
-		if (excess & ~(unsigned)SANDBOX_OP_EXISTS)
+		if ((excess & ~(unsigned)SANDBOX_OP_EXISTS) && is_shown(f, root->path))
 			rc = add_cut(f, root->path, wanted, excess);
+	}
+	return rc;
+}
+
+static bool is_root(const struct finder *f, const char *path)
+{
+	for (size_t i = 0; i < f->paths->count; i++)
+		if (strcmp(f->paths->item[i].path, path) == 0)
+			return true;
+	return false;
+}
+
+/* Where sockets may be connected to, and nothing else: that asks for no right to write. */
+static int find_sockets(const struct finder *f)
+{
+	const struct policy_roots *sockets = &f->judge->policy->unix_paths;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < sockets->count; i++) {
+		const char *path = sockets->item[i].path;
+		unsigned excess = granted_at_last(f, path) &
+				  ~paths_operations(f->paths, path, sockets->item[i].len);
+		struct hole hole = {.path = path, .kind = HOLE_LESSENED};
+		struct stat st;
+
+		hole.no_write = excess & OPS_CHANGE;
+		hole.no_exec = excess & SANDBOX_OP_EXEC;
+		if ((!hole.no_write && !hole.no_exec) || is_root(f, path) || lstat(path, &st) < 0 ||
+		    S_ISLNK(st.st_mode))
+			continue;
+		rc = add_hole(f, &hole);
+		if (f->made && (excess & OPS_SEE) && S_ISDIR(st.st_mode))
+			judge_partial(f->judge, SANDBOX_MECH_NAMESPACES,
+				      "what is beside the sockets in %.60s can be read", path);
 	}
 	return rc;
 }
@@ -131,6 +207,8 @@ static int add_place(const struct finder *f, const char *path, enum hole_kind ki
 	if (!is_dir(path))
 		return 0;
 	if (granted_whole(f->paths, path) != 0) {
+		if (!f->made)
+			return 0;
 		judge_partial(f->judge, SANDBOX_MECH_NAMESPACES,
 			      "%s is the host's, since a root of the policy grants it%s", path,
 			      what);
@@ -219,15 +297,18 @@ static int innermost_first(const void *a, const void *b)
 	return m != n ? (m < n) - (m > n) : strcmp(x->path, y->path);
 }
 
-int holes_find(const struct judge *judge, const struct sandbox_paths *paths, struct holes *ret)
+int holes_find(const struct judge *judge, const struct sandbox_paths *paths, bool made,
+	       struct holes *ret)
 {
-	const struct finder f = {judge, paths, ret};
+	const struct finder f = {judge, paths, made, ret};
 	int rc;
 
 	*ret = (struct holes){0};
-	rc = find_cuts(&f);
+	rc = find_places(&f);
 	if (rc == 0)
-		rc = find_places(&f);
+		rc = find_cuts(&f);
+	if (rc == 0)
+		rc = find_sockets(&f);
 	if (ret->count)
 		qsort(ret->item, ret->count, sizeof(*ret->item), innermost_first);
 	for (size_t i = 0; rc == 0 && i < ret->count; i++)

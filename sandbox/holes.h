@@ -4,7 +4,8 @@
  * Landlock adds up what all roots around a file grant, so it cannot take away inside what it has
  * granted. Where the policy takes away (deny, read_only), a mount does: it hides what is there, or
  * shows it read-only. A private /tmp is a hole, too. What is granted inside a hole is kept: it is
- * mounted back at its place.
+ * mounted back at its place; with less than all rights when it is to have less, since Landlock
+ * grants a private directory with all that is mounted in it.
  */
 #ifndef SANDTAPE_SANDBOX_HOLES_H
 #define SANDTAPE_SANDBOX_HOLES_H
@@ -42,9 +43,10 @@ struct holes {
 	size_t keeps;
 };
 
-/* `paths` is referred to as long as the holes are used. The judge is told of what a mount cannot
- * take away. */
-int holes_find(const struct judge *judge, const struct sandbox_paths *paths, struct holes *ret);
+/* `paths` and the judge's policy are referred to as long as the holes are used. With `made` the
+ * judge is told of what a mount cannot take away. */
+int holes_find(const struct judge *judge, const struct sandbox_paths *paths, bool made,
+	       struct holes *ret);
 void holes_free(struct holes *holes);
 
 #endif

@@ -154,7 +154,10 @@ int namespaces_prepare(const struct judge *judge, const struct sandbox_paths *pa
 		judge_proc(judge, ret);
 		return 0;
 	}
-	rc = holes_find(judge, paths, &ret->holes);
+	rc = holes_find(judge, paths,
+			level >= NAMESPACES_MOUNTS &&
+				judge->policy->namespaces[SANDBOX_NS_MOUNT] != SANDBOX_USE_OFF,
+			&ret->holes);
 	if (rc == 0)
 		rc = choose_all(judge, level, ret);
 	if (rc < 0) {

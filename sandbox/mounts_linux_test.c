@@ -1,0 +1,199 @@
+/* What a mount namespace shows to a program, on the kernel that the tests run on. */
+#include "sandbox/child.h"
+
+#include "base/fs.h"
+#include "base/text.h"
+#include "tools/tests.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char out[8192]; /* of the last script, both streams */
+static int status;
+
+/* A scratch directory in `dir`, with a tree of files; "@" in scripts and policies. */
+static char base[64];
+
+static void make_tree(const char *dir)
+{
+	static const char *const dirs[] = {"ws/a/s", "ws/a/ro", "other/d"};
+	static const char *const files[] = {"ws/f",	 "ws/a/s/key", "ws/a/ro/f",
+					    "ws/a/.env", "other/f",    "other/d/f"};
+	char path[128];
+
+	snprintf(base, sizeof(base), "%s/sandtape-mounts-XXXXXX", dir);
+	ck_assert_ptr_nonnull(mkdtemp(base));
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", base, dirs[i]);
+		ck_assert_int_eq(fs_mkdir_all(path, NULL), 0);
+	}
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		FILE *file;
+
+		snprintf(path, sizeof(path), "%s/%s", base, files[i]);
+		file = fopen(path, "we");
+		ck_assert_ptr_nonnull(file);
+		fprintf(file, "#!/bin/sh\necho old\n");
+		ck_assert_int_eq(fclose(file), 0);
+		ck_assert_int_eq(chmod(path, 0755), 0);
+	}
+}
+
+static void remove_tree(void)
+{
+	ck_assert_int_eq(fs_remove_all(base, NULL), 0);
+}
+
+/* With the scratch directory for every "@". */
+static const char *at(const char *text)
+{
+	static char filled[4096];
+	size_t n = 0;
+
+	for (; *text; text++) {
+		size_t len = *text == '@' ? strlen(base) : 1;
+
+		ck_assert_uint_lt(n + len, sizeof(filled));
+		memcpy(filled + n, *text == '@' ? base : text, len);
+		n += len;
+	}
+	filled[n] = '\0';
+	return filled;
+}
+
+static struct sandbox_plan *plan_of(const char *text)
+{
+	char work[80];
+	struct sandbox_places places = {.work = work, .home = "/no/home"};
+	struct sandbox_policy *policy = NULL;
+	struct sandbox_plan *plan = NULL;
+	struct error err = {0};
+
+	snprintf(work, sizeof(work), "%s/ws", base);
+	text = at(text);
+	ck_assert_msg(sandbox_policy_parse(text, strlen(text), "policy", &places, &policy, &err) ==
+			      0,
+		      "%s", err.text);
+	ck_assert_msg(sandbox_plan_new(policy, SANDBOX_PLAN_START, NULL, NULL, &plan, &err) == 0,
+		      "%s", err.text);
+	sandbox_policy_free(policy);
+	return plan;
+}
+
+static int try_shell(struct sandbox_plan *plan, const char *script, struct error *err)
+{
+	const char *const argv[] = {"/bin/sh", "-c", at(script), NULL};
+	const struct sandbox_start start = {
+		.argv = argv,
+		.cwd = "/",
+		.stdin_fd = -1,
+		.out = {.kind = SANDBOX_OUTPUT_BUFFER},
+		.err = {.kind = SANDBOX_OUTPUT_BUFFER},
+	};
+	struct sandbox_child *child = NULL;
+	struct sandbox_result result;
+	int rc = sandbox_start(plan, &start, &child, err);
+
+	if (rc < 0)
+		return rc;
+	ck_assert_int_eq(sandbox_wait(child, &result, NULL), 0);
+	ck_assert_int_eq(result.end, SANDBOX_END_EXIT);
+	status = result.status;
+	snprintf(out, sizeof(out), "%.*s%.*s", (int)result.out_len, (const char *)result.out,
+		 (int)result.err_len, (const char *)result.err);
+	sandbox_child_free(child);
+	return 0;
+}
+
+/* Whether this host let the mounts be made; then the script has run. */
+static bool run_in(struct sandbox_plan *plan, const char *script)
+{
+	struct error err = {0};
+
+	ck_assert_msg(try_shell(plan, script, &err) == 0, "%s", err.text);
+	return namespaces_have_mounts(&plan_likely(plan)->namespaces);
+}
+
+static bool run(const char *policy, const char *script)
+{
+	struct sandbox_plan *plan = plan_of(policy);
+	bool mounts = run_in(plan, script);
+
+	sandbox_plan_free(plan);
+	return mounts;
+}
+
+/* The script's lines are acts, which end well or not: "+" and "-" in the order of the acts. */
+static void expect_acts(const char *policy, const char *const *act, size_t acts, const char *want)
+{
+	char script[4096] = "", *end = script;
+
+	for (size_t i = 0; i < acts; i++)
+		end += snprintf(end, sizeof(script) - (size_t)(end - script),
+				"if ( %s ) >/dev/null 2>&1; then printf +; else printf -; fi\n",
+				act[i]);
+	run(policy, script);
+	ck_assert_str_eq(out, want);
+}
+
+/* --- roots in private directories ------------------------------------------------------------- */
+
+static const char *const acts[] = {
+	"cat @/other/f",    "ls @/other/d",	 "@/other/f",	   "echo new >> @/other/f",
+	"echo > @/other/g", "mkdir @/other/d/d", "rm @/other/d/f", "mv @/other/d @/other/e",
+};
+
+#define ACTS (sizeof(acts) / sizeof(acts[0]))
+
+static const char *const privates[] = {"/tmp", "/dev/shm"};
+
+#define PLACES (int)(sizeof(privates) / sizeof(privates[0]))
+
+static const struct {
+	const char *policy;
+	const char *want;
+} kinds[] = {
+	{"{\"version\":1, \"fs\":{\"write\":[\"@/other\"]}}", "++++++++"},
+	{"{\"version\":1, \"fs\":{\"read_only\":[\"@/other\"]}}", "++------"},
+	{"{\"version\":1, \"fs\":{\"read\":[\"@/other\"]}}", "++------"},
+	{"{\"version\":1, \"fs\":{\"exec\":[\"@/other\"]}}", "+++-----"},
+	{"{\"version\":1, \"fs\":{\"read\":[\"@/other\"], \"deny\":[\"@/other/d\"]}}", "+-------"},
+	{"{\"version\":1, \"fs\":{\"read\":[\"@/other/f\"]}}", "+---+---"},
+	{"{\"version\":1, \"unix_sockets\":{\"paths\":[\"@/other\"]}}", "++------"},
+	{"{\"version\":1, \"fs\":{\"workspace\":[\"@/other\"], \"operations\":[\"read_text\", "
+	 "\"list\", \"exists\", \"write_text\", \"delete\"]}}",
+	 "++-+++++"},
+};
+
+#define KINDS (int)(sizeof(kinds) / sizeof(kinds[0]))
+
+/* What is around a root that is kept is granted whole, and private. */
+START_TEST(roots_in_private_directories_have_their_own_rights)
+{
+	char file[128];
+	struct stat st;
+
+	make_tree(privates[_i % PLACES]);
+	expect_acts(kinds[_i / PLACES].policy, acts, ACTS, kinds[_i / PLACES].want);
+	snprintf(file, sizeof(file), "%s/other/g", base);
+	ck_assert_int_eq(stat(file, &st) == 0,
+			 kinds[_i / PLACES].want[4] == '+' && kinds[_i / PLACES].want[6] == '+');
+	remove_tree();
+}
+END_TEST
+
+/* --- all -------------------------------------------------------------------------------------- */
+
+Suite *sandbox_mounts_suite(void)
+{
+	Suite *s = suite_create("sandbox_mounts");
+	TCase *tc = tcase_create("mounts");
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_loop_test(tc, roots_in_private_directories_have_their_own_rights, 0,
+			    KINDS * PLACES);
+	suite_add_tcase(s, tc);
+	return s;
+}
