@@ -1,6 +1,7 @@
 /* Where a mount namespace shows something else than the host has. */
 #include "sandbox/holes.h"
 
+#include "base/cleanup.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -232,6 +233,71 @@ static int find_places(const struct finder *f)
 	return rc;
 }
 
+/* --- pins ----------------------------------------------------------------------------------------
+ */
+
+static bool has_hole(const struct finder *f, const char *path)
+{
+	for (size_t i = 0; i < f->holes->count; i++)
+		if (strcmp(f->holes->item[i].path, path) == 0)
+			return true;
+	return false;
+}
+
+/* What is mounted already stays in place, too. */
+static bool is_mount_point(const char *path, const char *parent)
+{
+	struct stat st, above;
+
+	return lstat(path, &st) == 0 && lstat(parent, &above) == 0 && st.st_dev != above.st_dev;
+}
+
+/* `path` is a directory, and ours. */
+static int add_pin(const struct finder *f, char *path)
+{
+	char *slash = strrchr(path, '/');
+	size_t parent_len = slash == path ? 1 : (size_t)(slash - path);
+	cleanup_free char *parent = strndup(path, parent_len);
+	struct hole pin = {.kind = HOLE_PIN};
+	int rc;
+
+	if (!parent)
+		return error_no_memory(f->judge->err);
+	if (!(paths_operations(f->paths, parent, parent_len) & SANDBOX_OP_DELETE) ||
+	    has_hole(f, path) || is_mount_point(path, parent))
+		return 0;
+	pin.path = pin.own = strdup(path);
+	if (!pin.own)
+		return error_no_memory(f->judge->err);
+	rc = add_hole(f, &pin);
+	if (rc < 0)
+		free(pin.own);
+	return rc;
+}
+
+/*
+ * Who may rename a directory above a hole takes the hole along, but for this time only: on the host
+ * what it hides has another path from then on, at which nothing hides it.
+ */
+static int find_pins(const struct finder *f)
+{
+	size_t holes = f->holes->count;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < holes; i++) {
+		const char *path = f->holes->item[i].path;
+		size_t len = strlen(path);
+
+		while (rc == 0 && --len > 0) {
+			cleanup_free char *above = path[len] == '/' ? strndup(path, len) : NULL;
+
+			if (path[len] == '/')
+				rc = above ? add_pin(f, above) : error_no_memory(f->judge->err);
+		}
+	}
+	return rc;
+}
+
 /* --- what is kept --------------------------------------------------------------------------------
  */
 
@@ -289,12 +355,17 @@ static int find_keeps(const struct finder *f, struct hole *hole)
 	return rc;
 }
 
-static int innermost_first(const void *a, const void *b)
+static int in_order(const void *a, const void *b)
 {
 	const struct hole *x = a, *y = b;
 	size_t m = strlen(x->path), n = strlen(y->path);
+	int longer = (m > n) - (m < n);
 
-	return m != n ? (m < n) - (m > n) : strcmp(x->path, y->path);
+	if ((x->kind == HOLE_PIN) != (y->kind == HOLE_PIN))
+		return x->kind == HOLE_PIN ? -1 : 1;
+	if (longer)
+		return x->kind == HOLE_PIN ? longer : -longer;
+	return strcmp(x->path, y->path);
 }
 
 int holes_find(const struct judge *judge, const struct sandbox_paths *paths, bool made,
@@ -309,10 +380,13 @@ int holes_find(const struct judge *judge, const struct sandbox_paths *paths, boo
 		rc = find_cuts(&f);
 	if (rc == 0)
 		rc = find_sockets(&f);
+	if (rc == 0)
+		rc = find_pins(&f);
 	if (ret->count)
-		qsort(ret->item, ret->count, sizeof(*ret->item), innermost_first);
+		qsort(ret->item, ret->count, sizeof(*ret->item), in_order);
 	for (size_t i = 0; rc == 0 && i < ret->count; i++)
-		rc = find_keeps(&f, &ret->item[i]);
+		if (ret->item[i].kind != HOLE_PIN)
+			rc = find_keeps(&f, &ret->item[i]);
 	if (rc < 0)
 		holes_free(ret);
 	return rc;
@@ -320,6 +394,8 @@ int holes_find(const struct judge *judge, const struct sandbox_paths *paths, boo
 
 void holes_free(struct holes *holes)
 {
+	for (size_t i = 0; i < holes->count; i++)
+		free(holes->item[i].own);
 	free(holes->item);
 	free(holes->keep);
 	*holes = (struct holes){0};

@@ -14,6 +14,7 @@
 #include "sandbox/paths.h"
 
 enum hole_kind {
+	HOLE_PIN,     /* none: a directory that is mounted on itself, so that it stays in place */
 	HOLE_TMP,     /* an empty directory that can be written */
 	HOLE_EMPTY,   /* one that cannot, with the ways to what is kept in it */
 	HOLE_DIR,     /* a directory that cannot be opened */
@@ -28,14 +29,16 @@ struct hole_keep {
 };
 
 struct hole {
-	const char *path; /* of `paths`, or a constant */
+	const char *path; /* of `paths` or the policy, or a constant, or `own` */
+	char *own;
 	enum hole_kind kind;
 	bool no_write;
 	bool no_exec;
 	size_t first, keeps; /* of holes.keep */
 };
 
-/* From the innermost outwards: what a hole keeps is mounted back with the holes in it. */
+/* First the pins, from the outermost inwards. Then from the innermost outwards: what a hole keeps
+ * is mounted back with the holes in it. */
 struct holes {
 	struct hole *item;
 	size_t count;

@@ -127,6 +127,19 @@ static int lessen(const struct hole *hole, struct mounts_run *run)
 	return 0;
 }
 
+/* With what is mounted in it. Its name cannot be taken from it then: EBUSY. */
+static int pin(const struct hole *hole, struct mounts_run *run)
+{
+	int tree = take_tree(AT_FDCWD, hole->path);
+
+	if (tree < 0)
+		return failed(run, "clone of a directory above what is denied");
+	if (put_tree(tree, hole->path) < 0)
+		return failed(run, "mount of a directory above what is denied");
+	close(tree);
+	return 0;
+}
+
 /* --- empty directories, and what is kept in them ---------------------------------------------- */
 
 static int take_keeps(const struct holes *holes, const struct hole *hole, struct mounts_run *run)
@@ -213,6 +226,8 @@ static int make_hole(const struct holes *holes, const struct hole *hole, const c
 	if (rc < 0)
 		return rc;
 	switch (hole->kind) {
+	case HOLE_PIN:
+		return pin(hole, run);
 	case HOLE_TMP:
 	case HOLE_EMPTY:
 		return empty(holes, hole, options, run);

@@ -184,6 +184,54 @@ START_TEST(roots_in_private_directories_have_their_own_rights)
 }
 END_TEST
 
+/* --- directories above what is denied --------------------------------------------------------- */
+
+/* What a rename takes along is at another path in the next run. */
+START_TEST(what_is_above_a_denial_stays_in_its_place)
+{
+	static const char *const moves[] = {
+		"mv @/ws/a @/ws/b",	"mv @/ws/a/s @/ws/s",
+		"rmdir @/ws/a/s",	"mv @/ws @/ws2",
+		"mv @/ws/f @/ws/moved", "mkdir @/ws/c; mv @/ws/c @/ws/d",
+		"mv -T @/ws/d @/ws/a",	"echo new > @/ws/a/new && mv @/ws/a/new @/ws/a/newer",
+	};
+	static const char *const policies[] = {
+		"{\"version\":1, \"fs\":{\"deny\":[\"@/ws/a/s\"]}}",
+		"{\"version\":1, \"fs\":{\"read_only\":[\"@/ws/a/s\"]}}",
+		"{\"version\":1, \"fs\":{\"deny\":[\"@/ws/a/s/key\"]}}",
+	};
+
+	make_tree("/var/tmp");
+	expect_acts(policies[_i], moves, sizeof(moves) / sizeof(moves[0]), "----++-+");
+	run("{\"version\":1, \"fs\":{\"deny\":[\"@/ws/a/s\"]}}",
+	    "cat @/ws/b/s/key @/ws/a/s/key && echo seen");
+	ck_assert_ptr_null(strstr(out, "seen"));
+	remove_tree();
+}
+END_TEST
+
+/* Each is one mount, however deep they are. */
+START_TEST(deep_directories_are_pinned_once)
+{
+	char deep[1024] = "ws", path[2048], policy[4096];
+	int mounts = 0;
+
+	make_tree("/var/tmp");
+	for (int i = 0; i < 20; i++)
+		strcat(deep, "/d");
+	snprintf(path, sizeof(path), "%s/%s/secret", base, deep);
+	ck_assert_int_eq(fs_mkdir_all(path, NULL), 0);
+	snprintf(policy, sizeof(policy), "{\"version\":1, \"fs\":{\"deny\":[\"%s\"]}}", path);
+	if (run(policy, "grep -c @/ws /proc/self/mountinfo")) {
+		mounts = atoi(out);
+		ck_assert_int_eq(mounts, 21);
+	}
+	run(policy, "mv @/ws/d @/ws/e || mv @/ws/d/d @/ws/d/e || mv @/ws/d/d/d @/ws/e");
+	ck_assert_int_ne(status, 0);
+	remove_tree();
+}
+END_TEST
+
 /* --- all -------------------------------------------------------------------------------------- */
 
 Suite *sandbox_mounts_suite(void)
@@ -194,6 +242,8 @@ Suite *sandbox_mounts_suite(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, roots_in_private_directories_have_their_own_rights, 0,
 			    KINDS * PLACES);
+	tcase_add_loop_test(tc, what_is_above_a_denial_stays_in_its_place, 0, 3);
+	tcase_add_test(tc, deep_directories_are_pinned_once);
 	suite_add_tcase(s, tc);
 	return s;
 }
