@@ -52,8 +52,13 @@ static void add_from_policy(const struct judge *judge, struct rlimits *rlimits,
 {
 	uint64_t value = judge->policy->limits[row->limit];
 
-	if (value != SANDBOX_NO_LIMIT)
-		add(rlimits, row, value);
+	if (value == SANDBOX_NO_LIMIT)
+		return;
+	add(rlimits, row, value);
+	/* A core that core_pattern hands to a program is not bounded by 0, but not made for 1,
+	 * which no core is small enough for. */
+	if (row->resource == RLIMIT_CORE && value == 0)
+		rlimits->item[rlimits->count - 1].limit = (struct rlimit){1, 1};
 }
 
 static void prepare_memory(const struct judge *judge, struct rlimits *rlimits)
