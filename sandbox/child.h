@@ -35,6 +35,7 @@ struct birth_end {
 	int error;	   /* an errno, or 0 */
 	bool refused;	   /* the host does not let the namespaces be made */
 	bool ended;	   /* a pid namespace: the program has, and its first process knows how */
+	unsigned killed;   /* by it, of what the program left */
 	int code;	   /* CLD_EXITED ... */
 	int status;
 };
@@ -62,6 +63,9 @@ struct birth {
  * `birth` is a struct birth. */
 void child_be_born(void *birth);
 void child_be_first(void *birth);
+
+/* How long what a program leaves has to end by itself, as helpers do that see the end of a pipe. */
+#define CHILD_GRACE_NS UINT64_C(100000000)
 
 #define CHILD_STACK_SIZE ((size_t)64 << 10)
 

@@ -18,6 +18,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static int set_streams(const struct birth *b)
@@ -211,6 +212,28 @@ static void attend(struct birth *b, pid_t program)
 	}
 }
 
+/* What is left has a moment to end by itself; then it is killed. All who lose their parent are our
+ * children. */
+static void end_the_rest(struct birth *b)
+{
+	const uint64_t until = child_now_ns() + CHILD_GRACE_NS;
+	const struct timespec moment = {.tv_nsec = 200000};
+	siginfo_t info = {0};
+
+	for (;;) {
+		info.si_pid = 0;
+		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | __WALL) < 0)
+			return;
+		if (info.si_pid != 0) {
+			b->end->killed += info.si_code == CLD_KILLED && info.si_status == SIGKILL;
+			continue;
+		}
+		if (child_now_ns() >= until)
+			kill(-1, SIGKILL);
+		nanosleep(&moment, NULL);
+	}
+}
+
 void child_be_first(void *birth)
 {
 	struct birth *b = birth;
@@ -229,5 +252,6 @@ void child_be_first(void *birth)
 		_exit(127);
 	close_range(0, ~0U, 0);
 	attend(b, (pid_t)program);
+	end_the_rest(b);
 	_exit(0);
 }

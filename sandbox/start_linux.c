@@ -333,7 +333,11 @@ static int give_birth(struct starter *s, bool *ret_refused)
 		return rc;
 	if (pid < 0) {
 		*ret_refused = s->birth.variant->namespaces.flags && is_refusal((int)-pid);
-		return error_sys(s->err, (int)-pid, "cannot make a process");
+		return error_sys(s->err, (int)-pid,
+				 pid == -ENOSYS ? "cannot make a process by clone3, which this "
+						  "kernel or a sandbox around this program does "
+						  "not have"
+						: "cannot make a process");
 	}
 	s->child->pid = (pid_t)pid;
 	if (s->birth.end->error == 0)

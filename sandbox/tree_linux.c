@@ -15,9 +15,6 @@
 /* How long the tree may take to die: a process that waits for a disk cannot be killed at once. */
 #define PATIENCE_NS UINT64_C(10000000000)
 
-/* How long what is left has to end by itself, as helpers do that see the end of a pipe. */
-#define GRACE_NS UINT64_C(20000000)
-
 static int signal_program(const struct sandbox_child *child)
 {
 	if (child->reaped || syscall(SYS_pidfd_send_signal, child->pidfd, SIGKILL, NULL, 0) == 0 ||
@@ -112,7 +109,7 @@ static int end_children(unsigned *ret_killed, struct error *err)
 			*ret_killed += WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 			continue;
 		}
-		if (child_now_ns() - begun < GRACE_NS) {
+		if (child_now_ns() - begun < CHILD_GRACE_NS) {
 			nanosleep(&moment, NULL);
 			continue;
 		}

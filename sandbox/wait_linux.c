@@ -135,6 +135,7 @@ static void describe_end(struct waiter *w, const siginfo_t *info)
 	bool told = first && first->ended;
 	struct sandbox_result *r = w->result;
 
+	r->killed = first ? first->killed : 0;
 	r->duration_ns = child_now_ns() - w->child->started_ns;
 	r->status = told ? first->status : info->si_status;
 	r->end = (told ? first->code : info->si_code) == CLD_EXITED ? SANDBOX_END_EXIT
