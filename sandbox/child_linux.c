@@ -17,6 +17,7 @@
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -75,8 +76,13 @@ static void add_extra(struct extras *extras, int fd, uint64_t access)
 		extras->rule[extras->count++] = (struct landlock_rule){fd, access};
 }
 
+static bool is_null(const struct stat *st)
+{
+	return S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 3);
+}
+
 /* What a stream may do is what its file was opened for: "> /dev/stderr" opens it again, by way of
- * /proc. Pipes and sockets are no matter of Landlock. */
+ * /proc. Pipes and sockets are no matter of Landlock, and /dev/null is granted or not by its name. */
 static uint64_t access_of_stream(int fd, int abi)
 {
 	static const unsigned by_mode[] = {
@@ -88,7 +94,7 @@ static uint64_t access_of_stream(int fd, int abi)
 	struct stat st;
 
 	if (flags < 0 || (flags & O_PATH) || (flags & O_ACCMODE) > O_RDWR || fstat(fd, &st) < 0 ||
-	    !(S_ISREG(st.st_mode) || S_ISCHR(st.st_mode)))
+	    !(S_ISREG(st.st_mode) || S_ISCHR(st.st_mode)) || is_null(&st))
 		return 0;
 	return landlock_access(by_mode[flags & O_ACCMODE], false, abi);
 }

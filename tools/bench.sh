@@ -8,6 +8,8 @@ python3 tools/bench/api.py "${BUILD:-build}"
 echo
 python3 tools/bench/filter.py "${BUILD:-build}"
 echo
+python3 tools/bench/sandbox.py "${BUILD:-build}"
+echo
 python3 tools/bench/tape.py "${BUILD:-build}" docs/scale.svg
 echo
 python3 tools/bench/tapes.py "${BUILD:-build}"
