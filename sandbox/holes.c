@@ -368,6 +368,27 @@ static int in_order(const void *a, const void *b)
 	return strcmp(x->path, y->path);
 }
 
+/* A file that has been written anew is hidden as the one before. With a directory goes what is in
+ * it; /proc may be another one in the sandbox. */
+static int remember(const struct finder *f, struct hole *hole)
+{
+	struct stat st;
+
+	if (lstat(hole->path, &st) < 0)
+		return error_sys(f->judge->err, errno, "cannot look at %s", hole->path);
+	hole->type = st.st_mode & S_IFMT;
+	if (S_ISDIR(st.st_mode) && !is_at_or_inside(hole->path, "/proc")) {
+		hole->dev = st.st_dev;
+		hole->ino = st.st_ino;
+	}
+	return 0;
+}
+
+static bool is_place(const struct hole *hole)
+{
+	return hole->kind == HOLE_TMP || hole->kind == HOLE_EMPTY;
+}
+
 int holes_find(const struct judge *judge, const struct sandbox_paths *paths, bool made,
 	       struct holes *ret)
 {
@@ -384,6 +405,9 @@ int holes_find(const struct judge *judge, const struct sandbox_paths *paths, boo
 		rc = find_pins(&f);
 	if (ret->count)
 		qsort(ret->item, ret->count, sizeof(*ret->item), in_order);
+	for (size_t i = 0; rc == 0 && i < ret->count; i++)
+		if (!is_place(&ret->item[i]))
+			rc = remember(&f, &ret->item[i]);
 	for (size_t i = 0; rc == 0 && i < ret->count; i++)
 		if (ret->item[i].kind != HOLE_PIN)
 			rc = find_keeps(&f, &ret->item[i]);

@@ -13,6 +13,8 @@
 #include "sandbox/layers.h"
 #include "sandbox/paths.h"
 
+#include <sys/types.h>
+
 enum hole_kind {
 	HOLE_PIN,     /* none: a directory that is mounted on itself, so that it stays in place */
 	HOLE_TMP,     /* an empty directory that can be written */
@@ -35,6 +37,9 @@ struct hole {
 	bool no_write;
 	bool no_exec;
 	size_t first, keeps; /* of holes.keep */
+	mode_t type;	     /* S_IFDIR ... when it was found; 0 where that is no matter */
+	dev_t dev;	     /* of a directory, with `ino`; 0 where it may change */
+	ino_t ino;
 };
 
 /* First the pins, from the outermost inwards. Then from the innermost outwards: what a hole keeps

@@ -43,6 +43,22 @@ static int take_tree(int dir, const char *path)
 			 OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE | AT_SYMLINK_NOFOLLOW);
 }
 
+#define REPLACED "what is denied or read-only has been replaced since the plan was made"
+
+/* Whether it is what was found at the hole's path. */
+static int check_same(const struct hole *hole, int fd, struct mounts_run *run)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return failed(run, REPLACED);
+	if ((st.st_mode & S_IFMT) == hole->type &&
+	    (!hole->ino || (st.st_dev == hole->dev && st.st_ino == hole->ino)))
+		return 0;
+	errno = ESTALE;
+	return failed(run, REPLACED);
+}
+
 static int put_tree(int tree, const char *path)
 {
 	return move_mount(tree, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH);
@@ -98,6 +114,23 @@ static int make_covers(struct mounts_run *run, int *ret_covers)
 	return 0;
 }
 
+/* Takes the tree. What is looked at is what is mounted over. */
+static int put_over(int tree, const struct hole *hole, struct mounts_run *run)
+{
+	int place = open(hole->path, O_PATH | O_NOFOLLOW | O_CLOEXEC), rc;
+
+	if (place < 0)
+		return failed(run, REPLACED);
+	rc = check_same(hole, place, run);
+	if (rc < 0)
+		return rc;
+	if (move_mount(tree, "", place, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+		return failed(run, "mount over what is denied");
+	close(place);
+	close(tree);
+	return 0;
+}
+
 static int cover(const struct hole *hole, int covers, struct mounts_run *run)
 {
 	int tree = take_tree(covers, hole->kind == HOLE_DIR ? "dir" : "file");
@@ -106,18 +139,18 @@ static int cover(const struct hole *hole, int covers, struct mounts_run *run)
 		return failed(run, "clone of what hides");
 	if (lessen_tree(tree, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC) < 0)
 		return failed(run, "attributes of what hides");
-	if (put_tree(tree, hole->path) < 0)
-		return failed(run, "mount over what is denied");
-	close(tree);
-	return 0;
+	return put_over(tree, hole, run);
 }
 
 static int lessen(const struct hole *hole, struct mounts_run *run)
 {
-	int tree = take_tree(AT_FDCWD, hole->path);
+	int tree = take_tree(AT_FDCWD, hole->path), rc;
 
 	if (tree < 0)
-		return failed(run, "clone of what is read-only");
+		return failed(run, errno == ENOENT ? REPLACED : "clone of what is read-only");
+	rc = check_same(hole, tree, run);
+	if (rc < 0)
+		return rc;
 	if (lessen_tree(tree, (hole->no_write ? MOUNT_ATTR_RDONLY : 0) |
 				      (hole->no_exec ? MOUNT_ATTR_NOEXEC : 0)) < 0)
 		return failed(run, "attributes of what is read-only");
@@ -130,10 +163,14 @@ static int lessen(const struct hole *hole, struct mounts_run *run)
 /* With what is mounted in it. Its name cannot be taken from it then: EBUSY. */
 static int pin(const struct hole *hole, struct mounts_run *run)
 {
-	int tree = take_tree(AT_FDCWD, hole->path);
+	int tree = take_tree(AT_FDCWD, hole->path), rc;
 
 	if (tree < 0)
-		return failed(run, "clone of a directory above what is denied");
+		return failed(run, errno == ENOENT ? REPLACED
+						   : "clone of a directory above what is denied");
+	rc = check_same(hole, tree, run);
+	if (rc < 0)
+		return rc;
 	if (put_tree(tree, hole->path) < 0)
 		return failed(run, "mount of a directory above what is denied");
 	close(tree);
@@ -202,11 +239,24 @@ static int set_read_only(const char *path, struct mounts_run *run)
 		       : 0;
 }
 
+static int check_place(const struct hole *hole, struct mounts_run *run)
+{
+	int place = open(hole->path, O_PATH | O_NOFOLLOW | O_CLOEXEC), rc;
+
+	if (place < 0)
+		return failed(run, REPLACED);
+	rc = check_same(hole, place, run);
+	close(place);
+	return rc;
+}
+
 static int empty(const struct holes *holes, const struct hole *hole, const char *options,
 		 struct mounts_run *run)
 {
-	int rc;
+	int rc = hole->type ? check_place(hole, run) : 0;
 
+	if (rc < 0)
+		return rc;
 	if (mount_tmpfs(hole->path, hole->kind == HOLE_TMP ? options : "mode=0755,size=64k") < 0)
 		return failed(run,
 			      hole->kind == HOLE_TMP ? "private directory" : "empty directory");

@@ -232,6 +232,61 @@ START_TEST(deep_directories_are_pinned_once)
 }
 END_TEST
 
+/* --- what has been replaced since the plan was made ------------------------------------------- */
+
+static void shell_outside(const char *script)
+{
+	ck_assert_int_eq(system(at(script)), 0); /* NOLINT(cert-env33-c): a test's own words */
+}
+
+START_TEST(a_directory_that_has_been_replaced_fails_the_start)
+{
+	static const struct {
+		const char *policy;
+		const char *change;
+	} rows[] = {
+		{"{\"version\":1, \"fs\":{\"deny\":[\"@/ws/a/s\"]}}",
+		 "mv @/ws/a/s @/ws/t; mkdir @/ws/a/s"},
+		{"{\"version\":1, \"fs\":{\"deny\":[\"@/ws/a/s\"]}}", "mv @/ws/a/s @/ws/t"},
+		{"{\"version\":1, \"fs\":{\"read_only\":[\"@/ws/a/s\"]}}",
+		 "mv @/ws/a/s @/ws/t; mkdir @/ws/a/s"},
+		{"{\"version\":1, \"fs\":{\"deny\":[\"@/ws/a/s/key\"]}}",
+		 "mv @/ws/a @/ws/b; mkdir -p @/ws/a/s; : >@/ws/a/s/key"},
+		{"{\"version\":1, \"fs\":{\"deny\":[\"@/ws/a\"], \"read\":[\"@/ws/a/ro\"]}}",
+		 "mv @/ws/a @/ws/b; mkdir -p @/ws/a/ro"},
+		{"{\"version\":1, \"fs\":{\"deny\":[\"@/ws/f\"]}}", "rm @/ws/f; mkdir @/ws/f"},
+	};
+	struct sandbox_plan *plan;
+	struct error err = {0};
+
+	make_tree("/var/tmp");
+	plan = plan_of(rows[_i].policy);
+	if (run_in(plan, "true")) {
+		shell_outside(rows[_i].change);
+		ck_assert_int_lt(try_shell(plan, "true", &err), 0);
+		ck_assert_ptr_nonnull(strstr(err.text, "has been replaced since the plan"));
+	}
+	sandbox_plan_free(plan);
+	remove_tree();
+}
+END_TEST
+
+START_TEST(a_file_that_has_been_written_anew_is_denied_as_before)
+{
+	struct sandbox_plan *plan;
+
+	make_tree("/var/tmp");
+	plan = plan_of("{\"version\":1, \"fs\":{\"deny\":[\"@/ws/a/.env\"]}}");
+	run_in(plan, "cat @/ws/f");
+	ck_assert_int_eq(status, 0);
+	shell_outside("cp @/ws/f @/ws/a/n; mv @/ws/a/n @/ws/a/.env");
+	run_in(plan, "cat @/ws/a/.env");
+	ck_assert_ptr_nonnull(strstr(out, "Permission denied"));
+	sandbox_plan_free(plan);
+	remove_tree();
+}
+END_TEST
+
 /* --- all -------------------------------------------------------------------------------------- */
 
 Suite *sandbox_mounts_suite(void)
@@ -244,6 +299,8 @@ Suite *sandbox_mounts_suite(void)
 			    KINDS * PLACES);
 	tcase_add_loop_test(tc, what_is_above_a_denial_stays_in_its_place, 0, 3);
 	tcase_add_test(tc, deep_directories_are_pinned_once);
+	tcase_add_loop_test(tc, a_directory_that_has_been_replaced_fails_the_start, 0, 6);
+	tcase_add_test(tc, a_file_that_has_been_written_anew_is_denied_as_before);
 	suite_add_tcase(s, tc);
 	return s;
 }
