@@ -218,6 +218,15 @@ static int add_place(const struct finder *f, const char *path, enum hole_kind ki
 	return add_hole(f, &(struct hole){.path = path, .kind = kind});
 }
 
+bool holes_want_terminals(const struct judge *judge, const struct sandbox_paths *paths)
+{
+	unsigned both = SANDBOX_OP_READ_TEXT | SANDBOX_OP_WRITE_TEXT;
+
+	return judge_strictness(judge, SANDBOX_MECH_TTY) != SANDBOX_STRICT_OFF &&
+	       (paths_operations(paths, "/dev/pts", strlen("/dev/pts")) & both) == both &&
+	       is_dir("/dev/pts");
+}
+
 static int find_places(const struct finder *f)
 {
 	const struct sandbox_policy *policy = f->judge->policy;
@@ -230,7 +239,14 @@ static int find_places(const struct finder *f)
 	}
 	if (rc == 0 && policy->unix_sockets == SANDBOX_UNIX_INSIDE)
 		rc = add_place(f, "/run", HOLE_EMPTY, ": sockets in it can be connected to");
+	if (rc == 0 && holes_want_terminals(f->judge, f->paths))
+		rc = add_hole(f, &(struct hole){.path = "/dev/pts", .kind = HOLE_PTS});
 	return rc;
+}
+
+static bool is_place(const struct hole *hole)
+{
+	return hole->kind == HOLE_TMP || hole->kind == HOLE_EMPTY || hole->kind == HOLE_PTS;
 }
 
 /* --- pins ----------------------------------------------------------------------------------------
@@ -288,7 +304,7 @@ static int find_pins(const struct finder *f)
 		const char *path = f->holes->item[i].path;
 		size_t len = strlen(path);
 
-		while (rc == 0 && --len > 0) {
+		while (rc == 0 && !is_place(&f->holes->item[i]) && --len > 0) {
 			cleanup_free char *above = path[len] == '/' ? strndup(path, len) : NULL;
 
 			if (path[len] == '/')
@@ -384,11 +400,6 @@ static int remember(const struct finder *f, struct hole *hole)
 	return 0;
 }
 
-static bool is_place(const struct hole *hole)
-{
-	return hole->kind == HOLE_TMP || hole->kind == HOLE_EMPTY;
-}
-
 int holes_find(const struct judge *judge, const struct sandbox_paths *paths, bool made,
 	       struct holes *ret)
 {
@@ -409,7 +420,7 @@ int holes_find(const struct judge *judge, const struct sandbox_paths *paths, boo
 		if (!is_place(&ret->item[i]))
 			rc = remember(&f, &ret->item[i]);
 	for (size_t i = 0; rc == 0 && i < ret->count; i++)
-		if (ret->item[i].kind != HOLE_PIN)
+		if (ret->item[i].kind != HOLE_PIN && ret->item[i].kind != HOLE_PTS)
 			rc = find_keeps(&f, &ret->item[i]);
 	if (rc < 0)
 		holes_free(ret);

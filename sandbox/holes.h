@@ -18,6 +18,7 @@
 enum hole_kind {
 	HOLE_PIN,     /* none: a directory that is mounted on itself, so that it stays in place */
 	HOLE_TMP,     /* an empty directory that can be written */
+	HOLE_PTS,     /* a /dev/pts of its own, without the terminals of the host */
 	HOLE_EMPTY,   /* one that cannot, with the ways to what is kept in it */
 	HOLE_DIR,     /* a directory that cannot be opened */
 	HOLE_FILE,    /* a file that cannot be opened */
@@ -55,6 +56,8 @@ struct holes {
  * judge is told of what a mount cannot take away. */
 int holes_find(const struct judge *judge, const struct sandbox_paths *paths, bool made,
 	       struct holes *ret);
+/* Whether terminals are granted that are to be those of the sandbox only. */
+bool holes_want_terminals(const struct judge *judge, const struct sandbox_paths *paths);
 void holes_free(struct holes *holes);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "sandbox/holes.h"
 
-#define MOUNTS_TMPS 2 /* /tmp and /dev/shm */
+#define MOUNTS_TMPS 3 /* /tmp, /dev/shm and /dev/pts */
 
 /* What one child works with: made before it by mounts_run_new(), written in it. */
 struct mounts_run {

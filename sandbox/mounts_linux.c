@@ -266,6 +266,15 @@ static int empty(const struct holes *holes, const struct hole *hole, const char 
 	return rc;
 }
 
+/* A device of /dev/ptmx looks for it beside itself. Nothing can be made in it but terminals. */
+static int mount_pts(const struct hole *hole, struct mounts_run *run)
+{
+	if (mount("devpts", hole->path, "devpts", MS_NOSUID | MS_NOEXEC,
+		  "newinstance,ptmxmode=0666,mode=0620") < 0)
+		return failed(run, "terminals of its own");
+	return 0;
+}
+
 /* --- all of them ------------------------------------------------------------------------------ */
 
 static int make_hole(const struct holes *holes, const struct hole *hole, const char *options,
@@ -278,6 +287,8 @@ static int make_hole(const struct holes *holes, const struct hole *hole, const c
 	switch (hole->kind) {
 	case HOLE_PIN:
 		return pin(hole, run);
+	case HOLE_PTS:
+		return mount_pts(hole, run);
 	case HOLE_TMP:
 	case HOLE_EMPTY:
 		return empty(holes, hole, options, run);
@@ -308,7 +319,7 @@ static int open_tmps(const struct holes *holes, struct mounts_run *run)
 	for (size_t i = 0; i < holes->count; i++) {
 		int fd;
 
-		if (holes->item[i].kind != HOLE_TMP)
+		if (holes->item[i].kind != HOLE_TMP && holes->item[i].kind != HOLE_PTS)
 			continue;
 		fd = open(holes->item[i].path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (fd < 0)

@@ -4,6 +4,7 @@
 #include "base/fs.h"
 #include "base/text.h"
 #include "tools/tests.h"
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -287,6 +288,64 @@ START_TEST(a_file_that_has_been_written_anew_is_denied_as_before)
 }
 END_TEST
 
+/* --- terminals -------------------------------------------------------------------------------- */
+
+/* One of the same user, of which only this process has the other end. */
+static int open_terminal(char *name, size_t size)
+{
+	int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(grantpt(fd), 0);
+	ck_assert_int_eq(unlockpt(fd), 0);
+	ck_assert_int_eq(ptsname_r(fd, name, size), 0);
+	return fd;
+}
+
+START_TEST(terminals_of_the_host_are_not_there)
+{
+	char name[64], script[256];
+	int fd = open_terminal(name, sizeof(name));
+
+	make_tree("/var/tmp");
+	snprintf(script, sizeof(script), "echo injected > %s && echo done", name);
+	if (run("{\"version\":1}", script)) {
+		ck_assert_ptr_null(strstr(out, "done"));
+		run("{\"version\":1}", "ls /dev/pts");
+		ck_assert_str_eq(out, "ptmx\n");
+	}
+	run("{\"version\":1, \"strictness\":{\"tty\":\"off\"}}", script);
+	ck_assert_str_eq(out, "done\n");
+	close(fd);
+	remove_tree();
+}
+END_TEST
+
+START_TEST(a_program_makes_terminals_of_its_own)
+{
+	make_tree("/var/tmp");
+	ck_assert_int_eq(system("command -v script >/dev/null"), 0); /* NOLINT(cert-env33-c) */
+	if (run("{\"version\":1}", "script -qec 'tty; test -t 0 && echo is one' /dev/null"))
+		ck_assert_str_eq(out, "/dev/pts/0\r\nis one\r\n");
+	remove_tree();
+}
+END_TEST
+
+START_TEST(without_mounts_the_layer_tells_of_other_terminals)
+{
+	struct sandbox_layers layers;
+	struct sandbox_plan *plan;
+
+	make_tree("/var/tmp");
+	plan = plan_of("{\"version\":1, \"namespaces\":{\"mount\":\"off\"}}");
+	sandbox_plan_layers(plan, &layers);
+	ck_assert_int_eq(layers.layer[SANDBOX_MECH_TTY].state, SANDBOX_STATE_PARTIAL);
+	ck_assert_ptr_nonnull(strstr(layers.layer[SANDBOX_MECH_TTY].why, "other terminals"));
+	sandbox_plan_free(plan);
+	remove_tree();
+}
+END_TEST
+
 /* --- all -------------------------------------------------------------------------------------- */
 
 Suite *sandbox_mounts_suite(void)
@@ -301,6 +360,9 @@ Suite *sandbox_mounts_suite(void)
 	tcase_add_test(tc, deep_directories_are_pinned_once);
 	tcase_add_loop_test(tc, a_directory_that_has_been_replaced_fails_the_start, 0, 6);
 	tcase_add_test(tc, a_file_that_has_been_written_anew_is_denied_as_before);
+	tcase_add_test(tc, terminals_of_the_host_are_not_there);
+	tcase_add_test(tc, a_program_makes_terminals_of_its_own);
+	tcase_add_test(tc, without_mounts_the_layer_tells_of_other_terminals);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -143,6 +143,13 @@ static void judge_proc(const struct judge *judge, const struct namespaces *ns)
 			      "namespaces.pid = \"on\" hides them");
 }
 
+static void judge_terminals(const struct judge *judge, const struct sandbox_paths *paths,
+			    const struct namespaces *ns)
+{
+	if (!(ns->flags & CLONE_NEWNS) && holes_want_terminals(judge, paths))
+		judge_partial(judge, SANDBOX_MECH_TTY, "other terminals of the user can be opened");
+}
+
 int namespaces_prepare(const struct judge *judge, const struct sandbox_paths *paths,
 		       enum namespaces_level level, struct namespaces *ret)
 {
@@ -152,6 +159,7 @@ int namespaces_prepare(const struct judge *judge, const struct sandbox_paths *pa
 	*ret = (struct namespaces){0};
 	if (judge_is_off(judge, SANDBOX_MECH_NAMESPACES)) {
 		judge_proc(judge, ret);
+		judge_terminals(judge, paths, ret);
 		return 0;
 	}
 	rc = holes_find(judge, paths,
@@ -165,6 +173,7 @@ int namespaces_prepare(const struct judge *judge, const struct sandbox_paths *pa
 		return rc;
 	}
 	judge_proc(judge, ret);
+	judge_terminals(judge, paths, ret);
 	if (!(ret->flags & CLONE_NEWNS))
 		holes_free(&ret->holes);
 	ret->loopback = judge->policy->net == SANDBOX_NET_LOOPBACK;
