@@ -194,6 +194,21 @@ static int find_sockets(const struct finder *f)
 	return rc;
 }
 
+static bool is_there(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0;
+}
+
+static bool has_hole(const struct finder *f, const char *path)
+{
+	for (size_t i = 0; i < f->holes->count; i++)
+		if (strcmp(f->holes->item[i].path, path) == 0)
+			return true;
+	return false;
+}
+
 static bool is_dir(const char *path)
 {
 	struct stat st;
@@ -240,7 +255,49 @@ static int find_places(const struct finder *f)
 	if (rc == 0 && policy->unix_sockets == SANDBOX_UNIX_INSIDE)
 		rc = add_place(f, "/run", HOLE_EMPTY, ": sockets in it can be connected to");
 	if (rc == 0 && holes_want_terminals(f->judge, f->paths))
-		rc = add_hole(f, &(struct hole){.path = "/dev/pts", .kind = HOLE_PTS});
+		rc = add_hole(f,
+			      &(struct hole){.path = "/dev/pts", .kind = HOLE_PTS, .whole = true});
+	return rc;
+}
+
+/* --- the kernel's own files --------------------------------------------------------------------
+ */
+
+/* By the modes of files root may change what holds for the whole host there. */
+static const char *const of_kernel[] = {"/proc/sys", "/proc/sysrq-trigger", "/proc/irq",
+					"/proc/bus", "/sys"};
+
+/* Whether a root at the path, in it or around it, but not around all of /proc and /sys, grants to
+ * change something. */
+static bool is_named(const struct finder *f, const char *path)
+{
+	for (size_t i = 0; i < f->paths->count; i++) {
+		const struct root *root = &f->paths->item[i];
+
+		if ((root->operations & OPS_CHANGE) &&
+		    (is_at_or_inside(root->path, path) ||
+		     (root->len > 1 && is_inside(path, root->path))))
+			return true;
+	}
+	return false;
+}
+
+static int find_kernel(const struct finder *f)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < sizeof(of_kernel) / sizeof(of_kernel[0]); i++) {
+		struct hole hole = {
+			.path = of_kernel[i],
+			.kind = HOLE_LESSENED,
+			.no_write = true,
+			.whole = true,
+		};
+
+		if ((granted_whole(f->paths, hole.path) & OPS_CHANGE) && !is_named(f, hole.path) &&
+		    !has_hole(f, hole.path) && is_there(hole.path))
+			rc = add_hole(f, &hole);
+	}
 	return rc;
 }
 
@@ -251,14 +308,6 @@ static bool is_place(const struct hole *hole)
 
 /* --- pins ----------------------------------------------------------------------------------------
  */
-
-static bool has_hole(const struct finder *f, const char *path)
-{
-	for (size_t i = 0; i < f->holes->count; i++)
-		if (strcmp(f->holes->item[i].path, path) == 0)
-			return true;
-	return false;
-}
 
 /* What is mounted already stays in place, too. */
 static bool is_mount_point(const char *path, const char *parent)
@@ -274,7 +323,7 @@ static int add_pin(const struct finder *f, char *path)
 	char *slash = strrchr(path, '/');
 	size_t parent_len = slash == path ? 1 : (size_t)(slash - path);
 	cleanup_free char *parent = strndup(path, parent_len);
-	struct hole pin = {.kind = HOLE_PIN};
+	struct hole pin = {.kind = HOLE_PIN, .whole = true};
 	int rc;
 
 	if (!parent)
@@ -337,13 +386,6 @@ static bool is_kept(const struct finder *f, const struct hole *hole, const char 
 		if (is_at_or_inside(path, f->holes->keep[hole->first + i].path))
 			return true;
 	return false;
-}
-
-static bool is_there(const char *path)
-{
-	struct stat st;
-
-	return lstat(path, &st) == 0;
 }
 
 static int find_keeps(const struct finder *f, struct hole *hole)
@@ -413,6 +455,8 @@ int holes_find(const struct judge *judge, const struct sandbox_paths *paths, boo
 	if (rc == 0)
 		rc = find_sockets(&f);
 	if (rc == 0)
+		rc = find_kernel(&f);
+	if (rc == 0)
 		rc = find_pins(&f);
 	if (ret->count)
 		qsort(ret->item, ret->count, sizeof(*ret->item), in_order);
@@ -420,7 +464,7 @@ int holes_find(const struct judge *judge, const struct sandbox_paths *paths, boo
 		if (!is_place(&ret->item[i]))
 			rc = remember(&f, &ret->item[i]);
 	for (size_t i = 0; rc == 0 && i < ret->count; i++)
-		if (ret->item[i].kind != HOLE_PIN && ret->item[i].kind != HOLE_PTS)
+		if (!ret->item[i].whole)
 			rc = find_keeps(&f, &ret->item[i]);
 	if (rc < 0)
 		holes_free(ret);

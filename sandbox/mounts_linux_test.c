@@ -42,11 +42,6 @@ static void make_tree(const char *dir)
 	}
 }
 
-static void remove_tree(void)
-{
-	ck_assert_int_eq(fs_remove_all(base, NULL), 0);
-}
-
 /* With the scratch directory for every "@". */
 static const char *at(const char *text)
 {
@@ -62,6 +57,18 @@ static const char *at(const char *text)
 	}
 	filled[n] = '\0';
 	return filled;
+}
+
+static void shell_outside(const char *script)
+{
+	ck_assert_int_eq(system(at(script)), 0); /* NOLINT(cert-env33-c): a test's own words */
+}
+
+/* What mv could not rename it may have copied, with the modes of what hides. */
+static void remove_tree(void)
+{
+	shell_outside("chmod -R u+rwx @");
+	ck_assert_int_eq(fs_remove_all(base, NULL), 0);
 }
 
 static struct sandbox_plan *plan_of(const char *text)
@@ -235,11 +242,6 @@ END_TEST
 
 /* --- what has been replaced since the plan was made ------------------------------------------- */
 
-static void shell_outside(const char *script)
-{
-	ck_assert_int_eq(system(at(script)), 0); /* NOLINT(cert-env33-c): a test's own words */
-}
-
 START_TEST(a_directory_that_has_been_replaced_fails_the_start)
 {
 	static const struct {
@@ -346,6 +348,29 @@ START_TEST(without_mounts_the_layer_tells_of_other_terminals)
 }
 END_TEST
 
+/* --- the kernel's own files ------------------------------------------------------------------- */
+
+/* For root, who may write them outside; nothing is changed when it can. */
+START_TEST(a_root_around_them_does_not_grant_to_change_the_kernel)
+{
+	static const char *const kernel[] = {
+		"v=$(cat /proc/sys/kernel/domainname); echo \"$v\" > /proc/sys/kernel/domainname",
+		": >> /sys/kernel/mm/transparent_hugepage/enabled",
+		"cat /proc/sys/kernel/domainname",
+		"echo new > @/ws/new",
+	};
+
+	make_tree("/var/tmp");
+	if (run("{\"version\":1, \"fs\":{\"workspace\":[\"/\"]}}", "true"))
+		expect_acts("{\"version\":1, \"fs\":{\"workspace\":[\"/\"]}}", kernel, 4, "--++");
+	if (geteuid() == 0)
+		expect_acts("{\"version\":1, \"fs\":{\"workspace\":[\"/\"], "
+			    "\"write\":[\"/proc/sys/kernel\"]}}",
+			    kernel, 1, "+");
+	remove_tree();
+}
+END_TEST
+
 /* --- all -------------------------------------------------------------------------------------- */
 
 Suite *sandbox_mounts_suite(void)
@@ -363,6 +388,7 @@ Suite *sandbox_mounts_suite(void)
 	tcase_add_test(tc, terminals_of_the_host_are_not_there);
 	tcase_add_test(tc, a_program_makes_terminals_of_its_own);
 	tcase_add_test(tc, without_mounts_the_layer_tells_of_other_terminals);
+	tcase_add_test(tc, a_root_around_them_does_not_grant_to_change_the_kernel);
 	suite_add_tcase(s, tc);
 	return s;
 }
