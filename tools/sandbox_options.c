@@ -1,6 +1,7 @@
 /* The options of sandtape run, and the policy that they come to. */
 #include "tools/run.h"
 
+#include "base/buf.h"
 #include "base/cleanup.h"
 #include <errno.h>
 #include <limits.h>
@@ -144,30 +145,77 @@ static int parse_number(const char *option, const char *text, unsigned *ret, str
 
 /* --- roots ------------------------------------------------------------------------------------ */
 
-/* Where it is now; and of what is not there, where it is written to be. */
-static char *absolute(const char *path, struct error *err)
+/* "/a/b" to "/a"; what is empty stands for "/". */
+static void go_up(struct buf *path)
 {
-	char *real = realpath(path, NULL), cwd[PATH_MAX];
+	const char *slash = path->len ? memrchr(path->data, '/', path->len) : NULL;
 
-	if (real)
-		return real;
-	if (errno == ENOMEM || (path[0] != '/' && !getcwd(cwd, sizeof(cwd))) ||
-	    asprintf(&real, "%s%s%s", path[0] == '/' ? "" : cwd, path[0] == '/' ? "" : "/", path) <
-		    0) {
-		error_sys(err, errno, "cannot tell where %s is", path);
-		return NULL;
+	path->len = slash ? (size_t)(slash - path->data) : 0;
+	if (path->data)
+		path->data[path->len] = '\0';
+}
+
+/* Behind a name that may be a link, only the kernel can tell what ".." is. */
+static int add_component(struct buf *path, const char *name, size_t len, bool *named,
+			 struct error *err)
+{
+	if (len == 0 || (len == 1 && name[0] == '.'))
+		return 0;
+	if (len == 2 && memcmp(name, "..", 2) == 0) {
+		if (*named)
+			return error_set(err, ERR_INVALID,
+					 "a path must not have \"..\" behind a name: write where "
+					 "it leads to");
+		go_up(path);
+		return 0;
 	}
-	return real;
+	*named = true;
+	if (buf_add_char(path, '/') < 0 || buf_add(path, name, len) < 0)
+		return error_no_memory(err);
+	return 0;
+}
+
+/* The working directory has no links in it. */
+static int begin_at_cwd(struct buf *path, struct error *err)
+{
+	char cwd[PATH_MAX];
+
+	if (!getcwd(cwd, sizeof(cwd)))
+		return error_sys(err, errno, "cannot tell the working directory");
+	if (cwd[0] != '/')
+		return error_set(err, ERR_INVALID, "the working directory is not below /");
+	return cwd[1] && buf_add_str(path, cwd) < 0 ? error_no_memory(err) : 0;
+}
+
+/* As it is written. Links in it are for the policy to follow: it refuses those that a program which
+ * it lets write could have put there. */
+static int absolute(const char *path, struct buf *ret, struct error *err)
+{
+	bool named = false;
+	int rc = path[0] == '/' ? 0 : begin_at_cwd(ret, err);
+
+	if (!path[0])
+		return error_set(err, ERR_INVALID, "a path is empty");
+	while (rc == 0 && *path) {
+		size_t len = strcspn(path, "/");
+
+		rc = add_component(ret, path, len, &named, err);
+		path += path[len] ? len + 1 : len;
+	}
+	if (rc == 0 && ret->len == 0 && buf_add_char(ret, '/') < 0)
+		rc = error_no_memory(err);
+	return rc;
 }
 
 static int add_roots(struct sandbox_policy *policy, const char *option,
 		     const struct option_list *list, enum sandbox_root kind, struct error *err)
 {
 	for (size_t i = 0; i < list->count; i++) {
-		cleanup_free char *path = absolute(list->item[i], err);
-		int rc =
-			path ? sandbox_policy_add_root(policy, kind, path, false, err) : ERR_SYSTEM;
+		cleanup_buf struct buf path = BUF_INIT;
+		int rc = absolute(list->item[i], &path, err);
 
+		if (rc == 0)
+			rc = sandbox_policy_add_root(policy, kind, path.data, false, err);
 		if (rc < 0)
 			return error_wrap(err, rc, "%s %s", option, list->item[i]);
 	}

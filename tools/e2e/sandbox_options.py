@@ -1,0 +1,67 @@
+"""The options of `sandtape run`: paths."""
+
+import os
+
+from harness import case, expect, expect_equal, expect_status, expect_text
+from sandbox import inside, outside_tmp
+
+
+def refused(place, *options, text, **how):
+    result = inside(place, ["/bin/echo", "ran"], *options, **how)
+    expect_status(result, 125, str(options))
+    expect_equal("stdout", b"", result.out)
+    expect_equal("lines", 1, result.err.count(b"\n"))
+    expect_text(result, text)
+
+
+# --- Paths ----------------------------------------------------------------------------------------
+
+
+@case("run: paths: a link that an earlier run could have made is refused")
+def planted_link(place):
+    with outside_tmp(place):
+        os.mkdir(os.path.join(place.far, "other"))
+        place.write("plain/f", "x")
+        expect_status(inside(place, ["ln", "-s", "../other", "sub"]), 0, "first run")
+        for option in ("--write", "--read-only", "--deny"):
+            for path in ("sub", "./sub/", os.path.join(place.work, "sub")):
+                refused(place, option, path, text="lets programs change the link")
+        expect_status(inside(place, ["/bin/true"], "--write", "plain"), 0, "no link")
+        other = os.path.join(place.far, "other")
+        expect_status(inside(place, ["/bin/ls", other], "--write", other), 0, "named itself")
+
+
+@case("run: paths: a link that nobody inside can change is followed")
+def foreign_link(place):
+    with outside_tmp(place):
+        os.mkdir(os.path.join(place.far, "other"))
+        os.symlink("other", os.path.join(place.far, "link"))
+        script = ["/bin/sh", "-c", "echo x >../other/f && cat ../other/f"]
+        expect(inside(place, script).status != 0, "control")
+        for path in ("../link", "./.././link/", os.path.join(place.far, "link")):
+            result = inside(place, script, "--write", path)
+            expect_status(result, 0, path)
+            expect_equal(path, b"x\n", result.out)
+
+
+@case("run: paths: '..' is a directory above the working directory, or refused")
+def dots(place):
+    with outside_tmp(place):
+        os.makedirs(os.path.join(place.far, "a", "b"))
+        script = ["/bin/sh", "-c", "echo x >../f && cat ../f"]
+        cwd = os.path.join(place.far, "a", "b")
+        expect(inside(place, script, cwd=cwd).status != 0, "control")
+        for path in ("..", "../", "./..", "../../a"):
+            expect_status(inside(place, script, "--write", path, cwd=cwd), 0, path)
+        for path in ("c/..", "../b/../b", os.path.join(cwd, "..")):
+            for option in ("--write", "--read-only", "--deny"):
+                refused(place, option, path, text="write where it leads to", cwd=cwd)
+        refused(place, "--write", "", text="a path is empty")
+
+
+@case("run: paths: a relative path is no variable of a policy")
+def dollar(place):
+    place.fresh({"$HOME/f": "x"})
+    script = ["/bin/sh", "-c", "cat './$HOME/f'"]
+    expect_equal("control", b"x", inside(place, script).out)
+    expect_equal("denied", b"", inside(place, script, "--deny", "$HOME").out)
