@@ -191,7 +191,7 @@ static int run_sandboxed(const struct sandbox_options *o, const char *const *arg
 	struct sandbox_policy *policy = NULL;
 	struct sandbox_plan *plan = NULL;
 	struct error err = {0};
-	int status, rc = sandbox_options_policy(o, &policy, &err);
+	int status, rc = sandbox_options_policy(o, say, (void *)o, &policy, &err);
 
 	if (rc == 0)
 		rc = sandbox_plan_new(policy, SANDBOX_PLAN_START, say, (void *)o, &plan, &err);

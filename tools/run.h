@@ -29,9 +29,9 @@ struct sandbox_options {
 extern const struct option_table sandbox_options_table;
 
 /* The policy that the options come to: a file's or the default one, what $SANDTAPE_SANDBOX says,
- * and then each option. */
-int sandbox_options_policy(const struct sandbox_options *o, struct sandbox_policy **ret,
-			   struct error *err);
+ * and then each option. `say` is told what the user may not have meant. */
+int sandbox_options_policy(const struct sandbox_options *o, sandbox_say say, void *say_ctx,
+			   struct sandbox_policy **ret, struct error *err);
 /* A policy that asks nothing of any mechanism. */
 int sandbox_options_nothing(struct sandbox_policy *policy, struct error *err);
 void sandbox_options_free(struct sandbox_options *o);

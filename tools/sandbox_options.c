@@ -349,32 +349,120 @@ static int set_strictness(struct sandbox_policy *policy, const char *option, con
 			 (int)(value - text), text);
 }
 
+/* `ret_off`: what switches all of it off at the end, or NULL. */
 static int set_strictnesses(const struct sandbox_options *o, struct sandbox_policy *policy,
-			    struct error *err)
+			    const char **ret_off, struct error *err)
 {
-	const char *variable = getenv("SANDTAPE_SANDBOX");
+	const char *variable = getenv("SANDTAPE_SANDBOX"), *off = NULL;
 	int rc = 0;
 
-	if (variable && *variable)
+	if (variable && *variable) {
 		rc = strchr(variable, '=')
 			     ? error_set(err, ERR_INVALID,
 					 "SANDTAPE_SANDBOX is enforce, warn or off, not '%s'",
 					 variable)
 			     : set_strictness(policy, "SANDTAPE_SANDBOX", variable, err);
-	for (size_t i = 0; rc == 0 && i < o->strictness.count; i++)
+		off = strcmp(variable, "off") == 0 ? "SANDTAPE_SANDBOX=off" : NULL;
+	}
+	for (size_t i = 0; rc == 0 && i < o->strictness.count; i++) {
 		rc = set_strictness(policy, "--strictness", o->strictness.item[i], err);
-	if (rc == 0 && o->no_sandbox)
+		off = strcmp(o->strictness.item[i], "off") == 0 ? "--strictness off" : NULL;
+	}
+	if (rc == 0 && o->no_sandbox) {
 		rc = sandbox_options_nothing(policy, err);
+		off = "--no-sandbox";
+	}
+	if (rc == 0)
+		*ret_off = off;
 	return rc;
+}
+
+/* --- the default workspace -------------------------------------------------------------------- */
+
+/* Places of the system, which nobody means to give away by having begun there. */
+static const struct {
+	const char *path;
+	bool with_all; /* that is below */
+} system_places[] = {
+	{"/", false},	     {"/bin", true},	  {"/boot", true},	 {"/dev", false},
+	{"/etc", true},	     {"/home", false},	  {"/lib", true},	 {"/lib32", true},
+	{"/lib64", true},    {"/libx32", true},	  {"/proc", true},	 {"/run", false},
+	{"/sbin", true},     {"/sys", true},	  {"/usr", false},	 {"/usr/bin", true},
+	{"/usr/lib", false}, {"/usr/sbin", true}, {"/usr/local", false}, {"/usr/share", false},
+	{"/var", false},     {"/var/lib", false},
+};
+
+/* Below it, or the directory itself. */
+static bool is_in(const char *path, const char *dir)
+{
+	size_t len = strlen(dir);
+
+	return strncmp(path, dir, len) == 0 && (path[len] == '\0' || path[len] == '/');
+}
+
+static bool is_system(const char *cwd)
+{
+	for (size_t i = 0; i < sizeof(system_places) / sizeof(system_places[0]); i++)
+		if (strcmp(cwd, system_places[i].path) == 0 ||
+		    (system_places[i].with_all && is_in(cwd, system_places[i].path)))
+			return true;
+	return false;
+}
+
+static bool is_named(const struct option_list *write, const char *cwd)
+{
+	bool named = false;
+
+	for (size_t i = 0; i < write->count && !named; i++) {
+		cleanup_buf struct buf path = BUF_INIT;
+
+		named = absolute(write->item[i], &path, NULL) == 0 && strcmp(path.data, cwd) == 0;
+	}
+	return named;
+}
+
+static int refuse_workspace(const char *cwd, const char *why, struct error *err)
+{
+	return error_set(err, ERR_INVALID,
+			 "%s would be the workspace, and %s: cd to a directory of your own, or say "
+			 "--write %s when you mean it, or --level none for no workspace",
+			 cwd, why, cwd);
+}
+
+/* The working directory is granted without having been named. */
+static int check_workspace(const struct sandbox_options *o, sandbox_say say, void *ctx,
+			   struct error *err)
+{
+	cleanup_free char *cwd = getcwd(NULL, 0), *home = NULL;
+	const char *variable = getenv("HOME");
+
+	if (!cwd)
+		return error_sys(err, errno, "cannot tell the working directory");
+	if (is_named(&o->write, cwd))
+		return 0;
+	if (is_system(cwd))
+		return refuse_workspace(cwd, "it is the system's", err);
+	home = variable && *variable ? realpath(variable, NULL) : NULL;
+	if (!home)
+		return 0;
+	if (strcmp(home, cwd) == 0)
+		say(ctx, "the workspace is your home directory: the program can use all in it but "
+			 "known keys and tokens; cd to a directory of its own to give it less");
+	else if (is_in(home, cwd))
+		return refuse_workspace(cwd, "your home directory is in it", err);
+	return 0;
 }
 
 /* --- all of it -------------------------------------------------------------------------------- */
 
-static int begin(const struct sandbox_options *o, struct sandbox_policy **ret, struct error *err)
+/* The level of a policy without a file, or -1 for one with. */
+static int begin(const struct sandbox_options *o, int *ret_level, struct sandbox_policy **ret,
+		 struct error *err)
 {
 	char text[128];
 	int level = SANDBOX_LEVEL_PROCESS_EXEC;
 
+	*ret_level = -1;
 	if (o->policy && o->level)
 		return error_set(err, ERR_INVALID,
 				 "--level is for a policy without a file; in %s it is a key",
@@ -385,15 +473,17 @@ static int begin(const struct sandbox_options *o, struct sandbox_policy **ret, s
 		level = find_name("--level", levels, COUNT(levels), o->level, err);
 	if (level < 0)
 		return level;
+	*ret_level = level;
 	snprintf(text, sizeof(text), "{\"version\": 1, \"level\": \"%s\"}", levels[level]);
 	return sandbox_policy_parse(text, strlen(text), "the default policy", NULL, ret, err);
 }
 
-int sandbox_options_policy(const struct sandbox_options *o, struct sandbox_policy **ret,
-			   struct error *err)
+int sandbox_options_policy(const struct sandbox_options *o, sandbox_say say, void *say_ctx,
+			   struct sandbox_policy **ret, struct error *err)
 {
 	struct sandbox_policy *policy = NULL;
-	int rc = begin(o, &policy, err);
+	const char *off = NULL;
+	int level, rc = begin(o, &level, &policy, err);
 
 	if (rc == 0)
 		rc = add_roots(policy, "--write", &o->write, SANDBOX_ROOT_WRITE, err);
@@ -410,7 +500,9 @@ int sandbox_options_policy(const struct sandbox_options *o, struct sandbox_polic
 	if (rc == 0)
 		rc = set_limits(o, policy, err);
 	if (rc == 0)
-		rc = set_strictnesses(o, policy, err);
+		rc = set_strictnesses(o, policy, &off, err);
+	if (rc == 0 && !off && level > SANDBOX_LEVEL_NONE)
+		rc = check_workspace(o, say, say_ctx, err);
 	if (rc < 0)
 		sandbox_policy_free(policy);
 	else

@@ -1,4 +1,4 @@
-"""The options of `sandtape run`: paths."""
+"""The options of `sandtape run`: paths, the default workspace."""
 
 import os
 
@@ -65,3 +65,40 @@ def dollar(place):
     script = ["/bin/sh", "-c", "cat './$HOME/f'"]
     expect_equal("control", b"x", inside(place, script).out)
     expect_equal("denied", b"", inside(place, script, "--deny", "$HOME").out)
+
+
+# --- The default workspace ------------------------------------------------------------------------
+
+
+@case("run: workspace: a directory of the system is none that nobody has named")
+def system_places(place):
+    for path in ("/", "/etc", "/usr", "/usr/bin", "/boot", "/dev", "/proc", "/sys", "/sys/kernel",
+                 "/var", "/run", "/home"):
+        if os.path.realpath(path) != path or not os.access(path, os.X_OK):
+            continue
+        refused(place, cwd=path, text="say --write " + path)
+        refused(place, "--level", "read_only", cwd=path, text="it is the system's")
+    place.fresh({})
+    policy = place.write("p.json", '{"version": 1}')
+    script = ["/bin/sh", "-c", "echo ran"]
+    for options in (("--level", "none"), ("--no-sandbox",), ("--strictness", "off"),
+                    ("--write", "."), ("--write", "/usr/"), ("--policy", policy)):
+        result = inside(place, script, *options, cwd="/usr")
+        expect_status(result, 0, str(options))
+        expect_equal(str(options), b"ran\n", result.out)
+
+
+@case("run: workspace: what HOME is in is none, and HOME itself is told")
+def home(place):
+    with outside_tmp(place):
+        env = {"HOME": place.home}
+        refused(place, cwd=place.far, env=env, text="your home directory is in it")
+        expect_status(inside(place, ["/bin/true"], "--write", ".", cwd=place.far, env=env), 0)
+        result = inside(place, ["/bin/true"], cwd=place.home, env=env)
+        expect_status(result, 0)
+        expect_text(result, "the workspace is your home directory")
+        for options in (("-q",), ("--write", "."), ("--level", "none")):
+            result = inside(place, ["/bin/true"], *options, cwd=place.home, env=env)
+            expect_status(result, 0, str(options))
+            expect_equal(str(options), b"", result.err)
+        expect_equal("elsewhere", b"", inside(place, ["/bin/true"], env=env).err)
