@@ -1,9 +1,10 @@
 /*
  * The table of system calls (calls.def) as C sees it.
  *
- * All tests look at the low half of an argument: what they look at is an int or an unsigned int in
- * the kernel, which does not see the other half, or it is flags that all are in the low half. A
- * test of both halves would let pass what the kernel takes for the same.
+ * Tests look at the low half of an argument: what they look at is an int or an unsigned int in the
+ * kernel, which does not see the other half, or it is flags that all are in the low half. A test of
+ * both halves would let pass what the kernel takes for the same. Whether a pointer is there at all
+ * takes a rule for each of its halves.
  */
 #ifndef SANDTAPE_SANDBOX_CALLS_H
 #define SANDTAPE_SANDBOX_CALLS_H
@@ -22,12 +23,13 @@ enum call_match {
 };
 
 struct call_test {
-	unsigned char arg;
+	unsigned char arg; /* its low half; with CALL_HIGH its high half */
 	unsigned char match;
 	uint32_t mask;
 	uint32_t value[2];
 };
 
+#define CALL_HIGH      0x10
 #define CALL_TESTS     3
 #define CALL_RULES_MAX 256
 

@@ -74,7 +74,12 @@ static const struct decided by_default[] = {
 	{272, {CLONE_NEWTIME}, FAILS(EPERM)},
 	{272, {0x00100000}, FAILS(EPERM)}, /* unshare: a flag that is new */
 	{272, {CLONE_FS | CLONE_FILES}, ALLOWED},
-	{298, {0}, FAILS(EPERM)},  /* perf_event_open */
+	{298, {0}, FAILS(EPERM)},	/* perf_event_open */
+	{302, {0, 0, 0x1000}, ALLOWED}, /* prlimit64: its own */
+	{302, {UINT64_C(0xffffffff00000000), 0, 0x1000}, ALLOWED},
+	{302, {17, 0, 0, 0x1000}, ALLOWED}, /* only asks */
+	{302, {17, 0, 0x1000}, FAILS(EPERM)},
+	{302, {17, 0, UINT64_C(0x7fff00000000)}, FAILS(EPERM)},
 	{303, {0}, ALLOWED},	   /* name_to_handle_at */
 	{304, {0}, FAILS(EPERM)},  /* open_by_handle_at */
 	{308, {0}, FAILS(EPERM)},  /* setns */

@@ -84,7 +84,12 @@ static unsigned emit_load(struct code *c, unsigned offset)
 }
 
 /* Both machines that are thought of have the low half first. */
-#define LOW_HALF(arg) ((unsigned)(offsetof(struct seccomp_data, args) + (arg) * sizeof(__u64)))
+static unsigned half_of(unsigned arg)
+{
+	size_t at = offsetof(struct seccomp_data, args) + (arg & ~CALL_HIGH) * sizeof(__u64);
+
+	return (unsigned)(arg & CALL_HIGH ? at + sizeof(__u32) : at);
+}
 
 static unsigned code_test(struct code *c, const struct call_test *test, unsigned yes, unsigned no)
 {
@@ -102,7 +107,7 @@ static unsigned code_test(struct code *c, const struct call_test *test, unsigned
 	} else {
 		emit_jump(c, BPF_JSET, test->mask, then, otherwise);
 	}
-	return emit_load(c, LOW_HALF(test->arg));
+	return emit_load(c, half_of(test->arg));
 }
 
 unsigned code_rule(struct code *c, const struct call_rule *rule, unsigned yes, unsigned no)

@@ -15,6 +15,7 @@
 #include <sys/ioctl.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -95,6 +96,8 @@ static const struct filter_call refused[] = {
 	{SYS_personality, {ADDR_NO_RANDOMIZE}},
 	{SYS_personality, {READ_IMPLIES_EXEC}},
 	{SYS_personality, {GARBAGE | ADDR_NO_RANDOMIZE}},
+	{SYS_prlimit64, {-1UL, RLIMIT_CPU, 1}},
+	{SYS_prlimit64, {-1UL, RLIMIT_CPU, GARBAGE}},
 	{SYS_unshare, {CLONE_NEWUSER}},
 	{SYS_unshare, {CLONE_NEWNS | CLONE_FS}},
 	/* The kernel does not look at the other half, and would refuse these for their own sake. */
@@ -136,6 +139,7 @@ END_TEST
 static const struct filter_call granted[] = {
 	{SYS_personality, {UINT32_MAX}},
 	{SYS_personality, {PER_LINUX}},
+	{SYS_prlimit64, {GARBAGE, RLIMIT_CPU, 0}},
 	{SYS_unshare, {CLONE_FS | CLONE_FILES}},
 	{SYS_socket, {AF_UNIX, SOCK_STREAM, 0}},
 	{SYS_socket, {AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP}},
@@ -156,6 +160,60 @@ START_TEST(what_is_near_is_allowed)
 
 		ck_assert_msg(got >= 0, "row %zu: %ld", i, got);
 	}
+	filter_teardown(&f);
+}
+END_TEST
+
+static pid_t start_idle(uid_t uid)
+{
+	pid_t pid = fork();
+
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		filter_become(uid);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+	return pid;
+}
+
+/* Root may not, either, without a capability. */
+static long limit_of(const void *arg)
+{
+	struct rlimit got;
+
+	return prlimit(*(const pid_t *)arg, RLIMIT_NOFILE, NULL, &got) < 0 ? -errno
+									   : (long)got.rlim_cur;
+}
+
+static void await_user(pid_t pid, uid_t uid)
+{
+	for (int i = 0; i < 1000 && filter_result(NULL, uid, limit_of, &pid) < 0; i++)
+		usleep(1000);
+}
+
+START_TEST(limits_of_others_are_left_alone)
+{
+	uid_t uid = filter_users[_i];
+	pid_t pid = start_idle(uid);
+	const struct rlimit none = {0, 0};
+	struct filter_call call = {SYS_prlimit64,
+				   {(unsigned long)pid, RLIMIT_NOFILE, (unsigned long)&none, 0}};
+	struct filter_fixture f;
+
+	filter_setup_rare(&f);
+	await_user(pid, uid);
+	ck_assert_int_eq(filter_result(&f.filter, uid, filter_make_call, &call), -RARE);
+	ck_assert_int_gt(filter_result(&f.filter, uid, limit_of, &pid), 0);
+	call.args[0] = 0;
+	ck_assert_int_eq(filter_result(&f.filter, uid, filter_make_call, &call), 0);
+	/* The control. */
+	call.args[0] = (unsigned long)pid;
+	ck_assert_int_eq(filter_result(NULL, uid, filter_make_call, &call), 0);
+	ck_assert_int_eq(filter_result(NULL, uid, limit_of, &pid), 0);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
 	filter_teardown(&f);
 }
 END_TEST
@@ -288,6 +346,7 @@ Suite *sandbox_filter_kernel_suite(void)
 	tcase_add_loop_test(tc, calls_of_groups_are_refused, 0, FILTER_USERS);
 	tcase_add_loop_test(tc, arguments_are_looked_at, 0, FILTER_USERS);
 	tcase_add_loop_test(tc, what_is_near_is_allowed, 0, FILTER_USERS);
+	tcase_add_loop_test(tc, limits_of_others_are_left_alone, 0, FILTER_USERS);
 	tcase_add_loop_test(tc, other_abis_are_refused, 0, FILTER_USERS);
 	tcase_add_loop_test(tc, the_number_of_a_skipped_call_is_left_alone, 0, FILTER_USERS);
 	tcase_add_loop_test(tc, threads_and_processes_work_by_default, 0, FILTER_USERS);

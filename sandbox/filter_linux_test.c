@@ -39,6 +39,7 @@ static const uint64_t values[] = {0,
 				  CLONE_NEWTIME,
 				  CLONE_THREAD | CLONE_NEWNET,
 				  UINT64_C(0x1000000000000002),
+				  UINT64_C(0x7fff00000000),
 				  MSG_FASTOPEN};
 
 static void assert_answers(const struct filter_fixture *f, struct random *random, unsigned times)

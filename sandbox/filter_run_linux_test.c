@@ -154,7 +154,8 @@ uint32_t filter_answer(const struct filter *p, uint32_t arch, uint32_t number,
 
 static bool test_holds(const struct call_test *test, const uint64_t args[6])
 {
-	uint32_t value = (uint32_t)args[test->arg] & test->mask;
+	unsigned shift = test->arg & CALL_HIGH ? 32 : 0;
+	uint32_t value = (uint32_t)(args[test->arg % CALL_HIGH] >> shift) & test->mask;
 	bool is_in = value == test->value[0] || value == test->value[1];
 
 	switch (test->match) {

@@ -95,7 +95,8 @@ enum sandbox_syscalls {
 	SANDBOX_SYSCALLS_TTY_INJECT,  /* TIOCSTI, TIOCLINUX */
 	SANDBOX_SYSCALLS_NAMESPACES,  /* unshare, setns, the flags of clone */
 	SANDBOX_SYSCALLS_MOUNT,	      /* the old and the new interface; chroot, pivot_root */
-	SANDBOX_SYSCALLS_DEBUG,	      /* ptrace, process_vm_*, pidfd_getfd, kcmp */
+	SANDBOX_SYSCALLS_DEBUG,	      /* ptrace, process_vm_*, pidfd_getfd, kcmp,
+					 prlimit of others */
 	SANDBOX_SYSCALLS_IO_URING,
 	SANDBOX_SYSCALLS_BPF,
 	SANDBOX_SYSCALLS_PERF,
