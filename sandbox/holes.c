@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -301,6 +302,38 @@ static int find_kernel(const struct finder *f)
 	return rc;
 }
 
+/* --- files ---------------------------------------------------------------------------------------
+ */
+
+static bool can_be_replaced(const struct hole *hole)
+{
+	const char *slash = strrchr(hole->path, '/');
+	cleanup_free char *dir = strndup(hole->path, slash == hole->path ? 1 : slash - hole->path);
+	struct stat st;
+
+	return dir && lstat(hole->path, &st) == 0 && !S_ISDIR(st.st_mode) &&
+	       faccessat(AT_FDCWD, dir, W_OK, AT_EACCESS) == 0;
+}
+
+/* The kernel takes a mount away from a file whose name somebody outside gives to another one, as
+ * editors do when they save. Nobody does so with what is the system's. */
+static void note_files(const struct finder *f)
+{
+	for (size_t i = 0; f->made && i < f->holes->count; i++) {
+		const struct hole *hole = &f->holes->item[i];
+
+		if (hole->kind != HOLE_FILE && hole->kind != HOLE_LESSENED)
+			continue;
+		if (!is_at_or_inside(hole->path, "/etc") && !is_at_or_inside(hole->path, "/proc") &&
+		    can_be_replaced(hole)) {
+			judge_partial(f->judge, SANDBOX_MECH_NAMESPACES,
+				      "%.60s is no longer kept when it is replaced outside",
+				      hole->path);
+			return;
+		}
+	}
+}
+
 static bool is_place(const struct hole *hole)
 {
 	return hole->kind == HOLE_TMP || hole->kind == HOLE_EMPTY || hole->kind == HOLE_PTS;
@@ -456,6 +489,8 @@ int holes_find(const struct judge *judge, const struct sandbox_paths *paths, boo
 		rc = find_sockets(&f);
 	if (rc == 0)
 		rc = find_kernel(&f);
+	if (rc == 0)
+		note_files(&f);
 	if (rc == 0)
 		rc = find_pins(&f);
 	if (ret->count)

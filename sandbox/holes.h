@@ -37,7 +37,7 @@ struct hole {
 	enum hole_kind kind;
 	bool no_write;
 	bool no_exec;
-	bool whole; /* nothing is kept in it */
+	bool whole;	     /* nothing is kept in it */
 	size_t first, keeps; /* of holes.keep */
 	mode_t type;	     /* S_IFDIR ... when it was found; 0 where that is no matter */
 	dev_t dev;	     /* of a directory, with `ino`; 0 where it may change */

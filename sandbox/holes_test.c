@@ -136,6 +136,24 @@ START_TEST(nobody_is_told_of_holes_that_are_not_made)
 }
 END_TEST
 
+START_TEST(files_that_may_be_replaced_outside_are_told_of)
+{
+	static const struct {
+		const char *path;
+		bool told;
+	} rows[] = {{"@/root/file", true}, {"@/root/secret", false}};
+
+	tree_add(SANDBOX_ROOT_WORKSPACE, "@/root");
+	tree_add(SANDBOX_ROOT_DENY, rows[_i].path);
+	ck_assert_int_eq(find(true), 0);
+	ck_assert_int_eq(strstr(layers.layer[SANDBOX_MECH_NAMESPACES].why,
+				"no longer kept when it is replaced outside") != NULL,
+			 rows[_i].told);
+	ck_assert_int_eq(layers.layer[SANDBOX_MECH_NAMESPACES].state,
+			 rows[_i].told ? SANDBOX_STATE_PARTIAL : SANDBOX_STATE_UNUSED);
+}
+END_TEST
+
 Suite *sandbox_holes_suite(void)
 {
 	Suite *s = suite_create("sandbox_holes");
@@ -145,6 +163,7 @@ Suite *sandbox_holes_suite(void)
 	tcase_add_loop_test(tc, holes_are_where_a_policy_takes_away, 0, 10);
 	tcase_add_loop_test(tc, roots_in_a_private_tmp_are_lessened, 0, 6);
 	tcase_add_test(tc, nobody_is_told_of_holes_that_are_not_made);
+	tcase_add_loop_test(tc, files_that_may_be_replaced_outside_are_told_of, 0, 2);
 	suite_add_tcase(s, tc);
 	return s;
 }
