@@ -345,7 +345,7 @@ ldd /bin/sh >/dev/null && echo ldd; TZ=Europe/Berlin date -d @0 +%H; cat /proc/s
 free >/dev/null && uptime >/dev/null; echo $?; test -t 0; echo $?; sh -c 'kill -0 $PPID'; echo $?
 """),
     Work("on a terminal", mode="pty", stdin=b"typed\n", sh="""
-tty >/dev/null && echo terminal; stty size; read x; echo "got $x"; echo to >/dev/tty
+test -t 0 && echo terminal; stty size; read x; echo "got $x"; echo to >/dev/tty
 """),
     Work("openssl, uuid, random devices", sh="""
 head -c 16 /dev/urandom | wc -c; head -c 4 /dev/random | wc -c; echo x >/dev/null; echo x 2>/dev/full
