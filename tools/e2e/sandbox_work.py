@@ -325,7 +325,7 @@ trap 'echo trapped' USR1; kill -USR1 $$; ulimit -c; [[ -w . ]] && echo w; echo {
     Work("bash: job control in a script", needs=("bash",), files={"b.sh": r"""
 set -m; sleep 30 & jobs -r | wc -l; kill %1; wait %1 2>/dev/null; echo $?
 (exit 5) & wait $!; echo $?; for i in 1 2 3; do (sleep 0.0$i; exit $i) & done; wait; echo all
-sleep 30 & kill -STOP $!; kill -CONT $!; kill -9 $!; wait $! 2>/dev/null; echo $?
+set +m; sleep 30 & kill -STOP $!; kill -CONT $!; kill -9 $!; wait $! 2>/dev/null; echo $?
 timeout 0.1 sleep 30; echo $?; setsid -w sh -c 'echo session'; nohup echo nohup 2>/dev/null
 """}, sh="exec bash b.sh 2>/dev/null"),
     Work("300 spawns, and eight at a time", needs=("xargs",), sh="""
