@@ -316,12 +316,29 @@ static int empty_dir(DIR *dir, const char *path, struct error *err)
 	return 0;
 }
 
+/* A mode that forbids its owner to look into a directory or to change it (Go's module cache has
+ * such) does not keep it. Where the mode cannot be changed, what then cannot be done tells why. */
+static int open_dir(int dir_fd, const char *name)
+{
+	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
+	int fd = openat(dir_fd, name, flags);
+	struct stat st;
+
+	if (fd < 0 && errno == EACCES) {
+		if (fchmodat(dir_fd, name, S_IRWXU, AT_SYMLINK_NOFOLLOW) == 0)
+			return openat(dir_fd, name, flags);
+		errno = EACCES;
+	}
+	if (fd >= 0 && fstat(fd, &st) == 0 && (st.st_mode & S_IRWXU) != S_IRWXU)
+		(void)fchmod(fd, S_IRWXU);
+	return fd;
+}
+
 /* Holds one fd a level. Each step is relative to an open directory and refuses links, so that
  * nobody can lead it elsewhere by swapping a directory for a link meanwhile. */
 static int remove_dir_at(int dir_fd, const char *name, struct error *err)
 {
-	cleanup_close int fd =
-		openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	cleanup_close int fd = open_dir(dir_fd, name);
 	cleanup_closedir DIR *dir = NULL;
 	int rc;
 

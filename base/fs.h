@@ -31,7 +31,8 @@ int fs_sync_dir(const char *path, struct error *err);
 /* mkdir -p, mode 0777 less umask. */
 int fs_mkdir_all(const char *path, struct error *err);
 
-/* Removes a tree without following symbolic links. A missing tree is no error. */
+/* Removes a tree without following symbolic links; own directories in it may have any mode. A
+ * missing tree is no error. */
 int fs_remove_all(const char *path, struct error *err);
 
 /* "dir/name" in a new buffer; the caller frees. NULL when out of memory. */

@@ -14,6 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+
 /* Each test works in a new directory of its own and knows it by a relative path too. */
 static char scratch[64];
 static int start_dir = -1;
@@ -428,6 +430,65 @@ START_TEST(remove_all_of_many_entries_and_levels)
 }
 END_TEST
 
+/* Root asks no mode. */
+static void in_ordinary_process(void (*act)(void))
+{
+	pid_t pid;
+	int status;
+
+	ck_assert(geteuid() != 0 || chown(".", 65534, 65534) == 0);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		if (geteuid() == 0 && (setgid(65534) < 0 || setuid(65534) < 0))
+			_exit(2);
+		act();
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+}
+
+static void make_closed_tree(void)
+{
+	static const struct {
+		const char *dir;
+		mode_t mode;
+	} dirs[] = {{"c/none/x", 0},	{"c/none", 0},	    {"c/fixed", 0555},
+		    {"c/listed", 0444}, {"c/passed", 0111}, {"c", 0500}};
+
+	for (size_t i = 0; i < COUNT(dirs); i++)
+		if (fs_mkdir_all(dirs[i].dir, NULL) < 0)
+			_exit(3);
+	if (close(open("c/fixed/f", O_WRONLY | O_CREAT | O_CLOEXEC, 0400)) < 0 ||
+	    close(open("c/listed/f", O_WRONLY | O_CREAT | O_CLOEXEC, 0400)) < 0)
+		_exit(4);
+	for (size_t i = 0; i < COUNT(dirs); i++)
+		if (chmod(dirs[i].dir, dirs[i].mode) < 0)
+			_exit(5);
+}
+
+static void remove_closed_tree(void)
+{
+	struct error err = {0};
+
+	make_closed_tree();
+	if (unlink("c/fixed/f") == 0 || errno != EACCES)
+		_exit(6);
+	if (fs_remove_all("c", &err) < 0) {
+		fprintf(stderr, "%s\n", err.text);
+		_exit(7);
+	}
+	_exit(access("c", F_OK) == 0 ? 8 : 0);
+}
+
+START_TEST(remove_all_of_directories_that_are_closed)
+{
+	in_ordinary_process(remove_closed_tree);
+	ck_assert_int_eq(count_entries("."), 0);
+}
+END_TEST
+
 START_TEST(remove_all_of_other_things)
 {
 	struct error err = {0};
@@ -497,6 +558,7 @@ Suite *base_fs_suite(void)
 	tcase_add_test(tcase, remove_all_does_not_follow_links);
 	tcase_add_test(tcase, remove_all_of_a_link_removes_the_link);
 	tcase_add_test(tcase, remove_all_of_many_entries_and_levels);
+	tcase_add_test(tcase, remove_all_of_directories_that_are_closed);
 	tcase_add_test(tcase, remove_all_of_other_things);
 	tcase_add_test(tcase, join_puts_one_slash);
 	return suite;

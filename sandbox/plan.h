@@ -132,7 +132,8 @@ enum sandbox_end {
 	SANDBOX_END_SIGNAL,  /* `status` is the signal */
 	SANDBOX_END_TIMEOUT, /* it was killed, since the policy's wall time was over */
 	SANDBOX_END_OUTPUT,  /* it was killed, since it wrote more than the policy lets it */
-	SANDBOX_END_MEMORY   /* the kernel killed it in its cgroup for lack of memory */
+	SANDBOX_END_MEMORY,  /* the kernel killed it in its cgroup for lack of memory */
+	SANDBOX_END_UNKNOWN  /* sandbox_wait() has failed to see it */
 };
 
 struct sandbox_result {
@@ -157,7 +158,9 @@ SANDBOX_API int sandbox_start(struct sandbox_plan *plan, const struct sandbox_st
 			      struct sandbox_child **ret, struct error *err);
 
 /* Waits for the end, hands over stdin and output, keeps the limits of time and output, and kills
- * what is left of the tree. ERR_SYSTEM. One thread. */
+ * what is left of the tree. ERR_SYSTEM, or another one of what could not be done: the program has
+ * ended then, too, and *ret tells how (its temporary directory could not be removed, say), unless
+ * its `end` is SANDBOX_END_UNKNOWN. One thread. */
 SANDBOX_API int sandbox_wait(struct sandbox_child *child, struct sandbox_result *ret,
 			     struct error *err);
 

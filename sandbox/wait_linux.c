@@ -24,6 +24,7 @@ struct waiter {
 	uint64_t deadline_ns; /* UINT64_MAX: none */
 	enum sandbox_end why; /* it was killed; SANDBOX_END_EXIT: it was not */
 	bool ended;
+	int failed; /* after the end: told when the output has been read */
 	struct error *err;
 };
 
@@ -164,10 +165,24 @@ static int reap(struct waiter *w)
 	rc = tree_end(child, &w->result->killed, w->err);
 	if (rc == 0 && child->cgroup.used)
 		rc = cgroup_oom_kills(&child->cgroup, &oom_kills, w->err);
+	if (rc < 0) {
+		w->failed = rc;
+		w->err = NULL;
+	}
 	if (oom_kills > 0 && w->result->end == SANDBOX_END_SIGNAL && w->result->status == SIGKILL)
 		w->result->end = SANDBOX_END_MEMORY;
 	w->deadline_ns = child_now_ns() + DRAIN_NS;
-	return rc;
+	return 0;
+}
+
+/* How a program ended is to be told, whatever could not be done for it. */
+static void end_now(struct waiter *w)
+{
+	w->err = NULL;
+	for (int i = 0; i < CHILD_STREAMS; i++)
+		close_stream(&w->child->stream[i]);
+	if (!w->ended && tree_kill(w->child, NULL) == 0)
+		reap(w);
 }
 
 static uint64_t deadline_of(const struct sandbox_child *child)
@@ -276,9 +291,9 @@ int sandbox_wait(struct sandbox_child *child, struct sandbox_result *ret, struct
 {
 	struct waiter w = {
 		.child = child, .result = ret, .deadline_ns = deadline_of(child), .err = err};
-	int rc = 0;
+	int rc = 0, removed;
 
-	memset(ret, 0, sizeof(*ret));
+	*ret = (struct sandbox_result){.end = SANDBOX_END_UNKNOWN};
 	for (;;) {
 		struct polled p = what_to_poll(&w);
 
@@ -287,12 +302,15 @@ int sandbox_wait(struct sandbox_child *child, struct sandbox_result *ret, struct
 		rc = wait_once(&w, &p);
 	}
 	if (rc < 0)
-		return rc;
+		end_now(&w);
+	else
+		rc = w.failed;
 	ret->out = child->stream[CHILD_OUT].kept.data;
 	ret->out_len = child->stream[CHILD_OUT].kept.len;
 	ret->err = child->stream[CHILD_ERR].kept.data;
 	ret->err_len = child->stream[CHILD_ERR].kept.len;
-	return remove_traces(child, err);
+	removed = w.ended ? remove_traces(child, rc == 0 ? err : NULL) : 0;
+	return rc < 0 ? rc : removed;
 }
 
 int sandbox_kill(struct sandbox_child *child, struct error *err)

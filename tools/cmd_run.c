@@ -137,9 +137,9 @@ static int wait_for(const struct sandbox_options *o, struct sandbox_child *child
 
 	begin_to_forward(sandbox_child_pid(child));
 	if (sandbox_wait(child, &result, &err) < 0)
-		return command_fail(&err);
+		command_fail(&err); /* the program's own status counts more, where there is one */
 	running = 0;
-	status = end_status(o, &result);
+	status = result.end == SANDBOX_END_UNKNOWN ? EXIT_SANDTAPE : end_status(o, &result);
 	sandbox_child_layers(child, &layers);
 	if (o->report && sandbox_report_write(report, o->report, argv, &layers, &result, &err) < 0)
 		return command_fail(&err);

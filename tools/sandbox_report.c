@@ -10,7 +10,7 @@
 static const char *const ends[] = {
 	[SANDBOX_END_EXIT] = "exit",	   [SANDBOX_END_SIGNAL] = "signal",
 	[SANDBOX_END_TIMEOUT] = "timeout", [SANDBOX_END_OUTPUT] = "output",
-	[SANDBOX_END_MEMORY] = "memory",
+	[SANDBOX_END_MEMORY] = "memory",   [SANDBOX_END_UNKNOWN] = "unknown",
 };
 
 json_t *sandbox_report_layers(const struct sandbox_layers *layers)

@@ -1,9 +1,11 @@
-"""The options of `sandtape run`: paths, the default workspace."""
+"""The options of `sandtape run`: paths, the default workspace, what it leaves."""
 
 import os
+import shutil
+import subprocess
 
-from harness import case, expect, expect_equal, expect_status, expect_text
-from sandbox import inside, outside_tmp
+from harness import SANDTAPE, case, expect, expect_equal, expect_status, expect_text
+from sandbox import IS_ROOT, KEEP_MARK, inside, outside_tmp
 
 
 def refused(place, *options, text, **how):
@@ -102,3 +104,45 @@ def home(place):
             expect_status(result, 0, str(options))
             expect_equal(str(options), b"", result.err)
         expect_equal("elsewhere", b"", inside(place, ["/bin/true"], env=env).err)
+
+
+# --- A directory in place of /tmp -----------------------------------------------------------------
+
+FALLBACK = ("run", *KEEP_MARK, "--strictness", "namespaces=off", "--report", "r.json", "--")
+
+
+def run_with_tmpdir(place, script, setup=":"):
+    """As an ordinary user, who cannot do all that root can, and without a mount namespace."""
+    tmp = os.path.join(place.far, "t")
+    tool = os.path.join(place.far, "sandtape")
+    shutil.copy(SANDTAPE, tool)
+    for path in (place.far, place.work, place.home, tmp):
+        os.makedirs(path, exist_ok=True)
+        os.chmod(path, 0o777)
+    user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if IS_ROOT else []
+    argv = [*user, "/bin/sh", "-c", setup + '; exec "$@"', "sh", tool, *FALLBACK, "/bin/sh", "-c",
+            'test "$(dirname "$TMPDIR")" = "$0" || exit 99; cd "$TMPDIR"; ' + script, tmp]
+    return place.run(argv, env={"TMPDIR": tmp}), tmp
+
+
+@case("run: TMPDIR: what is left there goes, whatever modes it has", needs=("setpriv",))
+def closed_left(place):
+    with outside_tmp(place):
+        script = "mkdir -p a/b c && echo x >a/b/f && chmod 555 a/b a && chmod 0 c . && exit 7"
+        result, tmp = run_with_tmpdir(place, script)
+        expect_status(result, 7)
+        expect_equal("stderr", b"", result.err)
+        expect_equal("left", [], os.listdir(tmp))
+
+
+@case("run: TMPDIR: what cannot be removed is told, and the status stays", needs=("setpriv",))
+def too_deep(place):
+    """More directories in each other than descriptors can be open."""
+    with outside_tmp(place):
+        script = 'mkdir -p "$(printf "%01200d" 0 | sed "s|0|d/|g")" && exit 7'
+        result, tmp = run_with_tmpdir(place, script, setup="ulimit -n 1024")
+        subprocess.run(["rm", "-rf", tmp], check=True)
+        expect_status(result, 7)
+        expect_text(result, "cannot remove")
+        expect_equal("lines", 1, result.err.count(b"\n"))
+        expect(b'"end": "exit"' in place.content("r.json"), "no report")
