@@ -142,7 +142,19 @@ static int wait_for(const struct sandbox_options *o, struct sandbox_child *child
 	status = result.end == SANDBOX_END_UNKNOWN ? EXIT_SANDTAPE : end_status(o, &result);
 	sandbox_child_layers(child, &layers);
 	if (o->report && sandbox_report_write(report, o->report, argv, &layers, &result, &err) < 0)
-		return command_fail(&err);
+		command_fail(&err);
+	return status;
+}
+
+/* `report` is of fs_report_open(). Returns `status`. */
+static int not_started(const struct sandbox_options *o, int report, const char *const *argv,
+		       int status, const struct error *why)
+{
+	struct error err = {0};
+
+	if (o->report &&
+	    sandbox_report_failure(report, o->report, argv, status, why->text, &err) < 0)
+		command_fail(&err);
 	return status;
 }
 
@@ -154,6 +166,19 @@ static int start_failed(const struct error *err)
 	       : err->code == ERR_SYSTEM && strncmp(err->text, "cannot execute", 14) == 0
 		       ? EXIT_CANNOT_EXEC
 		       : status;
+}
+
+/* The report is opened behind the plan, which looks at the caller's descriptors. */
+static int no_plan(const struct sandbox_options *o, const char *const *argv,
+		   const struct error *why)
+{
+	cleanup_close int report = -1;
+	int status = command_fail(why);
+	struct error err = {0};
+
+	if (o->report && fs_report_open(o->report, &report, &err) < 0)
+		return command_fail(&err);
+	return not_started(o, report, argv, status, why);
 }
 
 static int start(const struct sandbox_options *o, struct sandbox_plan *plan, bool limited,
@@ -180,7 +205,7 @@ static int start(const struct sandbox_options *o, struct sandbox_plan *plan, boo
 	leaves_terminal = sandbox_plan_leaves_terminal(plan);
 	catch_signals();
 	if (sandbox_start(plan, &start, &child, &err) < 0)
-		return start_failed(&err);
+		return not_started(o, report, argv, start_failed(&err), &err);
 	status = wait_for(o, child, argv, report);
 	sandbox_child_free(child);
 	return status;
@@ -195,7 +220,7 @@ static int run_sandboxed(const struct sandbox_options *o, const char *const *arg
 
 	if (rc == 0)
 		rc = sandbox_plan_new(policy, SANDBOX_PLAN_START, say, (void *)o, &plan, &err);
-	status = rc < 0 ? command_fail(&err)
+	status = rc < 0 ? no_plan(o, argv, &err)
 			: start(o, plan, sandbox_plan_limits_output(plan), argv);
 	sandbox_plan_free(plan);
 	sandbox_policy_free(policy);

@@ -49,6 +49,9 @@ int sandbox_try(struct sandbox_policy *policy, struct sandbox_layers *ret, sandb
 int sandbox_report_write(int fd, const char *file, const char *const *argv,
 			 const struct sandbox_layers *layers, const struct sandbox_result *result,
 			 struct error *err);
+/* Of a program that could not be started, where `status` is what sandtape ends with. */
+int sandbox_report_failure(int fd, const char *file, const char *const *argv, int status,
+			   const char *why, struct error *err);
 /* {"seccomp": {"state": ..., "why": ...}}; NULL when out of memory. */
 struct json_t;
 struct json_t *sandbox_report_layers(const struct sandbox_layers *layers);

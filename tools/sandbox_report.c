@@ -53,11 +53,9 @@ static json_t *make(const char *const *argv, const struct sandbox_layers *layers
 			 sandbox_report_layers(layers));
 }
 
-int sandbox_report_write(int fd, const char *file, const char *const *argv,
-			 const struct sandbox_layers *layers, const struct sandbox_result *result,
-			 struct error *err)
+/* Takes `report`. */
+static int write_take(int fd, const char *file, json_t *report, struct error *err)
 {
-	json_t *report = make(argv, layers, result);
 	char *text = report ? json_dumps(report, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
 	size_t len = text ? strlen(text) : 0;
 	int rc;
@@ -68,5 +66,22 @@ int sandbox_report_write(int fd, const char *file, const char *const *argv,
 	text[len] = '\n'; /* in place of the NUL, which nobody needs any more */
 	rc = fs_report_write(fd, file, text, len + 1, err);
 	free(text);
-	return rc;
+	return rc < 0 ? error_wrap(err, rc, "there is no report") : 0;
+}
+
+int sandbox_report_write(int fd, const char *file, const char *const *argv,
+			 const struct sandbox_layers *layers, const struct sandbox_result *result,
+			 struct error *err)
+{
+	return write_take(fd, file, make(argv, layers, result), err);
+}
+
+int sandbox_report_failure(int fd, const char *file, const char *const *argv, int status,
+			   const char *why, struct error *err)
+{
+	return write_take(fd, file,
+			  json_pack("{s:i, s:o, s:s, s:i, s:o}", "version", 1, "argv",
+				    arguments(argv), "end", "failed", "status", status, "error",
+				    json_of_text(why)),
+			  err);
 }

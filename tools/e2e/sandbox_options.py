@@ -1,10 +1,12 @@
-"""The options of `sandtape run`: paths, the default workspace, what it leaves."""
+"""The options of `sandtape run`: paths, the default workspace, what it leaves; reports of
+failures."""
 
+import json
 import os
 import shutil
 import subprocess
 
-from harness import SANDTAPE, case, expect, expect_equal, expect_status, expect_text
+from harness import SANDTAPE, add_case, case, expect, expect_equal, expect_status, expect_text
 from sandbox import IS_ROOT, KEEP_MARK, inside, outside_tmp
 
 
@@ -146,3 +148,42 @@ def too_deep(place):
         expect_text(result, "cannot remove")
         expect_equal("lines", 1, result.err.count(b"\n"))
         expect(b'"end": "exit"' in place.content("r.json"), "no report")
+
+
+# --- Reports of what failed -----------------------------------------------------------------------
+
+FAILURES = {
+    "no such program": (127, (), ["no-such-program"]),
+    "a program that the policy does not let": (126, ("--deny", "f"), ["./f"]),
+    "a root that is missing": (125, ("--write", "none"), ["/bin/true"]),
+    "a policy that is none": (125, ("--policy", "f"), ["/bin/true"]),
+}
+
+
+def check_failure(place, status, options, argv):
+    place.fresh({"f": ("#!/bin/sh\n", 0o755)})
+    for to in ("r.json", "/dev/stdout"):
+        result = inside(place, argv, *options, "--report", to)
+        expect_status(result, status)
+        report = json.loads(result.out if to == "/dev/stdout" else place.content(to))
+        want = {"version": 1, "argv": argv, "end": "failed", "status": status}
+        expect_equal("report", want, {key: report[key] for key in want})
+        expect_equal("keys", {*want, "error"}, set(report))
+        expect_text(result, "sandtape: " + report["error"])
+
+
+for name, row in FAILURES.items():
+    add_case("run: report: of " + name, lambda place, row=row: check_failure(place, *row))
+
+
+@case("run: report: a place that is lost meanwhile costs the report only")
+def report_lost(place):
+    place.fresh({"d/f": "x"})
+    result = inside(place, ["/bin/sh", "-c", "rm -r d; exit 7"], "--report", "d/r.json")
+    expect_status(result, 7)
+    expect_text(result, "there is no report: ")
+    result = inside(place, ["/bin/sh", "-c", "exit 7"], "--report", "/dev/full")
+    expect_status(result, 7)
+    expect_text(result, "there is no report: ")
+    result = inside(place, ["no-such-program"], "--report", "/dev/full")
+    expect_status(result, 127)
