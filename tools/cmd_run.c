@@ -146,6 +146,40 @@ static int wait_for(const struct sandbox_options *o, struct sandbox_child *child
 	return status;
 }
 
+/* Ways out that the library does not know: they are options. */
+static const struct {
+	const char *text; /* in that of the error */
+	const char *way;
+} ways[] = {
+	{"the policy does not let it",
+	 "--write DIR lets programs in DIR be executed, and so does exec in a policy"},
+	{"cannot go to the working directory",
+	 "go to what the policy grants, or grant it by --write"},
+};
+
+static const char *way_out(const struct error *err, const char *program)
+{
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+		if (strstr(err->text, ways[i].text))
+			return ways[i].way;
+	if (err->code == ERR_FORMAT)
+		return "sandtape-policy(5) tells what a policy can say";
+	if (err->code == ERR_NOTFOUND && err->sys == ENOENT && *program && !strchr(program, '/'))
+		return "no directory of PATH has it in the sandbox: give its path, or --env "
+		       "PATH=...";
+	return NULL;
+}
+
+static int fail(const struct error *err, const char *program)
+{
+	const char *way = way_out(err, program);
+
+	if (!way)
+		return command_fail(err);
+	fprintf(stderr, "sandtape: %s; %s\n", err->text, way);
+	return EXIT_SANDTAPE;
+}
+
 /* `report` is of fs_report_open(). Returns `status`. */
 static int not_started(const struct sandbox_options *o, int report, const char *const *argv,
 		       int status, const struct error *why)
@@ -158,9 +192,9 @@ static int not_started(const struct sandbox_options *o, int report, const char *
 	return status;
 }
 
-static int start_failed(const struct error *err)
+static int start_failed(const struct error *err, const char *program)
 {
-	int status = command_fail(err);
+	int status = fail(err, program);
 
 	return err->code == ERR_NOTFOUND && err->sys == ENOENT ? EXIT_NOT_FOUND
 	       : err->code == ERR_SYSTEM && strncmp(err->text, "cannot execute", 14) == 0
@@ -173,7 +207,7 @@ static int no_plan(const struct sandbox_options *o, const char *const *argv,
 		   const struct error *why)
 {
 	cleanup_close int report = -1;
-	int status = command_fail(why);
+	int status = fail(why, "");
 	struct error err = {0};
 
 	if (o->report && fs_report_open(o->report, &report, &err) < 0)
@@ -205,7 +239,7 @@ static int start(const struct sandbox_options *o, struct sandbox_plan *plan, boo
 	leaves_terminal = sandbox_plan_leaves_terminal(plan);
 	catch_signals();
 	if (sandbox_start(plan, &start, &child, &err) < 0)
-		return not_started(o, report, argv, start_failed(&err), &err);
+		return not_started(o, report, argv, start_failed(&err, argv[0]), &err);
 	status = wait_for(o, child, argv, report);
 	sandbox_child_free(child);
 	return status;
@@ -238,7 +272,9 @@ static int run(const struct command *command, int argc, char **argv)
 		return run_tape(command, argc, argv);
 	rc = options_parse(&sandbox_options_table, argc, argv, &o, &first, &err);
 	if (rc == 0 && !o.help && first >= argc)
-		rc = error_set(&err, ERR_INVALID, "there is no program to run");
+		rc = error_set(&err, ERR_INVALID,
+			       "there is no program to run: name it behind the options, as in "
+			       "sandtape run -- make test");
 	if (rc < 0) {
 		status = command_misused(command, &err);
 	} else if (o.help) {

@@ -19,7 +19,7 @@ static const struct option options[] = {
 	{"--write", 0, OPTION_LIST, "PATH", AT(write), "can be read, written and executed"},
 	{"--read-only", 0, OPTION_LIST, "PATH", AT(read_only), "can be read, and not written"},
 	{"--deny", 0, OPTION_LIST, "PATH", AT(deny), "cannot be read or written"},
-	{"--net", 0, OPTION_STRING, "none|loopback|full", AT(net), "the network (none)"},
+	{"--net", 0, OPTION_STRING, "none|loopback|tcp|full", AT(net), "the network (none)"},
 	{"--tcp-connect", 0, OPTION_LIST, "PORT", AT(tcp_connect), "TCP to this port, anywhere"},
 	{"--tcp-bind", 0, OPTION_LIST, "PORT", AT(tcp_bind), "TCP on this port"},
 	{"--env", 0, OPTION_LIST, "NAME[=VALUE]", AT(env), "a variable to keep, or to set"},
@@ -124,7 +124,8 @@ static int set_limits(const struct sandbox_options *o, struct sandbox_policy *po
 		if (rc == 0) {
 			rc = sandbox_policy_set_limit(policy, limits[i].limit, value, err);
 			if (rc < 0)
-				error_wrap(err, rc, "%s", limits[i].name);
+				error_wrap(err, rc, "%s %s (none is no limit)", limits[i].name,
+					   text);
 		}
 		if (rc < 0)
 			return rc;
@@ -138,7 +139,7 @@ static int parse_number(const char *option, const char *text, unsigned *ret, str
 	int rc = parse_amount(option, text, UNITS(counts), &value, NULL);
 
 	if (rc < 0 || value > INT_MAX)
-		return error_set(err, ERR_INVALID, "%s: '%s' is no such number", option, text);
+		return error_set(err, ERR_INVALID, "%s: '%s' is no number", option, text);
 	*ret = (unsigned)value;
 	return 0;
 }
@@ -227,10 +228,19 @@ static int add_roots(struct sandbox_policy *policy, const char *option,
 static int find_name(const char *option, const char *const *names, size_t count, const char *name,
 		     struct error *err)
 {
+	char all[128]; /* has room for the longest of the lists below */
+	size_t used = 0;
+
 	for (size_t i = 0; i < count; i++)
 		if (strcmp(names[i], name) == 0)
 			return (int)i;
-	return error_set(err, ERR_INVALID, "%s: there is no '%s'", option, name);
+	for (size_t i = 0; i < count; i++)
+		used += (size_t)snprintf(all + used, sizeof(all) - used, "%s%s",
+					 i == 0		 ? ""
+					 : i + 1 < count ? ", "
+							 : " or ",
+					 names[i]);
+	return error_set(err, ERR_INVALID, "%s: there is no '%s': it is %s", option, name, all);
 }
 
 static const char *const nets[] = {"none", "loopback", "tcp", "full"};
@@ -247,8 +257,9 @@ static int add_ports(struct sandbox_policy *policy, const char *option,
 		unsigned port = 0;
 		int rc = parse_number(option, list->item[i], &port, err);
 
-		if (rc == 0)
-			rc = sandbox_policy_add_port(policy, kind, port, err);
+		if (rc < 0)
+			return rc;
+		rc = sandbox_policy_add_port(policy, kind, port, err);
 		if (rc < 0)
 			return error_wrap(err, rc, "%s %s", option, list->item[i]);
 	}
@@ -345,7 +356,8 @@ static int set_strictness(struct sandbox_policy *policy, const char *option, con
 			return sandbox_policy_set_strictness(
 				policy, i, (enum sandbox_strictness)strictness, err);
 	}
-	return error_set(err, ERR_INVALID, "%s: there is no mechanism '%.*s'", option,
+	return error_set(err, ERR_INVALID,
+			 "%s: there is no mechanism '%.*s': sandtape doctor names them", option,
 			 (int)(value - text), text);
 }
 
@@ -375,6 +387,15 @@ static int set_strictnesses(const struct sandbox_options *o, struct sandbox_poli
 	if (rc == 0)
 		*ret_off = off;
 	return rc;
+}
+
+/* Who has set a variable once does not see it any more. */
+static void tell_off(const char *off, sandbox_say say, void *ctx)
+{
+	char text[80];
+
+	snprintf(text, sizeof(text), "%s: the program is not restricted", off);
+	say(ctx, text);
 }
 
 /* --- the default workspace -------------------------------------------------------------------- */
@@ -501,6 +522,8 @@ int sandbox_options_policy(const struct sandbox_options *o, sandbox_say say, voi
 		rc = set_limits(o, policy, err);
 	if (rc == 0)
 		rc = set_strictnesses(o, policy, &off, err);
+	if (rc == 0 && off)
+		tell_off(off, say, say_ctx);
 	if (rc == 0 && !off && level > SANDBOX_LEVEL_NONE)
 		rc = check_workspace(o, say, say_ctx, err);
 	if (rc < 0)

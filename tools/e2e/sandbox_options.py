@@ -1,5 +1,5 @@
 """The options of `sandtape run`: paths, the default workspace, what it leaves; reports of
-failures."""
+failures; what messages say."""
 
 import json
 import os
@@ -187,3 +187,68 @@ def report_lost(place):
     expect_text(result, "there is no report: ")
     result = inside(place, ["no-such-program"], "--report", "/dev/full")
     expect_status(result, 127)
+
+
+# --- Messages: one sentence with a way out --------------------------------------------------------
+
+MESSAGES = {
+    "a program that is not in PATH": (127, (), "no-such-program", "no directory of PATH has it"),
+    "one that the policy does not let": (126, ("--deny", "f"), "./f", "; --write DIR lets"),
+    "an unknown network": (125, ("--net", "x"), "/bin/true", "none, loopback, tcp or full"),
+    "an unknown level": (125, ("--level", "x"), "/bin/true",
+                         "none, read_only, workspace_write, process_exec or network"),
+    "an unknown strictness": (125, ("--strictness", "x"), "/bin/true", "enforce, warn or off"),
+    "an unknown mechanism": (125, ("--strictness", "x=off"), "/bin/true", "sandtape doctor"),
+    "no memory": (125, ("--mem", "0"), "/bin/true", "--mem 0 (none is no limit): "),
+    "no time": (125, ("--timeout", "0s"), "/bin/true", "--timeout 0s (none is no limit): "),
+    "an unknown unit": (125, ("--timeout", "5x"), "/bin/true", "'5x' is no amount, such as 10m"),
+    "a port by name": (125, ("--tcp-connect", "http"), "/bin/true",
+                       "sandtape: --tcp-connect: 'http' is no number\n"),
+    "a policy with an error": (125, ("--policy", "p.json"), "/bin/true", "sandtape-policy(5)"),
+    "no sandbox": (0, ("--no-sandbox",), "/bin/true",
+                   "sandtape: --no-sandbox: the program is not restricted\n"),
+    "no strictness": (0, ("--strictness", "off"), "/bin/true", "the program is not restricted"),
+}
+
+
+def check_message(place, status, options, program, text):
+    place.fresh({"f": ("#!/bin/sh\n", 0o755), "p.json": '{"version": 1, "x": 1}'})
+    result = inside(place, [program], *options)
+    expect_status(result, status)
+    expect_text(result, text)
+    expect_equal("lines", 1, result.err.count(b"\n"))
+    if status == 0:
+        expect_equal("quiet", b"", inside(place, [program], "-q", *options).err)
+
+
+for name, row in MESSAGES.items():
+    add_case("run: message: " + name, lambda place, row=row: check_message(place, *row))
+
+
+@case("run: message: a working directory that is not to be seen")
+def cwd_hidden(place):
+    place.fresh({})
+    result = inside(place, ["/bin/true"], "--level", "none", cwd=place.work)
+    if result.status:  # below /tmp, which is another one inside
+        expect_status(result, 125)
+        expect_text(result, "or grant it by --write")
+    expect_status(inside(place, ["/bin/true"], "--level", "none", "--write", "."), 0)
+
+
+@case("run: message: the variable that switches it off is told, one that is overruled is not")
+def variable_off(place):
+    env = {"SANDTAPE_SANDBOX": "off"}
+    result = inside(place, ["/bin/true"], env=env)
+    expect_equal("off", b"sandtape: SANDTAPE_SANDBOX=off: the program is not restricted\n",
+                 result.err)
+    result = inside(place, ["/bin/true"], "--strictness", "enforce", env=env)
+    expect_equal("overruled", b"", result.err)
+
+
+@case("run: message: no program, and the help")
+def no_program(place):
+    result = place.sandtape("run")
+    expect_status(result, 125)
+    expect_text(result, "there is no program to run: name it behind the options")
+    expect_text(result, "usage: sandtape run ")
+    expect(b"none|loopback|tcp|full" in place.sandtape("run", "--help").out, "--net")
