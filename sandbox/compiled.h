@@ -20,6 +20,8 @@ struct variant {
 	struct namespaces namespaces;
 	struct landlock landlock;
 	struct rlimits rlimits;
+	struct filter_needs needs;
+	struct filter filter;
 	bool private_tmp; /* by TMPDIR */
 };
 
@@ -29,12 +31,16 @@ struct sandbox_plan {
 	struct sandbox_policy *policy; /* its own copy */
 	struct sandbox_paths *paths;
 	struct sandbox_layers layers; /* what is common to both variants */
-	struct filter filter;
 	struct fds fds;
 	struct privileges privileges;
 	struct cgroup *cgroup; /* NULL: none */
 	struct environment *environment;
-	pthread_mutex_t lock; /* of `variant`, each of which is made when it is needed */
+	sandbox_say say; /* may be NULL */
+	void *say_ctx;
+	char **told; /* what has been said, which the next variant need not say again */
+	size_t told_count;
+	pthread_mutex_t
+		lock; /* of `variant`, each of which is made when it is needed, and `told` */
 	struct variant *variant[VARIANTS]; /* by enum namespaces_level */
 	atomic_int level;		   /* the most that this host has let be made so far */
 };

@@ -16,8 +16,15 @@ struct filter {
 	unsigned short len;
 };
 
-/* Judges SANDBOX_MECH_SECCOMP. ERR_UNSUPPORTED, ERR_NOMEM, ERR_LIMIT. */
-int filter_prepare(const struct judge *judge, struct filter *ret);
+/* What the policy promises and nothing else keeps in this place: then the filter refuses more. */
+struct filter_needs {
+	bool no_ip;   /* IP, though net.mode is loopback: there is no network namespace */
+	bool no_unix; /* unix sockets but for pairs, though those inside are allowed: those outside
+			 could be connected to */
+};
+
+/* Judges SANDBOX_MECH_SECCOMP, and what is needed of it. ERR_UNSUPPORTED, ERR_NOMEM, ERR_LIMIT. */
+int filter_prepare(const struct judge *judge, const struct filter_needs *needs, struct filter *ret);
 void filter_free(struct filter *f);
 
 /* For the calling thread and what it starts; needs no_new_privs. 0 or a negative errno.

@@ -261,6 +261,27 @@ START_TEST(without_unix_sockets_there_are_pairs)
 }
 END_TEST
 
+/* Where there is no namespace that has nothing but a loopback, and no mounts that hide sockets. */
+START_TEST(what_nothing_else_keeps_away_is_refused)
+{
+	struct filter_fixture f;
+
+	filter_setup(&f, SANDBOX_LEVEL_NETWORK);
+	filter_set_net(&f, SANDBOX_NET_LOOPBACK);
+	f.needs.no_ip = true;
+	ck_assert_int_eq(filter_try_prepare(&f), 0);
+	ck_assert_int_eq(filter_layer(&f)->state, SANDBOX_STATE_PARTIAL);
+	assert_decided(&f, net_none, COUNT(net_none));
+
+	filter_set_net(&f, SANDBOX_NET_FULL);
+	f.needs = (struct filter_needs){.no_unix = true};
+	ck_assert_int_eq(filter_try_prepare(&f), 0);
+	ck_assert_int_eq(filter_layer(&f)->state, SANDBOX_STATE_PARTIAL);
+	assert_decided(&f, unix_none, COUNT(unix_none));
+	filter_teardown(&f);
+}
+END_TEST
+
 Suite *sandbox_filter_calls_suite(void)
 {
 	Suite *suite = suite_create("sandbox_filter_calls");
@@ -270,6 +291,7 @@ Suite *sandbox_filter_calls_suite(void)
 	tcase_add_test(tc, without_processes_there_are_threads);
 	tcase_add_loop_test(tc, each_net_has_its_sockets, 0, COUNT(by_net));
 	tcase_add_test(tc, without_unix_sockets_there_are_pairs);
+	tcase_add_test(tc, what_nothing_else_keeps_away_is_refused);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

@@ -207,20 +207,21 @@ static void compose(struct build *b, const struct sandbox_policy *policy)
 }
 
 /* The memory that is asked for is for the longest one; what is not written costs nothing. */
-static int generate(const struct judge *judge, struct filter *ret, unsigned *ret_looked_at)
+static int generate(const struct sandbox_policy *policy, struct error *err, struct filter *ret,
+		    unsigned *ret_looked_at)
 {
 	cleanup_free struct sock_filter *op = malloc(BPF_MAXINSNS * sizeof(*op));
 	struct build b;
 	struct sock_filter *shrunk;
 
 	if (!op)
-		return error_no_memory(judge->err);
+		return error_no_memory(err);
 	b.code = (struct code){.op = op};
 	b.span_count = 0;
 	b.looked_at = 0;
-	compose(&b, judge->policy);
+	compose(&b, policy);
 	if (b.code.full)
-		return error_set(judge->err, ERR_LIMIT, "the filter of system calls gets too long");
+		return error_set(err, ERR_LIMIT, "the filter of system calls gets too long");
 	shrunk = realloc(op, b.code.len * sizeof(*op));
 	if (shrunk)
 		op = shrunk;
@@ -258,30 +259,33 @@ static const char *way_around(const struct sandbox_policy *policy)
 	return refuses(policy, SANDBOX_SYSCALLS_IO_URING) ? NULL : "io_uring";
 }
 
-static int judge_sockets(const struct judge *judge)
+static int judge_way_around(const struct judge *judge, const char *around, const char *key,
+			    const char *mode, const char *way_out)
 {
-	const struct sandbox_policy *policy = judge->policy;
+	return judge_missing(judge, MECH, SANDBOX_STATE_PARTIAL,
+			     "syscalls.%s is allowed, which makes sockets past the filter, and %s "
+			     "is \"%s\"%s",
+			     around, key, mode, way_out);
+}
+
+/* `policy` is the one that the filter is made of, the judge's the one that was asked for. */
+static int judge_sockets(const struct judge *judge, const struct sandbox_policy *policy)
+{
 	const char *around = way_around(policy);
-	bool nets = policy->namespaces[SANDBOX_NS_NET] == SANDBOX_USE_ON;
+	const char *net = policy_nets.name[judge->policy->net];
+	const char *unixes = policy_unixes.name[judge->policy->unix_sockets];
+	bool loopback = judge->policy->net == SANDBOX_NET_LOOPBACK;
+	bool nets = policy->namespaces[SANDBOX_NS_NET] == SANDBOX_USE_ON && !loopback;
 
 	if (!around)
 		return 0;
 	if (policy->net == SANDBOX_NET_NONE && !nets)
-		return judge_missing(
-			judge, MECH, SANDBOX_STATE_PARTIAL,
-			"syscalls.%s is allowed, which makes sockets past the filter, "
-			"and net.mode is \"none\" (namespaces.net = \"on\" closes that)",
-			around);
+		return judge_way_around(judge, around, "net.mode", net,
+					loopback ? "" : " (namespaces.net = \"on\" closes that)");
 	if (policy->net == SANDBOX_NET_TCP)
-		return judge_missing(judge, MECH, SANDBOX_STATE_PARTIAL,
-				     "syscalls.%s is allowed, which makes sockets past the filter, "
-				     "and net.mode is \"tcp\"",
-				     around);
+		return judge_way_around(judge, around, "net.mode", net, "");
 	if (policy->unix_sockets == SANDBOX_UNIX_NONE)
-		return judge_missing(judge, MECH, SANDBOX_STATE_PARTIAL,
-				     "syscalls.%s is allowed, which makes sockets past the filter, "
-				     "and unix_sockets.mode is \"none\"",
-				     around);
+		return judge_way_around(judge, around, "unix_sockets.mode", unixes, "");
 	return 0;
 }
 
@@ -298,33 +302,71 @@ static void judge_gaps(const struct judge *judge)
 			      "UDP only");
 }
 
-static int prepare(const struct judge *judge, struct filter *ret)
+/* Where there is no filter that could refuse it. */
+static int judge_needs(const struct judge *judge, const struct filter_needs *needs)
+{
+	int rc = 0;
+
+	if (needs->no_ip)
+		rc = judge_missing(judge, SANDBOX_MECH_LANDLOCK_NET, SANDBOX_STATE_UNAVAILABLE,
+				   "net.mode is \"loopback\", and without a network namespace and "
+				   "seccomp the whole network can be reached");
+	if (rc == 0 && needs->no_unix)
+		rc = judge_missing(judge, SANDBOX_MECH_LANDLOCK_FS, SANDBOX_STATE_PARTIAL,
+				   "unix sockets outside can be connected to before Linux 7.1 "
+				   "without a mount namespace and seccomp");
+	return rc;
+}
+
+static void judge_lessened(const struct judge *judge, const struct filter_needs *needs)
+{
+	if (needs->no_ip)
+		judge_partial(judge, MECH,
+			      "sockets of IP are refused: there is no network namespace that has "
+			      "nothing but a loopback");
+	if (needs->no_unix)
+		judge_partial(judge, MECH,
+			      "unix sockets are refused: this host cannot keep those outside away");
+}
+
+static int prepare(const struct judge *judge, const struct sandbox_policy *policy,
+		   const struct filter_needs *needs, struct filter *ret)
 {
 	unsigned looked_at = 0;
 	int e = try_kernel();
 	int rc;
 
-	if (e)
-		return judge_missing(judge, MECH, SANDBOX_STATE_UNAVAILABLE,
-				     "this host does not let filters be installed (%s)",
-				     error_errno_name(e));
-	rc = judge_sockets(judge);
+	if (e) {
+		rc = judge_missing(judge, MECH, SANDBOX_STATE_UNAVAILABLE,
+				   "this host does not let filters be installed (%s)",
+				   error_errno_name(e));
+		return rc < 0 ? rc : judge_needs(judge, needs);
+	}
+	rc = judge_sockets(judge, policy);
 	if (rc == 0)
-		rc = generate(judge, ret, &looked_at);
+		rc = generate(policy, judge->err, ret, &looked_at);
 	if (rc < 0)
 		return rc;
+	judge_lessened(judge, needs);
 	judge_gaps(judge);
 	judge_enforced(judge, MECH, "%u system calls are refused or looked at", looked_at);
 	return 0;
 }
 
-int filter_prepare(const struct judge *judge, struct filter *ret)
+int filter_prepare(const struct judge *judge, const struct filter_needs *needs, struct filter *ret)
 {
+	struct sandbox_policy policy = *judge->policy;
 	struct filter filter = {0};
 	int rc = 0;
 
-	if (!judge_is_off(judge, MECH) && asks_for_something(judge->policy))
-		rc = prepare(judge, &filter);
+	if (needs->no_ip)
+		policy.net = SANDBOX_NET_NONE;
+	if (needs->no_unix)
+		policy.unix_sockets = SANDBOX_UNIX_NONE;
+	if (judge_is_off(judge, MECH))
+		rc = judge_needs(judge, needs);
+	else if (asks_for_something(&policy))
+		rc = prepare(judge, &policy, needs, &filter);
 	if (rc == 0)
 		*ret = filter;
 	return rc;

@@ -305,7 +305,7 @@ START_TEST(without_memory_there_is_no_filter)
 		memset(&f.layers, 0, sizeof(f.layers));
 		f.filter = untouched;
 		chaos_arm(CHAOS_FOR_GOOD, call);
-		rc = filter_prepare(&judge, &f.filter);
+		rc = filter_prepare(&judge, &f.needs, &f.filter);
 		chaos_disarm();
 		failed += rc == ERR_NOMEM;
 		if (rc < 0) {

@@ -32,7 +32,7 @@ int filter_try_prepare(struct filter_fixture *f)
 
 	filter_free(&f->filter);
 	memset(&f->layers, 0, sizeof(f->layers));
-	return filter_prepare(&judge, &f->filter);
+	return filter_prepare(&judge, &f->needs, &f->filter);
 }
 
 void filter_teardown(struct filter_fixture *f)

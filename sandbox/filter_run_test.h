@@ -14,6 +14,7 @@
 struct filter_fixture {
 	struct sandbox_policy *policy;
 	struct sandbox_layers layers;
+	struct filter_needs needs;
 	struct filter filter;
 	char told[512];
 	struct error err;

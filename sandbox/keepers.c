@@ -51,7 +51,7 @@ static unsigned keepers_of_tmp(const struct sandbox_policy *policy, const struct
 	return v->private_tmp ? BIT(LANDLOCK_FS) | BIT(ENV) : keepers_of_cuts(v);
 }
 
-static unsigned keepers_of_net(const struct sandbox_policy *policy)
+static unsigned keepers_of_net(const struct sandbox_policy *policy, const struct variant *v)
 {
 	static const unsigned by_net[SANDBOX_NETS] = {
 		[SANDBOX_NET_NONE] = BIT(SECCOMP) | BIT(LANDLOCK_NET),
@@ -60,7 +60,7 @@ static unsigned keepers_of_net(const struct sandbox_policy *policy)
 		[SANDBOX_NET_FULL] = 0,
 	};
 
-	return by_net[policy->net];
+	return v->needs.no_ip ? BIT(SECCOMP) : by_net[policy->net];
 }
 
 static unsigned keepers_of_sockets(const struct sandbox_policy *policy, const struct variant *v)
@@ -72,6 +72,8 @@ static unsigned keepers_of_sockets(const struct sandbox_policy *policy, const st
 	};
 	unsigned keepers = by_mode[policy->unix_sockets];
 
+	if (v->needs.no_unix)
+		return BIT(SECCOMP);
 	return policy->unix_sockets == SANDBOX_UNIX_INSIDE ? keepers | keepers_of_cuts(v) : keepers;
 }
 
@@ -88,7 +90,7 @@ static unsigned keepers(const struct sandbox_plan *plan, const struct variant *v
 	if (is(key, "fs", "tmp"))
 		return keepers_of_tmp(plan->policy, v);
 	if (is(key, "net", "mode"))
-		return keepers_of_net(plan->policy);
+		return keepers_of_net(plan->policy, v);
 	if (is(key, "unix_sockets", NULL))
 		return keepers_of_sockets(plan->policy, v);
 	if (is(key, "limits", "memory_mb") || is(key, "limits", "processes"))

@@ -2,8 +2,77 @@
 #include "sandbox/compiled.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* --- what is said ------------------------------------------------------------------------------
+ */
+
+static bool was_told(const struct sandbox_plan *plan, const char *text)
+{
+	for (size_t i = 0; i < plan->told_count; i++)
+		if (strcmp(plan->told[i], text) == 0)
+			return true;
+	return false;
+}
+
+/* Without memory it is said again. */
+static void remember(struct sandbox_plan *plan, const char *text)
+{
+	char **grown = realloc(plan->told, (plan->told_count + 1) * sizeof(*grown));
+	char *own = strdup(text);
+
+	if (grown)
+		plan->told = grown;
+	if (grown && own)
+		grown[plan->told_count++] = own;
+	else
+		free(own);
+}
+
+/* Variants have most in common. */
+static void say_once(void *ctx, const char *text)
+{
+	struct sandbox_plan *plan = ctx;
+
+	if (was_told(plan, text))
+		return;
+	remember(plan, text);
+	plan->say(plan->say_ctx, text);
+}
+
+static struct judge judge_of(struct sandbox_plan *plan, struct sandbox_layers *layers,
+			     struct error *err)
+{
+	return (struct judge){plan->policy, layers, plan->say ? say_once : NULL, plan, err};
+}
+
+/* --- variants ----------------------------------------------------------------------------------
+ */
+
+enum { ABI_OF_SOCKETS = 9 }; /* Landlock's, from which on it tells sockets in files apart */
+
+/* Whether the filter has to stand in for namespaces that are not there. Under less than enforce
+ * sockets stay, since programs need them more often than somebody else's do harm. */
+static int find_needs(const struct judge *judge, struct variant *v)
+{
+	const enum sandbox_mechanism fs = SANDBOX_MECH_LANDLOCK_FS;
+	const struct sandbox_policy *policy = judge->policy;
+	enum sandbox_strictness strictness = judge_strictness(judge, fs);
+
+	v->needs.no_ip =
+		policy->net == SANDBOX_NET_LOOPBACK && !(v->namespaces.flags & CLONE_NEWNET);
+	if (policy->unix_sockets != SANDBOX_UNIX_INSIDE || namespaces_have_mounts(&v->namespaces) ||
+	    (strictness != SANDBOX_STRICT_OFF && v->landlock.abi >= ABI_OF_SOCKETS))
+		return 0;
+	v->needs.no_unix = strictness == SANDBOX_STRICT_ENFORCE;
+	return v->needs.no_unix
+		       ? 0
+		       : judge_missing(judge, fs, SANDBOX_STATE_PARTIAL,
+				       "unix sockets outside can be connected to: no mount "
+				       "namespace hides them");
+}
 
 /* Where no mount can, the roots are carved up for Landlock, and TMPDIR is a directory of the
  * child's own. */
@@ -26,7 +95,9 @@ static int prepare_variant(struct sandbox_plan *plan, const struct judge *judge,
 	rc = landlock_prepare(judge, plan->paths, masked, &v->landlock);
 	if (rc == 0)
 		rc = rlimits_prepare(judge, &needs, &v->rlimits);
-	return rc;
+	if (rc == 0)
+		rc = find_needs(judge, v);
+	return rc < 0 ? rc : filter_prepare(judge, &v->needs, &v->filter);
 }
 
 static void free_variant(struct variant *v)
@@ -35,21 +106,21 @@ static void free_variant(struct variant *v)
 		return;
 	namespaces_free(&v->namespaces);
 	landlock_free(&v->landlock);
+	filter_free(&v->filter);
 	free(v);
 }
 
-static int make_variant(struct sandbox_plan *plan, int level, sandbox_say say, void *say_ctx,
-			struct error *err)
+static int make_variant(struct sandbox_plan *plan, int level, struct error *err)
 {
 	struct variant *v = calloc(1, sizeof(*v));
-	struct judge judge = {plan->policy, NULL, say, say_ctx, err};
+	struct judge judge;
 	int rc;
 
 	if (!v)
 		return error_no_memory(err);
 	v->layers = plan->layers;
 	v->landlock.ruleset = -1;
-	judge.layers = &v->layers;
+	judge = judge_of(plan, &v->layers, err);
 	rc = prepare_variant(plan, &judge, level, v);
 	if (rc < 0)
 		free_variant(v);
@@ -65,7 +136,7 @@ int plan_variant(struct sandbox_plan *plan, int level, const struct variant **re
 
 	pthread_mutex_lock(&plan->lock);
 	if (!plan->variant[level])
-		rc = make_variant(plan, level, NULL, NULL, err);
+		rc = make_variant(plan, level, err);
 	*ret = plan->variant[level];
 	pthread_mutex_unlock(&plan->lock);
 	return rc;
@@ -89,26 +160,24 @@ static int prepare_common(struct sandbox_plan *plan, const struct judge *judge)
 		rc = privileges_prepare(judge, &plan->privileges);
 	if (rc == 0)
 		rc = cgroup_prepare(judge, false, &plan->cgroup);
-	if (rc == 0)
-		rc = filter_prepare(judge, &plan->filter);
 	return rc;
 }
 
-static int prepare(struct sandbox_plan *plan, enum sandbox_plan_use use, const struct judge *judge)
+static int prepare(struct sandbox_plan *plan, enum sandbox_plan_use use, struct error *err)
 {
-	int rc = prepare_common(plan, judge);
+	const struct judge judge = judge_of(plan, &plan->layers, err);
+	int rc = prepare_common(plan, &judge);
 
 	if (rc < 0)
 		return rc;
 	plan->level = use == SANDBOX_PLAN_START ? NAMESPACES_ALL : NAMESPACES_NONE;
-	return make_variant(plan, plan->level, judge->say, judge->say_ctx, judge->err);
+	return make_variant(plan, plan->level, err);
 }
 
 int sandbox_plan_new(const struct sandbox_policy *policy, enum sandbox_plan_use use,
 		     sandbox_say say, void *say_ctx, struct sandbox_plan **ret, struct error *err)
 {
 	struct sandbox_plan *plan;
-	struct judge judge = {.say = say, .say_ctx = say_ctx, .err = err};
 	int rc = sandbox_policy_check(policy, err);
 
 	if (rc < 0)
@@ -117,11 +186,11 @@ int sandbox_plan_new(const struct sandbox_policy *policy, enum sandbox_plan_use 
 	if (!plan)
 		return error_no_memory(err);
 	pthread_mutex_init(&plan->lock, NULL);
+	plan->say = say;
+	plan->say_ctx = say_ctx;
 	rc = policy_copy(policy, &plan->policy, err);
-	judge.policy = plan->policy;
-	judge.layers = &plan->layers;
 	if (rc == 0)
-		rc = prepare(plan, use, &judge);
+		rc = prepare(plan, use, err);
 	if (rc < 0)
 		sandbox_plan_free(plan);
 	else
@@ -135,7 +204,9 @@ void sandbox_plan_free(struct sandbox_plan *plan)
 		return;
 	for (int i = 0; i < VARIANTS; i++)
 		free_variant(plan->variant[i]);
-	filter_free(&plan->filter);
+	for (size_t i = 0; i < plan->told_count; i++)
+		free(plan->told[i]);
+	free(plan->told);
 	cgroup_free(plan->cgroup);
 	fds_free(&plan->fds);
 	environment_free(plan->environment);
@@ -199,7 +270,7 @@ static int lock_in(const struct sandbox_plan *plan, const struct variant *v,
 	if (rc < 0)
 		return rc;
 	*ret_stage = "seccomp";
-	return filter_apply(&plan->filter);
+	return filter_apply(&v->filter);
 }
 
 int plan_restrict(const struct sandbox_plan *plan, const struct variant *v,

@@ -51,9 +51,11 @@ enum sandbox_plan_use {
 /*
  * Compiles a policy for this host. Looks at the roots and at the kernel, starts nothing. The policy
  * may be changed or freed afterwards. Descriptors that it keeps are open already. `say` is told
- * what a strictness of warn lets pass. ERR_INVALID: the policy contradicts itself, or a link in it
- * can be changed; ERR_NOTFOUND: a root is not there; ERR_UNSUPPORTED: this host cannot enforce it,
- * the text names the mechanism and the way out.
+ * what a strictness of warn lets pass, each text once: also by sandbox_start(), when the host turns
+ * out not to let namespaces be made, in the thread that called it, under a lock of the plan's, so
+ * it must not use the plan; `say_ctx` has to live as long as the plan. ERR_INVALID: the policy
+ * contradicts itself, or a link in it can be changed; ERR_NOTFOUND: a root is not there;
+ * ERR_UNSUPPORTED: this host cannot enforce it, the text names the mechanism and the way out.
  */
 SANDBOX_API int sandbox_plan_new(const struct sandbox_policy *policy, enum sandbox_plan_use use,
 				 sandbox_say say, void *say_ctx, struct sandbox_plan **ret,

@@ -64,7 +64,7 @@ static uint64_t measure_prepare(const struct sandbox_policy *policy, struct filt
 		uint64_t began = now_ns();
 
 		filter_free(ret);
-		check(filter_prepare(&judge, ret), err.text);
+		check(filter_prepare(&judge, &(struct filter_needs){0}, ret), err.text);
 		took[i] = now_ns() - began;
 	}
 	return median(took);
