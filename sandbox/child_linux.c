@@ -82,7 +82,8 @@ static bool is_null(const struct stat *st)
 }
 
 /* What a stream may do is what its file was opened for: "> /dev/stderr" opens it again, by way of
- * /proc. Pipes and sockets are no matter of Landlock, and /dev/null is granted or not by its name. */
+ * /proc. Pipes and sockets are no matter of Landlock, and /dev/null is granted or not by its name.
+ */
 static uint64_t access_of_stream(int fd, int abi)
 {
 	static const unsigned by_mode[] = {

@@ -209,7 +209,7 @@ static unsigned search(struct code *c, const struct groups *groups, size_t from,
 
 unsigned code_search(struct code *c, const struct code_span *spans, size_t count)
 {
-	struct groups groups;
+	struct groups groups = {.count = 0};
 
 	make_groups(&groups, spans, count);
 	return search(c, &groups, 0, groups.count);

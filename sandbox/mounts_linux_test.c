@@ -226,7 +226,7 @@ START_TEST(deep_directories_are_pinned_once)
 
 	make_tree("/var/tmp");
 	for (int i = 0; i < 20; i++)
-		strcat(deep, "/d");
+		snprintf(deep + strlen(deep), sizeof(deep) - strlen(deep), "/d");
 	snprintf(path, sizeof(path), "%s/%s/secret", base, deep);
 	ck_assert_int_eq(fs_mkdir_all(path, NULL), 0);
 	snprintf(policy, sizeof(policy), "{\"version\":1, \"fs\":{\"deny\":[\"%s\"]}}", path);

@@ -406,7 +406,7 @@ static int check_all_links(struct maker *m, bool *usable, bool *ret_all)
 static int take_roots(struct maker *m)
 {
 	const size_t size = m->policy->roots.count + 1;
-	cleanup_free bool *usable = malloc(size), *plain = malloc(size);
+	cleanup_free bool *usable = malloc(size), *plain = calloc(size, 1);
 	sandbox_say say = m->say;
 	bool all;
 	int rc;
