@@ -87,6 +87,8 @@ extern const uint32_t call_foreign_from;
 #define ARG_NOT_IN(arg, a, b)	 ARG_TEST(arg, CALL_MATCH_NOT_IN, UINT32_MAX, a, b)
 #define ARG_BITS(arg, mask)	 ARG_TEST(arg, CALL_MATCH_BITS, mask, 0, 0)
 #define ARG_NO_BITS(arg, mask)	 ARG_TEST(arg, CALL_MATCH_NO_BITS, mask, 0, 0)
+/* The bit that O_TMPFILE has and O_DIRECTORY does not. */
+#define CALL_O_TMPFILE		 (O_TMPFILE & ~O_DIRECTORY)
 /* The kernel's SOCK_TYPE_MASK; the rest is SOCK_CLOEXEC and SOCK_NONBLOCK. */
 #define ARG_SOCK_TYPE(arg, type) ARG_TEST(arg, CALL_MATCH_IN, 0xf, type, type)
 

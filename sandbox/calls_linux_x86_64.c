@@ -3,6 +3,7 @@
 
 #include "sandbox/kernel_calls_linux.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
@@ -10,6 +11,7 @@
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 const struct call_rule call_rules[] = {
 #include "sandbox/calls.def"
@@ -25,6 +27,11 @@ const struct call_rule call_rules[] = {
 	CALL(OBSOLETE, uselib, 0),
 	CALL(OBSOLETE, ustat, 0),
 	CALL(OBSOLETE, sysfs, 0),
+
+	CALL(SETID, chmod, 0, ARG_BITS(1, S_ISUID)),
+	CALL(SETID, open, 0, ARG_BITS(1, O_CREAT | CALL_O_TMPFILE), ARG_BITS(2, S_ISUID | S_ISGID)),
+	CALL(SETID, creat, 0, ARG_BITS(1, S_ISUID | S_ISGID)),
+	CALL(SETID, mknod, 0, ARG_BITS(1, S_ISUID | S_ISGID)),
 };
 
 const size_t call_rule_count = sizeof(call_rules) / sizeof(call_rules[0]);

@@ -2,6 +2,7 @@
 #include "sandbox/filter_run_test.h"
 #include "tools/tests.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
@@ -113,7 +114,27 @@ static const struct decided by_default[] = {
 	{472, {0}, FAILS(ENOSYS)}, /* not there yet */
 	{1023, {0}, FAILS(ENOSYS)},
 	{1024, {0}, ALLOWED},
-	{7540321, {0}, ALLOWED}, /* what a tracer has made up */
+	{2, {0, O_RDONLY, 04000}, ALLOWED}, /* open: what is no mode */
+	{2, {0, O_CREAT, 0777}, ALLOWED},
+	{2, {0, O_CREAT | O_WRONLY, 04755}, FAILS(EPERM)},
+	{2, {0, O_TMPFILE | O_RDWR, 02755}, FAILS(EPERM)},
+	{2, {0, O_DIRECTORY, 06000}, ALLOWED},
+	{85, {0, 02755}, FAILS(EPERM)}, /* creat */
+	{90, {0, 04755}, FAILS(EPERM)}, /* chmod */
+	{90, {0, UINT64_C(0xffffffff00000000) | 04000}, FAILS(EPERM)},
+	{90, {0, 02775}, ALLOWED},
+	{90, {0, 01777}, ALLOWED},
+	{91, {0, 06755}, FAILS(EPERM)},		       /* fchmod */
+	{133, {0, 0104755}, FAILS(EPERM)},	       /* mknod */
+	{257, {0, 0, O_CREAT, 04755}, FAILS(EPERM)},   /* openat */
+	{257, {0, 0, O_TMPFILE, 04755}, FAILS(EPERM)}, /* openat */
+	{257, {0, 0, O_RDWR, 04755}, ALLOWED},	       /* openat */
+	{259, {0, 0, 0102644}, FAILS(EPERM)},	       /* mknodat */
+	{259, {0, 0, 0010644}, ALLOWED},	       /* mknodat: a pipe */
+	{268, {0, 0, 04755}, FAILS(EPERM)},	       /* fchmodat */
+	{268, {0, 0, 0755}, ALLOWED},
+	{452, {0, 0, 04755}, FAILS(EPERM)}, /* fchmodat2 */
+	{7540321, {0}, ALLOWED},	    /* what a tracer has made up */
 	{0x3fffffff, {0}, ALLOWED},
 	{0x40000000, {0}, FAILS(ENOSYS)}, /* read of x32 */
 	{0x40000000 + 512, {0}, FAILS(ENOSYS)},

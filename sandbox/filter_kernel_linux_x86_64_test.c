@@ -6,6 +6,7 @@
 #include "sandbox/filter_run_test.h"
 #include "tools/tests.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -17,6 +18,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -96,6 +98,12 @@ static const struct filter_call refused[] = {
 	{SYS_personality, {ADDR_NO_RANDOMIZE}},
 	{SYS_personality, {READ_IMPLIES_EXEC}},
 	{SYS_personality, {GARBAGE | ADDR_NO_RANDOMIZE}},
+	{SYS_chmod, {0, S_ISUID | 0755}},
+	{SYS_fchmod, {-1UL, GARBAGE | S_ISUID}},
+	{SYS_fchmodat, {-1UL, 0, S_ISUID}},
+	{SYS_openat, {-1UL, 0, O_CREAT, S_ISUID}},
+	{SYS_openat, {-1UL, 0, O_TMPFILE | O_RDWR, S_ISGID}},
+	{SYS_mknodat, {-1UL, 0, S_IFREG | S_ISUID}},
 	{SYS_prlimit64, {-1UL, RLIMIT_CPU, 1}},
 	{SYS_prlimit64, {-1UL, RLIMIT_CPU, GARBAGE}},
 	{SYS_unshare, {CLONE_NEWUSER}},

@@ -8,6 +8,7 @@
 #include "sandbox/kernel_calls_linux.h"
 #include "tools/tests.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <sched.h>
 #include <string.h>
@@ -40,6 +41,10 @@ static const uint64_t values[] = {0,
 				  CLONE_THREAD | CLONE_NEWNET,
 				  UINT64_C(0x1000000000000002),
 				  UINT64_C(0x7fff00000000),
+				  04755,
+				  02000,
+				  O_CREAT | O_WRONLY,
+				  O_TMPFILE,
 				  MSG_FASTOPEN};
 
 static void assert_answers(const struct filter_fixture *f, struct random *random, unsigned times)

@@ -63,6 +63,7 @@ const struct policy_key policy_keys[] = {
 	CALLS("clock", SANDBOX_SYSCALLS_CLOCK),
 	CALLS("admin", SANDBOX_SYSCALLS_ADMIN),
 	CALLS("obsolete", SANDBOX_SYSCALLS_OBSOLETE),
+	CALLS("setid", SANDBOX_SYSCALLS_SETID),
 
 	LIMIT("memory_mb", SANDBOX_LIMIT_MEMORY_MB),
 	LIMIT("cpu_s", SANDBOX_LIMIT_CPU_S),

@@ -111,6 +111,7 @@ enum sandbox_syscalls {
 	SANDBOX_SYSCALLS_CLOCK,	 /* setting it */
 	SANDBOX_SYSCALLS_ADMIN,	 /* reboot, swapon, quotas, host names, the kernel's log */
 	SANDBOX_SYSCALLS_OBSOLETE,
+	SANDBOX_SYSCALLS_SETID, /* making files set-user-ID */
 	SANDBOX_SYSCALLS_COUNT
 };
 

@@ -302,6 +302,7 @@ CALL_ROWS = [
     bad_call("process_vm_readv", "310, 999999999, None, 0, None, 0, 0", "ESRCH|EINVAL"),
     bad_call("pidfd_getfd", "438, -1, 0, 0", "EBADF"),
     bad_call("kcmp", "312, os.getpid(), os.getpid(), 0, 0, 0", "done", missing="ENOSYS"),
+    bad_call("prlimit64, of others", "302, 999999999, 0, 1, 0", "EFAULT"),
     bad_call("unshare, of users", "272, 0x10000000", "done", missing="EPERM|ENOSPC"),
     bad_call("unshare, of mounts", "272, 0x00020000", "done", root=True),
     bad_call("setns", "308, -1, 0", "EBADF"),
@@ -327,6 +328,8 @@ CALL_ROWS = [
     bad_call("shmget", "29, 0, 0, 0", "EINVAL", missing="ENOSYS"),
     bad_call("msgrcv", "70, -1, None, 0, 0, 0", "EINVAL", missing="ENOSYS"),
     bad_call("mq_open", "240, None, 0, 0, None", "EFAULT|EINVAL", missing="ENOSYS"),
+    bad_call("chmod, to set-user-ID", "90, None, 0o4755", "EFAULT"),
+    bad_call("openat, of a set-user-ID file", "257, -1, None, os.O_CREAT, 0o4755", "EFAULT"),
     bad_call("ustat, an old one", "136, -1, None", "EINVAL|EFAULT", missing="ENOSYS"),
 ]
 

@@ -293,7 +293,7 @@ dd if=/dev/zero bs=1k count=3 2>/dev/null | wc -c | tr -d ' '; cmp d/e/b o/d/e/b
 set -e
 mkdir -p a/b c && echo 1 >a/b/f && mv a/b/f c/g && mv c a/b/ && cat a/b/c/g
 ln -s b/c a/l && cat a/l/g && ln a/b/c/g h && stat -c %h h && readlink a/l
-mkfifo p && { echo through >p & } && cat p && wait && rm p && chmod 700 a && chmod 4755 h && stat -c %a h
+mkfifo p && { echo through >p & } && cat p && wait && rm p && chmod 700 a && chmod 2755 h && stat -c %a h
 touch -d 2001-01-01 h && stat -c %Y h && cp -a a z && diff -r a z && rm -r a && ls
 truncate -s 100 t && stat -c %s t && mv -T z y && install -m 640 h i && stat -c %a i && rm -r y
 mkdir d && cd d && mkdir e && cd .. && mv d f && rmdir f/e f
