@@ -86,7 +86,6 @@ struct sandbox_child {
 	int pidfd;
 	bool dedicated;
 	bool reaped;
-	atomic_bool killed; /* by sandbox_kill() */
 	uint64_t started_ns;
 	uint64_t wall_ms, output_bytes;
 	struct child_stream stream[CHILD_STREAMS];

@@ -315,6 +315,15 @@ static bool can_be_replaced(const struct hole *hole)
 	       faccessat(AT_FDCWD, dir, W_OK, AT_EACCESS) == 0;
 }
 
+/* What is below a private directory is mounted on a file of the sandbox's own. */
+static bool is_below_tmp(const struct finder *f, const char *path)
+{
+	for (size_t i = 0; i < f->holes->count; i++)
+		if (f->holes->item[i].kind == HOLE_TMP && is_inside(path, f->holes->item[i].path))
+			return true;
+	return false;
+}
+
 /* The kernel takes a mount away from a file whose name somebody outside gives to another one, as
  * editors do when they save. Nobody does so with what is the system's. */
 static void note_files(const struct finder *f)
@@ -324,8 +333,8 @@ static void note_files(const struct finder *f)
 
 		if (hole->kind != HOLE_FILE && hole->kind != HOLE_LESSENED)
 			continue;
-		if (!is_at_or_inside(hole->path, "/etc") && !is_at_or_inside(hole->path, "/proc") &&
-		    can_be_replaced(hole)) {
+		if (!is_below_tmp(f, hole->path) && !is_at_or_inside(hole->path, "/etc") &&
+		    !is_at_or_inside(hole->path, "/proc") && can_be_replaced(hole)) {
 			judge_partial(f->judge, SANDBOX_MECH_NAMESPACES,
 				      "%.60s is no longer kept when it is replaced outside",
 				      hole->path);

@@ -238,8 +238,15 @@ static int clone_first(struct starter *s, char *stack, long *ret_pid)
 		s->child->end = NULL;
 		return error_no_memory(s->err);
 	}
-	if (pipe2(ends, O_CLOEXEC) < 0 || raise_fd(&ends[1]) < 0)
+	if (pipe2(ends, O_CLOEXEC) < 0)
 		return error_sys(s->err, errno, "cannot make a pipe");
+	if (raise_fd(&ends[1]) < 0) {
+		int rc = error_sys(s->err, errno, "cannot make a pipe");
+
+		close(ends[0]);
+		close(ends[1]);
+		return rc;
+	}
 	s->birth.end = s->child->end;
 	s->birth.alive = ends[1];
 	s->birth.stack = stack + CHILD_STACK_SIZE;

@@ -122,15 +122,11 @@ static int end_children(unsigned *ret_killed, struct error *err)
 	}
 }
 
+/* The group of the program has been killed before it was reaped: its number may be another's now.
+ */
 int tree_end(const struct sandbox_child *child, unsigned *ret_killed, struct error *err)
 {
-	int rc = 0;
+	int rc = child->cgroup.used ? cgroup_kill(&child->cgroup, err) : 0;
 
-	if (child->cgroup.used)
-		rc = cgroup_kill(&child->cgroup, err);
-	else if (!child->dedicated && kill(-child->pid, SIGKILL) < 0 && errno != ESRCH)
-		rc = error_sys(err, errno, "cannot kill process group %d", (int)child->pid);
-	if (rc == 0 && child->dedicated)
-		rc = end_children(ret_killed, err);
-	return rc;
+	return rc == 0 && child->dedicated ? end_children(ret_killed, err) : rc;
 }

@@ -26,6 +26,17 @@ def wait_for_unit(place, *words):
     wait_until(lambda: runs(place, *words), "the unit runs")
 
 
+def wait_for_record(place, word):
+    """A unit can run a moment before a busy recorder has written down that it does."""
+    def is_there():
+        try:
+            with open(os.path.join(place.tape, "journal.jsonl"), "rb") as f:
+                return word in f.read()
+        except FileNotFoundError:
+            return False
+    wait_until(is_there, "the journal has the unit")
+
+
 def expect_unfinished(units, argv):
     expect_equal("unfinished", [argv], [u["argv"] for u in units if u.get("unfinished")])
 
@@ -72,6 +83,7 @@ def interrupt_replay(place):
 def recorder_killed(place):
     process = start_record(place, "for i in 1 2 3; do uname -s; done\n" + SLOW)
     wait_for_unit(place, "sleep 20")
+    wait_for_record(place, b'"20"')
     os.kill(process.pid, signal.SIGKILL)
     place.finish(process)
     place.check_nothing_runs()
