@@ -11,7 +11,7 @@ struct sandbox_policy *started_policy;
 
 void started_setup(void)
 {
-	struct sandbox_places places = {.work = started_scratch, .home = "/no/home"};
+	struct sandbox_places places = {.work = started_scratch, .home = "/no/home", .tmp = "/tmp"};
 	static const char text[] = "{\"version\": 1}";
 
 	setenv("PATH", "/usr/bin:/bin", 1); /* nothing that cannot be searched */
