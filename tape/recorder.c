@@ -53,6 +53,7 @@ static int write_exit(struct recorded_unit *u, struct error *err)
 		r->result.units_ns += time->duration_ns;
 	}
 	u->ended = true;
+	r->ends_unsynced = r->sync;
 	time->start_ns = r->replaces ? r->replaced_start_ns : time->start_ns + r->shift_ns;
 	time->episode = r->episode;
 	return tape_writer_exit(r->writer, &u->unit, err);
@@ -240,7 +241,7 @@ static int release_those_next(struct recorder *r, struct error *err)
 {
 	int result = 0;
 
-	while (result == 0 && r->waiting_count > 0 && tape_writer_is_synced(r->writer)) {
+	while (result == 0 && r->waiting_count > 0 && !r->ends_unsynced) {
 		size_t next = next_in_turn(r);
 
 		if (next == r->waiting_count)
@@ -253,8 +254,13 @@ static int release_those_next(struct recorder *r, struct error *err)
 static int on_idle(void *ctx, struct error *err)
 {
 	struct recorder *r = ctx;
-	int result = r->waiting_count > 0 ? tape_writer_sync(r->writer, err) : 0;
+	int result = 0;
 
+	/* What has only begun since the last one can wait for the next end. */
+	if (r->ends_unsynced && r->waiting_count > 0) {
+		result = tape_writer_sync(r->writer, err);
+		r->ends_unsynced = result < 0;
+	}
 	return result < 0 ? result : release_those_next(r, err);
 }
 
@@ -323,7 +329,7 @@ static int end_in_turn(struct recorded_unit *u, struct process *p, bool *ret_hol
 /* An exec failed for good in it. */
 static int end_of_attempt(struct recorder *r, struct process *p, bool *ret_hold, struct error *err)
 {
-	*ret_hold = !tape_writer_is_synced(r->writer);
+	*ret_hold = r->ends_unsynced;
 	return *ret_hold ? wait_for_turn(r, p, err) : 0;
 }
 

@@ -34,6 +34,7 @@ struct recorder {
 	size_t waiting_count;
 	struct notices notices;
 	bool sync;
+	bool ends_unsynced; /* the record of an end is not on the disk yet */
 	struct tape_record_result result;
 	/* Of a tape that is added to (episodes.c). */
 	const struct tape_head *head; /* or NULL */

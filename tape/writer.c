@@ -494,11 +494,6 @@ int tape_writer_sync(struct tape_writer *w, struct error *err)
 	return journal_sync(&w->journal, err);
 }
 
-bool tape_writer_is_synced(const struct tape_writer *w)
-{
-	return !w->journal.unsynced;
-}
-
 int tape_writer_finish(struct tape_writer *w, struct error *err)
 {
 	struct tape_index *old = NULL;

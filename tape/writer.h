@@ -62,8 +62,6 @@ int tape_writer_tail(struct tape_writer *w, const struct unit *u, struct error *
 /* With `sync`: all records so far are on the disk when it returns, in one go. What the end of a
  * unit says may be told to others only then. Without `sync` it does nothing. */
 int tape_writer_sync(struct tape_writer *w, struct error *err);
-/* Whether there is nothing that it would have to do. */
-bool tape_writer_is_synced(const struct tape_writer *w);
 
 /*
  * Ends the recording: writes tape.jsonl and timing.jsonl in canonical order (FORMAT.md) and removes
