@@ -150,8 +150,8 @@ with tempfile.TemporaryFile() as f:
     f.write(b"x"); print(f.tell())
 with tempfile.NamedTemporaryFile("w+", dir=".") as f:
     f.write("x"); f.flush(); print(read(f.name))
-print(subprocess.run(["mktemp", "-d"], stdout=subprocess.DEVNULL).returncode)
-os.system("rm -rf ${TMPDIR:-/tmp}/tmp.*")
+made = subprocess.run(["mktemp", "-d"], stdout=subprocess.PIPE)
+os.rmdir(made.stdout.decode().strip()); print(made.returncode)
 """),
     Work("python: subprocess", py="""
 print(subprocess.run("exit 3", shell=True).returncode)
