@@ -19,18 +19,14 @@ struct finder {
 	struct holes *holes;
 };
 
-static bool is_inside(const char *path, const char *dir)
-{
-	size_t len = strlen(dir);
-
-	if (len == 1)
-		return path[1] != '\0';
-	return strncmp(path, dir, len) == 0 && path[len] == '/';
-}
-
 static bool is_at_or_inside(const char *path, const char *dir)
 {
-	return strcmp(path, dir) == 0 || is_inside(path, dir);
+	return policy_path_is_in(path, dir, strlen(dir));
+}
+
+static bool is_inside(const char *path, const char *dir)
+{
+	return is_at_or_inside(path, dir) && strcmp(path, dir) != 0;
 }
 
 /* What the policy's rules of Landlock grant, where every root is granted whole. */

@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "sandbox/policy.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -225,30 +226,23 @@ static int add_roots(struct sandbox_policy *policy, const char *option,
 
 /* --- the network, variables, descriptors ------------------------------------------------------ */
 
-static int find_name(const char *option, const char *const *names, size_t count, const char *name,
+static int find_name(const char *option, const struct policy_names *names, const char *name,
 		     struct error *err)
 {
-	char all[128]; /* has room for the longest of the lists below */
+	char all[128]; /* has room for the longest of the lists that it is asked for */
+	int found = policy_name_find(names, name);
 	size_t used = 0;
 
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(names[i], name) == 0)
-			return (int)i;
-	for (size_t i = 0; i < count; i++)
+	if (found >= 0)
+		return found;
+	for (int i = 0; i < names->count; i++)
 		used += (size_t)snprintf(all + used, sizeof(all) - used, "%s%s",
-					 i == 0		 ? ""
-					 : i + 1 < count ? ", "
-							 : " or ",
-					 names[i]);
+					 i == 0			? ""
+					 : i + 1 < names->count ? ", "
+								: " or ",
+					 names->name[i]);
 	return error_set(err, ERR_INVALID, "%s: there is no '%s': it is %s", option, name, all);
 }
-
-static const char *const nets[] = {"none", "loopback", "tcp", "full"};
-static const char *const levels[] = {"none", "read_only", "workspace_write", "process_exec",
-				     "network"};
-static const char *const strictnesses[] = {"enforce", "warn", "off"};
-
-#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
 static int add_ports(struct sandbox_policy *policy, const char *option,
 		     const struct option_list *list, enum sandbox_port kind, struct error *err)
@@ -272,7 +266,7 @@ static int set_net(const struct sandbox_options *o, struct sandbox_policy *polic
 	int net = SANDBOX_NET_TCP, rc = 0;
 
 	if (o->net)
-		net = find_name("--net", nets, COUNT(nets), o->net, err);
+		net = find_name("--net", &policy_nets, o->net, err);
 	if (net < 0)
 		return net;
 	if (o->net || o->tcp_connect.count || o->tcp_bind.count)
@@ -339,8 +333,7 @@ static int set_strictness(struct sandbox_policy *policy, const char *option, con
 			  struct error *err)
 {
 	const char *value = strchr(text, '=');
-	int strictness =
-		find_name(option, strictnesses, COUNT(strictnesses), value ? value + 1 : text, err);
+	int strictness = find_name(option, &policy_strictnesses, value ? value + 1 : text, err);
 
 	if (strictness < 0)
 		return strictness;
@@ -491,11 +484,12 @@ static int begin(const struct sandbox_options *o, int *ret_level, struct sandbox
 	if (o->policy)
 		return sandbox_policy_load(o->policy, NULL, ret, err);
 	if (o->level)
-		level = find_name("--level", levels, COUNT(levels), o->level, err);
+		level = find_name("--level", &policy_levels, o->level, err);
 	if (level < 0)
 		return level;
 	*ret_level = level;
-	snprintf(text, sizeof(text), "{\"version\": 1, \"level\": \"%s\"}", levels[level]);
+	snprintf(text, sizeof(text), "{\"version\": 1, \"level\": \"%s\"}",
+		 policy_levels.name[level]);
 	return sandbox_policy_parse(text, strlen(text), "the default policy", NULL, ret, err);
 }
 
