@@ -53,6 +53,7 @@ struct birth {
 	const struct cgroup_child *cgroup;
 	bool in_cgroup;
 	sigset_t mask;	       /* the caller's */
+	int ruleset;	       /* of the plan, for these streams; -1: none */
 	struct mounts_run run; /* written */
 	struct birth_end *end; /* written */
 	int alive;	       /* a pid namespace: a pipe that the parent reads; else -1 */

@@ -16,8 +16,6 @@
 #include <poll.h>
 #include <sched.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -66,7 +64,7 @@ static int go_to_work(const struct birth *b)
 }
 
 struct extras {
-	struct landlock_rule rule[MOUNTS_TMPS + 2 + 3];
+	struct landlock_rule rule[MOUNTS_TMPS + 2 + STREAMS];
 	size_t count;
 };
 
@@ -76,43 +74,25 @@ static void add_extra(struct extras *extras, int fd, uint64_t access)
 		extras->rule[extras->count++] = (struct landlock_rule){fd, access};
 }
 
-static bool is_null(const struct stat *st)
-{
-	return S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 3);
-}
-
-/* What a stream may do is what its file was opened for: "> /dev/stderr" opens it again, by way of
- * /proc. Pipes and sockets are no matter of Landlock, and /dev/null is granted or not by its name.
- */
-static uint64_t access_of_stream(int fd, int abi)
-{
-	static const unsigned by_mode[] = {
-		[O_RDONLY] = SANDBOX_OP_READ_TEXT,
-		[O_WRONLY] = SANDBOX_OP_WRITE_TEXT,
-		[O_RDWR] = SANDBOX_OP_READ_TEXT | SANDBOX_OP_WRITE_TEXT,
-	};
-	int flags = fcntl(fd, F_GETFL);
-	struct stat st;
-
-	if (flags < 0 || (flags & O_PATH) || (flags & O_ACCMODE) > O_RDWR || fstat(fd, &st) < 0 ||
-	    !(S_ISREG(st.st_mode) || S_ISCHR(st.st_mode)) || is_null(&st))
-		return 0;
-	return landlock_access(by_mode[flags & O_ACCMODE], false, abi);
-}
-
+/* The rules of the streams, which are in place now, come last. */
 static int restrict_it(struct birth *b)
 {
+	static const int in_place[STREAMS] = {0, 1, 2};
 	const int abi = b->variant->landlock.abi;
 	const uint64_t all = landlock_access(POLICY_OPS_ALL, true, abi);
 	struct extras extras = {.count = 0};
+	struct streams streams;
 
+	if (b->ruleset >= 0)
+		return plan_restrict(b->plan, b->variant, b->ruleset, NULL, 0, &b->end->stage);
 	for (size_t i = 0; i < b->run.tmps; i++)
 		add_extra(&extras, b->run.tmp[i], all);
 	add_extra(&extras, b->tmp, all);
 	add_extra(&extras, b->run.proc, landlock_access(POLICY_OPS_READ, true, abi));
-	for (int fd = 0; fd < 3; fd++)
-		add_extra(&extras, fd, access_of_stream(fd, abi));
-	return plan_restrict(b->plan, b->variant, extras.rule, extras.count, &b->end->stage);
+	streams_find(in_place, abi, &streams);
+	for (size_t i = 0; i < streams.rules; i++)
+		add_extra(&extras, streams.rule[i].fd, streams.rule[i].access);
+	return plan_restrict(b->plan, b->variant, -1, extras.rule, extras.count, &b->end->stage);
 }
 
 /* What is done by the first process of a pid namespace, too. The streams come first: nothing that

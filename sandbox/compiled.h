@@ -10,6 +10,7 @@
 #include "sandbox/namespaces.h"
 #include "sandbox/privileges.h"
 #include "sandbox/rlimits.h"
+#include "sandbox/streams.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -42,6 +43,7 @@ struct sandbox_plan {
 	pthread_mutex_t
 		lock; /* of `variant`, each of which is made when it is needed, and `told` */
 	struct variant *variant[VARIANTS]; /* by enum namespaces_level */
+	struct streams_kept streams;	   /* of the variant without namespaces */
 	atomic_int level;		   /* the most that this host has let be made so far */
 };
 
@@ -52,9 +54,10 @@ int plan_variant(struct sandbox_plan *plan, int level, const struct variant **re
 /* The one that programs are started by next, as far as it is known. */
 const struct variant *plan_likely(const struct sandbox_plan *plan);
 
-/* In the process that is restricted: all but the namespaces, from outside in. `extra` is for
- * landlock_apply(). 0 or -errno, with the stage. */
-int plan_restrict(const struct sandbox_plan *plan, const struct variant *variant,
+/* In the process that is restricted: all but the namespaces, from outside in. `ruleset` is for
+ * landlock_restrict(); without one (-1) `extra` is for landlock_apply(). 0 or -errno, with the stage.
+ */
+int plan_restrict(const struct sandbox_plan *plan, const struct variant *variant, int ruleset,
 		  const struct landlock_rule *extra, size_t extras, const char **ret_stage);
 
 /* --- policy_copy.c --- */

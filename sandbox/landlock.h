@@ -1,6 +1,6 @@
 /*
- * Landlock: files, TCP and UDP ports, abstract sockets and signals, in one ruleset that is made
- * when a plan is compiled.
+ * Landlock: files, TCP and UDP ports, abstract sockets and signals, in one ruleset: of the plan, or
+ * of a child whose mounts have rules of their own.
  */
 #ifndef SANDTAPE_SANDBOX_LANDLOCK_H
 #define SANDTAPE_SANDBOX_LANDLOCK_H
@@ -22,8 +22,8 @@ struct landlock_named {
 struct landlock {
 	int abi;		      /* 0: none */
 	uint64_t fs, net, scope;      /* what is refused unless a rule grants it */
-	int ruleset;		      /* -1 when nothing is refused */
-	size_t rules;		      /* in it, on files */
+	int ruleset;		      /* -1 when nothing is refused, or each child makes its own */
+	size_t rules;		      /* on files */
 	struct landlock_named *named; /* all rules on files; owned */
 	size_t named_count;
 	unsigned *ports[SANDBOX_PORTS]; /* owned */
@@ -37,8 +37,8 @@ struct landlock {
 
 /*
  * `masked`: what is denied or read-only inside of granted roots is taken away by mounts of the
- * child, so that roots are granted whole. Otherwise it is carved out here: what is around it is
- * granted piece by piece. One descriptor stays open, above 2.
+ * child, so that roots are granted whole, and the ruleset is made in the child. Otherwise it is
+ * carved out here: what is around it is granted piece by piece. One descriptor stays open, above 2.
  *
  * ERR_UNSUPPORTED; ERR_LIMIT: there is too much around what is carved out; ERR_SYSTEM: a root
  * cannot be opened, or there are too few descriptors. *ret is untouched then.
@@ -50,11 +50,19 @@ void landlock_free(struct landlock *l);
 /*
  * Restricts the calling thread, which has set no_new_privs. 0 or a negative errno.
  * Async-signal-safe, leaves errno as it is. With extra rules, on what is there in the child's
- * mounts only, the ruleset is built anew from the paths of all rules, as they are now: what is gone
- * or has become a link is not granted. The extra descriptors stay the caller's. Rights that are not
- * handled, or not for files, are left out of an extra rule.
+ * mounts only, or no ruleset yet, one is built as by landlock_extend().
  */
 int landlock_apply(const struct landlock *l, const struct landlock_rule *extra, size_t extras);
+
+/*
+ * A ruleset with extra rules, built from the paths of all rules as they are now: what is gone or
+ * has become a link is not granted. The extra descriptors stay the caller's. Rights that are not
+ * handled, or not for files, are left out of an extra rule. A descriptor above 2, to be closed, or
+ * a negative errno. Async-signal-safe.
+ */
+int landlock_extend(const struct landlock *l, const struct landlock_rule *extra, size_t extras);
+/* As landlock_apply(), with a ruleset of landlock_extend(). */
+int landlock_restrict(int ruleset);
 
 /* The rights that operations of a policy come to, for an ABI. */
 uint64_t landlock_access(unsigned operations, bool is_dir, int abi);

@@ -301,7 +301,7 @@ static int add_access_take(struct landlock *l, int fd, const char *path, uint64_
 
 	if (!(access & l->fs))
 		return 0;
-	if (add_file(l->ruleset, own, access & l->fs) < 0)
+	if (l->ruleset >= 0 && add_file(l->ruleset, own, access & l->fs) < 0)
 		return error_sys(err, errno, "cannot add a rule to a Landlock ruleset");
 	l->rules++;
 	return name_rule(l, path, access & l->fs, err);
@@ -368,13 +368,13 @@ static int take_ports(const struct judge *judge, struct landlock *l)
 	return 0;
 }
 
-static int make(const struct judge *judge, const struct sandbox_paths *paths, bool masked,
-		struct landlock *l)
+static bool is_on(const struct landlock *l)
 {
-	int rc = take_ports(judge, l);
+	return l->fs || l->net || l->scope;
+}
 
-	if (rc < 0 || !(l->fs || l->net || l->scope))
-		return rc;
+static int make_ruleset(const struct judge *judge, struct landlock *l)
+{
 	l->ruleset = create(l);
 	if (l->ruleset < 0)
 		return error_sys(judge->err, errno, "cannot make a Landlock ruleset");
@@ -383,7 +383,19 @@ static int make(const struct judge *judge, const struct sandbox_paths *paths, bo
 		return no_descriptor(judge->err);
 	if (add_ports(l->ruleset, l) < 0)
 		return error_sys(judge->err, errno, "cannot add a port to a Landlock ruleset");
-	rc = add_unix_paths(judge, l);
+	return 0;
+}
+
+/* Where mounts are made, there are rules for what is in them, so that each child makes its own. */
+static int make(const struct judge *judge, const struct sandbox_paths *paths, bool masked,
+		struct landlock *l)
+{
+	int rc = take_ports(judge, l);
+
+	if (rc == 0 && is_on(l) && !masked)
+		rc = make_ruleset(judge, l);
+	if (rc == 0 && is_on(l))
+		rc = add_unix_paths(judge, l);
 	return rc == 0 && l->fs ? landlock_add_roots(judge, paths, masked, l) : rc;
 }
 
@@ -423,15 +435,15 @@ void landlock_free(struct landlock *l)
 
 /* --- in the process that is restricted -------------------------------------------------------- */
 
-/* A file that has come in the place of a directory has the rights of a file. */
+/* A file that has come in the place of a directory has the rights of a file: to others the kernel
+ * says EINVAL. */
 static int add_as_it_is(int ruleset, int fd, uint64_t access)
 {
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
+	if (!access || add_file(ruleset, fd, access) == 0)
+		return 0;
+	if (errno != EINVAL || !(access & ~FILE_RIGHTS))
 		return -1;
-	if (!S_ISDIR(st.st_mode))
-		access &= FILE_RIGHTS;
+	access &= FILE_RIGHTS;
 	return access ? add_file(ruleset, fd, access) : 0;
 }
 
@@ -469,27 +481,34 @@ static int make_extended(const struct landlock *l, const struct landlock_rule *e
 	return steal_fd(&ruleset);
 }
 
-static int restrict_self(int ruleset)
+int landlock_extend(const struct landlock *l, const struct landlock_rule *extra, size_t extras)
 {
-	return (int)syscall(SYS_landlock_restrict_self, ruleset, 0);
+	int ruleset = above_stdio_take(make_extended(l, extra, extras));
+
+	return ruleset < 0 ? -errno : ruleset;
+}
+
+int landlock_restrict(int ruleset)
+{
+	return syscall(SYS_landlock_restrict_self, ruleset, 0) < 0 ? -errno : 0;
 }
 
 static int enter(const struct landlock *l, const struct landlock_rule *extra, size_t extras)
 {
 	cleanup_close int extended = -1;
 
-	if (l->ruleset < 0)
+	if (!is_on(l))
 		return 0;
-	if (!extras || !l->fs)
-		return restrict_self(l->ruleset);
+	if (l->ruleset >= 0 && (!extras || !l->fs))
+		return landlock_restrict(l->ruleset);
 	extended = make_extended(l, extra, extras);
-	return extended < 0 ? -1 : restrict_self(extended);
+	return extended < 0 ? -errno : landlock_restrict(extended);
 }
 
 int landlock_apply(const struct landlock *l, const struct landlock_rule *extra, size_t extras)
 {
 	int before = errno; /* that of the parent, when its memory is shared */
-	int rc = enter(l, extra, extras) < 0 ? -errno : 0;
+	int rc = enter(l, extra, extras);
 
 	errno = before;
 	return rc;

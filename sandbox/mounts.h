@@ -20,7 +20,8 @@ int mounts_run_new(const struct holes *holes, struct mounts_run *ret, struct err
 void mounts_run_free(struct mounts_run *run);
 
 /* In the child, in a mount namespace of its own, where nothing is shared any more. `tmp_bytes` is
- * the size of each private directory. 0 or -errno with run->stage. Linux 5.12 (mount_setattr). */
+ * the size of all private directories together. 0 or -errno with run->stage. Linux 5.12
+ * (mount_setattr). */
 int mounts_apply(const struct holes *holes, uint64_t tmp_bytes, struct mounts_run *run);
 
 #endif

@@ -85,61 +85,132 @@ static void add_number(char *text, uint64_t number)
 	text[len] = '\0';
 }
 
-static int mount_tmpfs(const char *path, const char *options)
+/* --- what is empty ----------------------------------------------------------------------------
+ */
+
+/*
+ * One tmpfs for all that is empty: the file and the directory that nobody may open, to be mounted
+ * over others, and the private directories. What is mounted somewhere is a clone of a directory in
+ * it. Before Linux 6.15 only what is in the namespace can be cloned. So it is mounted itself, on a
+ * directory that gets a hole later, which is then mounted on top of it: nobody sees what is below.
+ * To unmount it instead would cost more than all the rest, since the kernel then waits until no
+ * processor can be using it any more.
+ */
+struct ground {
+	const struct holes *holes;
+	uint64_t bytes;
+	int fd;			  /* of its root; -1: not made yet */
+	const struct hole *place; /* NULL: the root directory, whose processes see it as "/.." */
+};
+
+static bool is_empty_dir(const struct hole *hole)
 {
-	return mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, options);
+	return hole->kind == HOLE_TMP || hole->kind == HOLE_EMPTY || hole->kind == HOLE_DIR;
+}
+
+/* Whether it has holes in it that are still to be made, or something to be taken along. */
+static bool is_in_use(const struct holes *holes, size_t first, size_t i)
+{
+	const char *path = holes->item[i].path;
+
+	if (i > first && holes->item[i].keeps > 0)
+		return true;
+	for (size_t j = first; j < i; j++)
+		if (policy_path_is_in(holes->item[j].path, path, strlen(path)))
+			return true;
+	return false;
+}
+
+/* `first`: the hole that is being made, of which what it keeps has been taken. */
+static const struct hole *find_place(const struct holes *holes, size_t first)
+{
+	for (size_t i = first; i < holes->count; i++)
+		if (is_empty_dir(&holes->item[i]) && !is_in_use(holes, first, i))
+			return &holes->item[i];
+	return NULL;
+}
+
+static int open_place(const struct hole *hole, struct mounts_run *run)
+{
+	int place = open(hole ? hole->path : "/", O_PATH | O_NOFOLLOW | O_CLOEXEC), rc;
+
+	if (place < 0)
+		return failed(run, REPLACED);
+	rc = hole && hole->type ? check_same(hole, place, run) : 0;
+	return rc < 0 ? rc : place;
+}
+
+static int mount_ground(struct ground *g, struct mounts_run *run)
+{
+	char size[24] = "";
+	int context = fsopen("tmpfs", FSOPEN_CLOEXEC), place;
+
+	add_number(size, g->bytes);
+	if (context < 0 || fsconfig(context, FSCONFIG_SET_STRING, "size", size, 0) < 0 ||
+	    fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return failed(run, "tmpfs for what is empty");
+	g->fd = fsmount(context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+	close(context);
+	place = g->fd < 0 ? -1 : open_place(g->place, run);
+	if (g->fd >= 0 && place < 0)
+		return place;
+	if (g->fd < 0 ||
+	    move_mount(g->fd, "", place, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+		return failed(run, "mount of what is empty");
+	close(place);
+	if (mkdirat(g->fd, "dir", 0) < 0 || mknodat(g->fd, "file", S_IFREG, 0) < 0)
+		return failed(run, "files for what hides");
+	return 0;
+}
+
+static int need_ground(struct ground *g, const struct hole *hole, struct mounts_run *run)
+{
+	if (g->fd >= 0)
+		return 0;
+	g->place = find_place(g->holes, (size_t)(hole - g->holes->item));
+	return mount_ground(g, run);
+}
+
+/* What has been cloned stays, and nobody can change its modes by another name. */
+static int hide_ground(const struct ground *g, struct mounts_run *run)
+{
+	if (g->fd < 0 || g->place)
+		return 0;
+	if (fchdir(g->fd) < 0 || umount2(".", MNT_DETACH) < 0)
+		return failed(run, "unmount of what is empty");
+	return 0;
 }
 
 /* --- what hides ------------------------------------------------------------------------------- */
 
-/*
- * A file and a directory that nobody may open, to be mounted over others. Before Linux 6.15 a tree
- * can only be cloned from a place in the namespace, so the tmpfs that they are in is mounted on top
- * of the root directory until all are made: who has its root directory below sees it as "/..".
- */
-static int make_covers(struct mounts_run *run, int *ret_covers)
-{
-	int context = fsopen("tmpfs", FSOPEN_CLOEXEC), covers;
-
-	if (context < 0 || fsconfig(context, FSCONFIG_SET_STRING, "size", "64k", 0) < 0 ||
-	    fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-		return failed(run, "tmpfs for what hides");
-	covers = fsmount(context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
-	close(context);
-	if (covers < 0 || put_tree(covers, "/") < 0)
-		return failed(run, "mount of what hides");
-	if (mkdirat(covers, "dir", 0) < 0 || mknodat(covers, "file", S_IFREG, 0) < 0)
-		return failed(run, "files for what hides");
-	*ret_covers = covers;
-	return 0;
-}
-
 /* Takes the tree. What is looked at is what is mounted over. */
-static int put_over(int tree, const struct hole *hole, struct mounts_run *run)
+static int put_over(int tree, const struct ground *g, const struct hole *hole,
+		    struct mounts_run *run)
 {
-	int place = open(hole->path, O_PATH | O_NOFOLLOW | O_CLOEXEC), rc;
+	int place = hole == g->place ? g->fd : open_place(hole, run);
 
 	if (place < 0)
-		return failed(run, REPLACED);
-	rc = check_same(hole, place, run);
-	if (rc < 0)
-		return rc;
+		return place;
 	if (move_mount(tree, "", place, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
-		return failed(run, "mount over what is denied");
-	close(place);
+		return failed(run, "mount over what is denied or private");
+	if (place != g->fd)
+		close(place);
 	close(tree);
 	return 0;
 }
 
-static int cover(const struct hole *hole, int covers, struct mounts_run *run)
+static int cover(struct ground *g, const struct hole *hole, struct mounts_run *run)
 {
-	int tree = take_tree(covers, hole->kind == HOLE_DIR ? "dir" : "file");
+	int rc = need_ground(g, hole, run), tree;
 
+	if (rc < 0)
+		return rc;
+	tree = take_tree(g->fd, hole->kind == HOLE_DIR ? "dir" : "file");
 	if (tree < 0)
 		return failed(run, "clone of what hides");
 	if (lessen_tree(tree, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC) < 0)
 		return failed(run, "attributes of what hides");
-	return put_over(tree, hole, run);
+	return put_over(tree, g, hole, run);
 }
 
 static int lessen(const struct hole *hole, struct mounts_run *run)
@@ -239,28 +310,28 @@ static int set_read_only(const char *path, struct mounts_run *run)
 		       : 0;
 }
 
-static int check_place(const struct hole *hole, struct mounts_run *run)
+/* Whatever umask there is. */
+static int make_dir(const struct ground *g, const char *name, mode_t mode)
 {
-	int place = open(hole->path, O_PATH | O_NOFOLLOW | O_CLOEXEC), rc;
-
-	if (place < 0)
-		return failed(run, REPLACED);
-	rc = check_same(hole, place, run);
-	close(place);
-	return rc;
+	return mkdirat(g->fd, name, mode) < 0 || fchmodat(g->fd, name, mode, 0) < 0 ? -1 : 0;
 }
 
-static int empty(const struct holes *holes, const struct hole *hole, const char *options,
-		 struct mounts_run *run)
+static int empty(struct ground *g, const struct hole *hole, struct mounts_run *run)
 {
-	int rc = hole->type ? check_place(hole, run) : 0;
+	char name[24] = "";
+	int rc = need_ground(g, hole, run), tree;
 
 	if (rc < 0)
 		return rc;
-	if (mount_tmpfs(hole->path, hole->kind == HOLE_TMP ? options : "mode=0755,size=64k") < 0)
-		return failed(run,
-			      hole->kind == HOLE_TMP ? "private directory" : "empty directory");
-	rc = put_keeps(holes, hole, true, run);
+	add_number(name, (uint64_t)(hole - g->holes->item));
+	if (make_dir(g, name, hole->kind == HOLE_TMP ? S_ISVTX | 0777 : 0755) < 0)
+		return failed(run, "private directory");
+	tree = take_tree(g->fd, name);
+	if (tree < 0)
+		return failed(run, "clone of a private directory");
+	rc = put_over(tree, g, hole, run);
+	if (rc == 0)
+		rc = put_keeps(g->holes, hole, true, run);
 	if (rc == 0 && hole->kind == HOLE_EMPTY)
 		rc = set_read_only(hole->path, run);
 	return rc;
@@ -277,10 +348,9 @@ static int mount_pts(const struct hole *hole, struct mounts_run *run)
 
 /* --- all of them ------------------------------------------------------------------------------ */
 
-static int make_hole(const struct holes *holes, const struct hole *hole, const char *options,
-		     int *covers, struct mounts_run *run)
+static int make_hole(struct ground *g, const struct hole *hole, struct mounts_run *run)
 {
-	int rc = take_keeps(holes, hole, run);
+	int rc = take_keeps(g->holes, hole, run);
 
 	if (rc < 0)
 		return rc;
@@ -291,26 +361,15 @@ static int make_hole(const struct holes *holes, const struct hole *hole, const c
 		return mount_pts(hole, run);
 	case HOLE_TMP:
 	case HOLE_EMPTY:
-		return empty(holes, hole, options, run);
+		return empty(g, hole, run);
 	case HOLE_DIR:
 	case HOLE_FILE:
-		rc = *covers < 0 ? make_covers(run, covers) : 0;
-		return rc < 0 ? rc : cover(hole, *covers, run);
+		return cover(g, hole, run);
 	case HOLE_LESSENED:
 		rc = lessen(hole, run);
-		return rc < 0 ? rc : put_keeps(holes, hole, false, run);
+		return rc < 0 ? rc : put_keeps(g->holes, hole, false, run);
 	}
 	return -EINVAL;
-}
-
-/* What has been cloned stays, and nobody can change its modes by another name. */
-static int drop_covers(int covers, struct mounts_run *run)
-{
-	if (covers < 0)
-		return 0;
-	if (fchdir(covers) < 0 || umount2(".", MNT_DETACH) < 0)
-		return failed(run, "unmount of what hides");
-	return 0;
 }
 
 /* Opened at last, since another hole may be around them. */
@@ -331,13 +390,12 @@ static int open_tmps(const struct holes *holes, struct mounts_run *run)
 
 int mounts_apply(const struct holes *holes, uint64_t tmp_bytes, struct mounts_run *run)
 {
-	char options[64] = "mode=1777,size=";
-	int covers = -1, rc = 0;
+	struct ground ground = {.holes = holes, .bytes = tmp_bytes, .fd = -1};
+	int rc = 0;
 
-	add_number(options, tmp_bytes);
 	for (size_t i = 0; rc == 0 && i < holes->count; i++)
-		rc = make_hole(holes, &holes->item[i], options, &covers, run);
+		rc = make_hole(&ground, &holes->item[i], run);
 	if (rc == 0)
-		rc = drop_covers(covers, run);
+		rc = hide_ground(&ground, run);
 	return rc < 0 ? rc : open_tmps(holes, run);
 }

@@ -186,6 +186,7 @@ int sandbox_plan_new(const struct sandbox_policy *policy, enum sandbox_plan_use 
 	if (!plan)
 		return error_no_memory(err);
 	pthread_mutex_init(&plan->lock, NULL);
+	plan->streams = (struct streams_kept)STREAMS_KEPT_INIT;
 	plan->say = say;
 	plan->say_ctx = say_ctx;
 	rc = policy_copy(policy, &plan->policy, err);
@@ -212,6 +213,7 @@ void sandbox_plan_free(struct sandbox_plan *plan)
 	environment_free(plan->environment);
 	sandbox_paths_free(plan->paths);
 	sandbox_policy_free(plan->policy);
+	streams_free(&plan->streams);
 	pthread_mutex_destroy(&plan->lock);
 	free(plan);
 }
@@ -249,13 +251,14 @@ bool sandbox_plan_leaves_terminal(const struct sandbox_plan *plan)
  */
 
 /* Without no_new_privs the restrictions need a capability, which is dropped after them. */
-static int lock_in(const struct sandbox_plan *plan, const struct variant *v,
+static int lock_in(const struct sandbox_plan *plan, const struct variant *v, int ruleset,
 		   const struct landlock_rule *extra, size_t extras, const char **ret_stage)
 {
 	int rc;
 
 	*ret_stage = "landlock";
-	rc = landlock_apply(&v->landlock, extra, extras);
+	rc = ruleset >= 0 ? landlock_restrict(ruleset)
+			  : landlock_apply(&v->landlock, extra, extras);
 	if (rc < 0)
 		return rc;
 	if (!plan->privileges.no_new_privs) {
@@ -273,7 +276,7 @@ static int lock_in(const struct sandbox_plan *plan, const struct variant *v,
 	return filter_apply(&v->filter);
 }
 
-int plan_restrict(const struct sandbox_plan *plan, const struct variant *v,
+int plan_restrict(const struct sandbox_plan *plan, const struct variant *v, int ruleset,
 		  const struct landlock_rule *extra, size_t extras, const char **ret_stage)
 {
 	int rc;
@@ -292,13 +295,13 @@ int plan_restrict(const struct sandbox_plan *plan, const struct variant *v,
 		*ret_stage = "no_new_privs";
 		rc = privileges_lock(&plan->privileges);
 	}
-	return rc < 0 ? rc : lock_in(plan, v, extra, extras, ret_stage);
+	return rc < 0 ? rc : lock_in(plan, v, ruleset, extra, extras, ret_stage);
 }
 
 int sandbox_plan_apply(const struct sandbox_plan *plan, struct sandbox_failure *ret)
 {
 	const struct variant *v = plan->variant[NAMESPACES_NONE];
-	int rc = v ? plan_restrict(plan, v, NULL, 0, &ret->stage) : -EINVAL;
+	int rc = v ? plan_restrict(plan, v, -1, NULL, 0, &ret->stage) : -EINVAL;
 
 	if (!v)
 		ret->stage = "a plan that is not for this use";

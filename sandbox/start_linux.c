@@ -370,8 +370,21 @@ static void init_child(struct starter *s)
 		s->child->stream[i].fd = -1;
 		s->theirs[i] = -1;
 	}
-	s->birth.tmp = s->birth.alive = -1;
+	s->birth.tmp = s->birth.alive = s->birth.ruleset = -1;
 	s->birth.end = &s->end;
+}
+
+/* What a child makes or is given for itself has rules of its own. */
+static void find_ruleset(struct starter *s)
+{
+	const struct variant *v = s->birth.variant;
+	struct streams streams;
+
+	if (v->landlock.ruleset < 0 || v->private_tmp)
+		return;
+	streams_find(s->theirs, v->landlock.abi, &streams);
+	streams_use_kept(&s->plan->streams, &v->landlock, &streams);
+	s->birth.ruleset = streams.ruleset;
 }
 
 static int prepare(struct starter *s, char **ret_variable)
@@ -382,6 +395,8 @@ static int prepare(struct starter *s, char **ret_variable)
 		rc = find_cwd(s);
 	if (rc == 0)
 		rc = make_streams(s);
+	if (rc == 0)
+		find_ruleset(s);
 	if (rc == 0 && s->birth.variant->private_tmp)
 		rc = make_tmp(s);
 	if (rc == 0)

@@ -234,6 +234,64 @@ START_TEST(streams_can_be_opened_again)
 }
 END_TEST
 
+/* A file outside of what is granted. */
+static int make_log(int which, char path[128])
+{
+	int fd;
+
+	snprintf(path, 128, "/var/tmp/%s-%d.log", strrchr(started_scratch, '/') + 1, which);
+	fd = open(path, O_CREAT | O_EXCL | O_RDWR | O_APPEND | O_CLOEXEC, 0666);
+	ck_assert_int_ge(fd, 0);
+	return fd;
+}
+
+/* Its status when it opens its stream again, and the file of others, at the path. */
+static int start_with(struct sandbox_plan *plan, int fd, const char *other)
+{
+	const char *const argv[] = {
+		"sh", "-c", "echo > /dev/stdout || exit 1; ! cat \"$0\" || exit 2", other, NULL};
+	const struct sandbox_start start = {
+		.argv = argv,
+		.cwd = started_scratch,
+		.stdin_fd = -1,
+		.out = {.kind = SANDBOX_OUTPUT_FD, .fd = fd},
+		.err = {.kind = SANDBOX_OUTPUT_NULL},
+	};
+	struct sandbox_result result;
+	struct sandbox_child *child = NULL;
+	struct error err = {0};
+
+	ck_assert_msg(sandbox_start(plan, &start, &child, &err) == 0, "%s", err.text);
+	ck_assert_int_eq(sandbox_wait(child, &result, NULL), 0);
+	sandbox_child_free(child);
+	return result.status;
+}
+
+/* The first program's streams have a ruleset that stays; it is for the same streams only. */
+START_TEST(each_program_has_its_own_streams_only)
+{
+	char path[2][128];
+	const int log[2] = {make_log(0, path[0]), make_log(1, path[1])};
+	struct sandbox_plan *plan;
+
+	sandbox_policy_set_namespace(started_policy, SANDBOX_NS_MOUNT, SANDBOX_USE_OFF, NULL);
+	sandbox_policy_set_tmp(started_policy, SANDBOX_TMP_SHARED, NULL);
+	plan = started_plan(SANDBOX_PLAN_START);
+	for (int i = 0; i < 6; i++) {
+		int own = i == 2 || i == 3;
+
+		ck_assert_int_eq(start_with(plan, log[own], path[!own]), 0);
+		if (i == 1)
+			ck_assert_int_ge(plan->streams.ruleset, 0);
+	}
+	for (int i = 0; i < 2; i++) {
+		unlink(path[i]);
+		close(log[i]);
+	}
+	sandbox_plan_free(plan);
+}
+END_TEST
+
 /* --- the suite -------------------------------------------------------------------------------- */
 
 Suite *sandbox_start_streams_suite(void)
@@ -250,6 +308,7 @@ Suite *sandbox_start_streams_suite(void)
 	tcase_add_test(tc, nothing_stays_open_and_nothing_leaks_in);
 	tcase_add_loop_test(tc, a_caller_without_streams_starts_programs, 0, 8);
 	tcase_add_test(tc, streams_can_be_opened_again);
+	tcase_add_test(tc, each_program_has_its_own_streams_only);
 	suite_add_tcase(s, tc);
 	return s;
 }

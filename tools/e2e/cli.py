@@ -161,7 +161,7 @@ def demo(place):
     expect(result.status == 0, f"status {result.status}: {' | '.join(lines[-3:])}")
     expect(len(lines) < 30, f"{len(lines)} lines")
     seconds = r"[\d.]+ s"
-    closing = f"demo: recorded in {seconds}, replayed in {seconds}: {seconds} saved, .*"
+    closing = f"demo: recorded in {seconds}, replayed in {seconds}: {seconds} (saved|more), .*"
     expect(re.fullmatch(closing, lines[-1]), f"the last line is {lines[-1]}")
 
 
