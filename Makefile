@@ -18,7 +18,7 @@ VALGRIND     ?= valgrind
 # STUB_ANSWER_ADDRESS of tape/intercept/stub/answer.h.
 STUB_LDFLAGS ?= -Wl,--section-start=.answer=0x440000 -Wl,-z,noseparate-code
 
-PUBLIC_HEADERS := sandbox/sandbox.h sandbox/plan.h tape/tape.h tape/clock.h tape/command.h base/error.h
+PUBLIC_HEADERS := sandbox/sandbox.h sandbox/plan.h sandbox/denial.h tape/tape.h tape/clock.h tape/command.h base/error.h
 
 LIB_DIRS := base sandbox tape tape/intercept
 STUB_DIR := tape/intercept/stub

@@ -2,9 +2,10 @@
  * Plans: a policy made ready for this host, and programs that run under it.
  *
  * A plan is compiled once, and then used any number of times, by any number of threads at once. It
- * holds descriptors of the roots that it grants, so it is for the files that were there when it was
- * compiled. Linux 5.13 or later; what a kernel cannot enforce is ERR_UNSUPPORTED, unless the
- * policy's strictness for that mechanism is less than enforce.
+ * is for the roots that were there when it was compiled; in mounts what has come in the place of
+ * one since is granted instead, without them nothing is. Linux 5.13 or later; what a kernel cannot
+ * enforce is ERR_UNSUPPORTED, unless the policy's strictness for that mechanism is less than
+ * enforce.
  */
 #ifndef SANDTAPE_SANDBOX_PLAN_H
 #define SANDTAPE_SANDBOX_PLAN_H
@@ -44,8 +45,11 @@ SANDBOX_API const char *sandbox_mechanism_name(enum sandbox_mechanism mechanism)
 SANDBOX_API const char *sandbox_state_name(enum sandbox_state state);
 
 enum sandbox_plan_use {
-	SANDBOX_PLAN_START, /* for sandbox_start() */
-	SANDBOX_PLAN_APPLY  /* for sandbox_plan_apply(), and for starts without namespaces */
+	SANDBOX_PLAN_START,   /* for sandbox_start() */
+	SANDBOX_PLAN_APPLY,   /* for sandbox_plan_apply(), and for starts without namespaces */
+	SANDBOX_PLAN_OBSERVED /* for sandbox_start() with an observer: what the filter of system
+				 calls refuses is refused by the observer, and fails with ENOSYS
+				 when there is none */
 };
 
 /*
@@ -125,6 +129,8 @@ struct sandbox_start {
 	const void *stdin_bytes; /* instead of stdin_fd when stdin_len is not 0; copied */
 	size_t stdin_len;
 	struct sandbox_sink out, err;
+	int observer; /* 0: none; a unix socket (SOCK_SEQPACKET) of a pair whose other end
+			 sandbox_observe() has. Stays the caller's */
 };
 
 struct sandbox_child;
