@@ -184,7 +184,8 @@ static bool reap_all(struct birth *b, pid_t program)
 	}
 }
 
-/* All signals are blocked, so that none is lost between two looks. */
+/* All signals are blocked, so that none is lost between two looks. What a terminal sends to its group
+ * reaches the program without us, or sandtape passes it on when the program has left the group. */
 static void attend(struct birth *b, pid_t program)
 {
 	sigset_t all;
@@ -194,7 +195,7 @@ static void attend(struct birth *b, pid_t program)
 	while (!reap_all(b, program)) {
 		int sig = sigwaitinfo(&all, &info);
 
-		if (sig > 0 && sig != SIGCHLD)
+		if (sig > 0 && sig != SIGCHLD && info.si_code <= 0)
 			kill(program, sig);
 	}
 }
