@@ -14,11 +14,14 @@
 
 /* Whether programs may make a directory that the path needs. Files are looked at only where they
  * may: this is on the way of every start. */
-static bool can_be_led(const struct sandbox_paths *paths, const char *path)
+static bool can_be_led(const struct sandbox_paths *paths, const struct root *root)
 {
+	const char *path = root->path;
 	char dir[PATH_MAX];
 	struct stat st;
 
+	if (!(root->whole & SANDBOX_OP_WRITE_TEXT))
+		return false; /* nor is it granted around it */
 	for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
 		size_t len = (size_t)(slash - path);
 
@@ -37,7 +40,7 @@ void paths_mark_late(struct sandbox_paths *paths)
 	for (size_t i = 0; i < paths->count; i++) {
 		struct root *root = &paths->item[i];
 
-		root->late = root->late || (root->cuts && can_be_led(paths, root->path));
+		root->late = root->late || (root->cuts && can_be_led(paths, root));
 		paths->late += root->late;
 	}
 }

@@ -14,19 +14,41 @@ struct walk {
 	struct buf left;  /* what has not been walked */
 	size_t at;	  /* in `left` */
 	unsigned links;
+	struct look look; /* at what is done */
 	const struct resolve_options *options;
 	struct error *err;
 };
+
+bool look_at(const char *path, struct look *ret)
+{
+	struct stat st;
+
+	*ret = (struct look){.known = true};
+	if (lstat(path, &st) < 0) {
+		ret->error = errno;
+		return false;
+	}
+	ret->mode = st.st_mode;
+	ret->uid = st.st_uid;
+	ret->dev = st.st_dev;
+	ret->ino = st.st_ino;
+	return true;
+}
+
+/* --- walking ----------------------------------------------------------------------------------
+ */
 
 static void cleanup_walk_fn(struct walk *w)
 {
 	buf_free(&w->left);
 }
 
-static void go_up(struct buf *done)
+static void go_up(struct walk *w)
 {
+	struct buf *done = w->done;
 	const char *slash = done->len ? memrchr(done->data, '/', done->len) : NULL;
 
+	w->look.known = false;
 	done->len = slash ? (size_t)(slash - done->data) : 0;
 	if (done->data)
 		done->data[done->len] = '\0';
@@ -55,7 +77,8 @@ static int put_target(struct walk *w, const char *target)
 	if (target[0] == '/')
 		buf_clear(w->done);
 	else
-		go_up(w->done);
+		go_up(w);
+	w->look.known = false;
 	return 0;
 }
 
@@ -82,14 +105,12 @@ static int follow(struct walk *w)
 /* After a component has been added to what is done. */
 static int look(struct walk *w, bool last)
 {
-	struct stat st;
-
-	if (lstat(w->done->data, &st) < 0) {
+	if (!look_at(w->done->data, &w->look)) {
 		if (errno == ENOENT || errno == ENOTDIR)
 			return 0;
 		return error_sys(w->err, errno, "cannot resolve %s", w->done->data);
 	}
-	return S_ISLNK(st.st_mode) && !(last && w->options->keep_last) ? follow(w) : 0;
+	return S_ISLNK(w->look.mode) && !(last && w->options->keep_last) ? follow(w) : 0;
 }
 
 static int step(struct walk *w, const char *name, size_t len)
@@ -99,7 +120,7 @@ static int step(struct walk *w, const char *name, size_t len)
 	if (len == 0 || (len == 1 && name[0] == '.'))
 		return 0;
 	if (len == 2 && memcmp(name, "..", 2) == 0) {
-		go_up(w->done);
+		go_up(w);
 		return 0;
 	}
 	if (buf_add_char(w->done, '/') < 0 || buf_add(w->done, name, len) < 0)
@@ -140,5 +161,70 @@ int resolve_path(const char *path, const struct resolve_options *options, struct
 	rc = walk_all(&w);
 	if (rc == 0 && out->len == 0 && buf_add_char(out, '/') < 0)
 		rc = error_no_memory(err);
+	if (options->ret_look)
+		*options->ret_look = w.look;
 	return rc;
+}
+
+/* --- by looks only ----------------------------------------------------------------------------
+ */
+
+/* How much of the path are directories above its end that are known. */
+static size_t known_dirs(const struct resolve_trail *trail, const char *path, size_t len)
+{
+	size_t same = 0;
+
+	while (same < trail->dirs && same + 1 < len && trail->path[same] == path[same])
+		same++;
+	if (same == trail->dirs && path[same] == '/')
+		return same;
+	while (same > 0 && path[--same] != '/')
+		;
+	return same;
+}
+
+static bool is_gone(const struct resolve_trail *trail, const char *path, size_t len)
+{
+	return trail->gone && len >= trail->gone && memcmp(path, trail->path, trail->gone) == 0 &&
+	       (path[trail->gone] == '/' || len == trail->gone);
+}
+
+/* The next component, which ends at `end`. RESOLVE_THERE: it is a directory, or the last one. */
+static enum resolve_plain look_on(struct resolve_trail *trail, size_t end, bool last,
+				  struct look *ret)
+{
+	trail->path[end] = '\0';
+	if (!look_at(trail->path, ret)) {
+		trail->gone = ret->error == ENOENT ? end : 0;
+		return trail->gone ? RESOLVE_ABSENT : RESOLVE_WALK;
+	}
+	if (S_ISDIR(ret->mode))
+		trail->dirs = end;
+	else if (!last || S_ISLNK(ret->mode))
+		return RESOLVE_WALK;
+	return RESOLVE_THERE;
+}
+
+enum resolve_plain resolve_plainly(struct resolve_trail *trail, const char *path, size_t len,
+				   struct look *ret)
+{
+	enum resolve_plain plain = RESOLVE_THERE;
+	size_t end;
+
+	if (len >= sizeof(trail->path))
+		return RESOLVE_WALK;
+	if (is_gone(trail, path, len)) {
+		*ret = (struct look){.known = true, .error = ENOENT};
+		return RESOLVE_ABSENT;
+	}
+	trail->gone = 0;
+	trail->dirs = end = known_dirs(trail, path, len);
+	while (plain == RESOLVE_THERE && end < len) {
+		size_t start = end;
+
+		end += 1 + strcspn(path + end + 1, "/");
+		memcpy(trail->path + start, path + start, end - start);
+		plain = look_on(trail, end, end == len, ret);
+	}
+	return plain;
 }

@@ -1,26 +1,9 @@
 /* What only Linux tells of paths. */
 #include "sandbox/resolve.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <linux/magic.h>
-#include <linux/openat2.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/vfs.h>
-#include <unistd.h>
-
-/* By openat2(2), of Linux 5.6. */
-enum resolve_plain resolve_plainly(const char *path)
-{
-	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS};
-	long fd = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
-
-	if (fd < 0)
-		return errno == ENOENT ? RESOLVE_ABSENT : RESOLVE_WALK;
-	close((int)fd);
-	return RESOLVE_THERE;
-}
 
 /* Links of /proc: /proc/PID/exe, cwd, root and fd/N lead to an object, whatever their text says.
  * Those that are links like others (self, mounts, net) have relative text without a colon. */
