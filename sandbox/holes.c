@@ -2,6 +2,7 @@
 #include "sandbox/holes.h"
 
 #include "base/cleanup.h"
+#include "sandbox/kept_linux.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -17,7 +18,14 @@ struct finder {
 	const struct sandbox_paths *paths;
 	bool made; /* else nobody is told what the holes would be like */
 	struct holes *holes;
+	struct kept kept;
 };
+
+/* What the policy's rules of Landlock grant, where every root is granted whole. */
+static unsigned granted_whole(const struct sandbox_paths *paths, const char *path)
+{
+	return paths_whole(paths, path, strlen(path));
+}
 
 static bool is_at_or_inside(const char *path, const char *dir)
 {
@@ -29,17 +37,6 @@ static bool is_inside(const char *path, const char *dir)
 	return is_at_or_inside(path, dir) && strcmp(path, dir) != 0;
 }
 
-/* What the policy's rules of Landlock grant, where every root is granted whole. */
-static unsigned granted_whole(const struct sandbox_paths *paths, const char *path)
-{
-	unsigned operations = 0;
-
-	for (size_t i = 0; i < paths->count; i++)
-		if (is_at_or_inside(path, paths->item[i].path))
-			operations |= paths->item[i].operations;
-	return operations;
-}
-
 static bool is_private(const struct finder *f, const char *path)
 {
 	for (size_t i = 0; i < f->holes->count; i++)
@@ -49,10 +46,10 @@ static bool is_private(const struct finder *f, const char *path)
 }
 
 /* With the rules for what the child mounts itself: these hold for what is kept in it, too, since
- * Landlock goes up from a file through all mounts. */
-static unsigned granted_at_last(const struct finder *f, const char *path)
+ * Landlock goes up from a file through all mounts. `whole` is what roots grant. */
+static unsigned granted_at_last(const struct finder *f, const char *path, unsigned whole)
 {
-	unsigned operations = granted_whole(f->paths, path);
+	unsigned operations = whole;
 
 	if (is_private(f, path))
 		operations = POLICY_OPS_ALL;
@@ -63,24 +60,16 @@ static unsigned granted_at_last(const struct finder *f, const char *path)
 }
 
 /* Of a private directory only what is kept. */
-static bool is_shown(const struct finder *f, const char *path)
+static bool is_shown(const struct finder *f, const struct root *root)
 {
 	const struct policy_roots *sockets = &f->judge->policy->unix_paths;
 
-	if (!is_private(f, path) || granted_whole(f->paths, path) != 0)
+	if (root->whole != 0 || !is_private(f, root->path))
 		return true;
 	for (size_t i = 0; i < sockets->count; i++)
-		if (is_at_or_inside(path, sockets->item[i].path))
+		if (policy_path_is_in(root->path, sockets->item[i].path, sockets->item[i].len))
 			return true;
 	return false;
-}
-
-/* Who does not own a file and may not open it cannot either when it has been restricted: it will
- * have no capabilities that it has not now. */
-static bool is_closed_anyway(const struct stat *st, const char *path)
-{
-	return st->st_uid != geteuid() && access(path, R_OK) != 0 && access(path, W_OK) != 0 &&
-	       access(path, X_OK) != 0;
 }
 
 static int add_hole(const struct finder *f, const struct hole *hole)
@@ -93,6 +82,17 @@ static int add_hole(const struct finder *f, const struct hole *hole)
 	holes->item = grown;
 	grown[holes->count++] = *hole;
 	return 0;
+}
+
+/* A file that has been written anew is hidden as the one before. With a directory goes what is in
+ * it; /proc may be another one in the sandbox. */
+static void remember(struct hole *hole, const struct look *look)
+{
+	hole->type = look->mode & S_IFMT;
+	if (S_ISDIR(look->mode) && !is_at_or_inside(hole->path, "/proc")) {
+		hole->dev = look->dev;
+		hole->ino = look->ino;
+	}
 }
 
 /* Files that are not there cannot be mounted over; a program that may make them can. */
@@ -114,30 +114,37 @@ static int note_mixed(const struct finder *f, const char *path)
 			     path);
 }
 
-static int add_cut(const struct finder *f, const char *path, unsigned wanted, unsigned excess)
+static int add_cut(const struct finder *f, const struct root *root, unsigned excess)
 {
-	struct hole hole = {.path = path};
-	struct stat st;
+	struct hole hole = {.path = root->path};
+	struct look look;
 	int rc = 0;
 
-	if (lstat(path, &st) < 0)
-		return note_missing(f, path, excess);
+	if (!paths_look(f->paths, root, &look))
+		return note_missing(f, root->path, excess);
 	/* What a link leads to is among the paths itself. */
-	if (S_ISLNK(st.st_mode) || (wanted == 0 && is_closed_anyway(&st, path)))
+	if (S_ISLNK(look.mode) ||
+	    (root->granted == 0 && kept_by_modes(&f->kept, root->path, &look)))
 		return 0;
-	if (excess & (S_ISDIR(st.st_mode) ? OPS_SEE : SANDBOX_OP_READ_TEXT))
-		hole.kind = S_ISDIR(st.st_mode) ? HOLE_DIR : HOLE_FILE;
+	if (excess & (S_ISDIR(look.mode) ? OPS_SEE : SANDBOX_OP_READ_TEXT))
+		hole.kind = S_ISDIR(look.mode) ? HOLE_DIR : HOLE_FILE;
 	else
 		hole.kind = HOLE_LESSENED;
+	remember(&hole, &look);
 	hole.no_write = excess & OPS_CHANGE;
 	hole.no_exec = excess & SANDBOX_OP_EXEC;
-	if (hole.no_write && (wanted & OPS_CHANGE)) {
-		rc = note_mixed(f, path);
+	if (hole.no_write && (root->granted & OPS_CHANGE)) {
+		rc = note_mixed(f, root->path);
 		hole.no_write = false;
 	}
 	if (rc < 0 || (hole.kind == HOLE_LESSENED && !hole.no_write && !hole.no_exec))
 		return rc;
 	return add_hole(f, &hole);
+}
+
+static bool is_same(const struct root *a, const struct root *b)
+{
+	return a->len == b->len && memcmp(a->path, b->path, a->len) == 0;
 }
 
 static int find_cuts(const struct finder *f)
@@ -146,23 +153,21 @@ static int find_cuts(const struct finder *f)
 
 	for (size_t i = 0; rc == 0 && i < f->paths->count; i++) {
 		const struct root *root = &f->paths->item[i];
-		unsigned wanted = paths_operations(f->paths, root->path, root->len);
-		unsigned excess = granted_at_last(f, root->path) & ~wanted;
+		unsigned excess = granted_at_last(f, root->path, root->whole) & ~root->granted;
 
-		if (i > 0 && strcmp(root->path, f->paths->item[i - 1].path) == 0)
+		if (i > 0 && is_same(root, root - 1))
 			continue;
-		if ((excess & ~(unsigned)SANDBOX_OP_EXISTS) && is_shown(f, root->path))
-			rc = add_cut(f, root->path, wanted, excess);
+		if ((excess & ~(unsigned)SANDBOX_OP_EXISTS) && is_shown(f, root))
+			rc = add_cut(f, root, excess);
 	}
 	return rc;
 }
 
 static bool is_root(const struct finder *f, const char *path)
 {
-	for (size_t i = 0; i < f->paths->count; i++)
-		if (strcmp(f->paths->item[i].path, path) == 0)
-			return true;
-	return false;
+	size_t i = paths_find(f->paths, path, strlen(path));
+
+	return i < f->paths->count && strcmp(f->paths->item[i].path, path) == 0;
 }
 
 /* Where sockets may be connected to, and nothing else: that asks for no right to write. */
@@ -173,29 +178,23 @@ static int find_sockets(const struct finder *f)
 
 	for (size_t i = 0; rc == 0 && i < sockets->count; i++) {
 		const char *path = sockets->item[i].path;
-		unsigned excess = granted_at_last(f, path) &
+		unsigned excess = granted_at_last(f, path, granted_whole(f->paths, path)) &
 				  ~paths_operations(f->paths, path, sockets->item[i].len);
 		struct hole hole = {.path = path, .kind = HOLE_LESSENED};
-		struct stat st;
+		struct look look;
 
 		hole.no_write = excess & OPS_CHANGE;
 		hole.no_exec = excess & SANDBOX_OP_EXEC;
-		if ((!hole.no_write && !hole.no_exec) || is_root(f, path) || lstat(path, &st) < 0 ||
-		    S_ISLNK(st.st_mode))
+		if ((!hole.no_write && !hole.no_exec) || is_root(f, path) ||
+		    !look_at(path, &look) || S_ISLNK(look.mode))
 			continue;
+		remember(&hole, &look);
 		rc = add_hole(f, &hole);
-		if (f->made && (excess & OPS_SEE) && S_ISDIR(st.st_mode))
+		if (f->made && (excess & OPS_SEE) && S_ISDIR(look.mode))
 			judge_partial(f->judge, SANDBOX_MECH_NAMESPACES,
 				      "what is beside the sockets in %.60s can be read", path);
 	}
 	return rc;
-}
-
-static bool is_there(const char *path)
-{
-	struct stat st;
-
-	return lstat(path, &st) == 0;
 }
 
 static bool has_hole(const struct finder *f, const char *path)
@@ -208,9 +207,9 @@ static bool has_hole(const struct finder *f, const char *path)
 
 static bool is_dir(const char *path)
 {
-	struct stat st;
+	struct look look;
 
-	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
+	return look_at(path, &look) && S_ISDIR(look.mode);
 }
 
 /* Not where a root shows the host's own. */
@@ -290,10 +289,13 @@ static int find_kernel(const struct finder *f)
 			.no_write = true,
 			.whole = true,
 		};
+		struct look look;
 
-		if ((granted_whole(f->paths, hole.path) & OPS_CHANGE) && !is_named(f, hole.path) &&
-		    !has_hole(f, hole.path) && is_there(hole.path))
-			rc = add_hole(f, &hole);
+		if (!(granted_whole(f->paths, hole.path) & OPS_CHANGE) || is_named(f, hole.path) ||
+		    has_hole(f, hole.path) || !look_at(hole.path, &look))
+			continue;
+		remember(&hole, &look);
+		rc = add_hole(f, &hole);
 	}
 	return rc;
 }
@@ -305,10 +307,8 @@ static bool can_be_replaced(const struct hole *hole)
 {
 	const char *slash = strrchr(hole->path, '/');
 	cleanup_free char *dir = strndup(hole->path, slash == hole->path ? 1 : slash - hole->path);
-	struct stat st;
 
-	return dir && lstat(hole->path, &st) == 0 && !S_ISDIR(st.st_mode) &&
-	       faccessat(AT_FDCWD, dir, W_OK, AT_EACCESS) == 0;
+	return dir && !S_ISDIR(hole->type) && faccessat(AT_FDCWD, dir, W_OK, AT_EACCESS) == 0;
 }
 
 /* What is below a private directory is mounted on a file of the sandbox's own. */
@@ -348,33 +348,58 @@ static bool is_place(const struct hole *hole)
  */
 
 /* What is mounted already stays in place, too. */
-static bool is_mount_point(const char *path, const char *parent)
+static bool is_mount_point(const struct look *look, const char *parent)
 {
-	struct stat st, above;
+	struct look above;
 
-	return lstat(path, &st) == 0 && lstat(parent, &above) == 0 && st.st_dev != above.st_dev;
+	return look_at(parent, &above) && look->dev != above.dev;
 }
 
 /* `path` is a directory, and ours. */
-static int add_pin(const struct finder *f, char *path)
+static int add_pin(const struct finder *f, char *path, size_t parent_len)
 {
-	char *slash = strrchr(path, '/');
-	size_t parent_len = slash == path ? 1 : (size_t)(slash - path);
 	cleanup_free char *parent = strndup(path, parent_len);
 	struct hole pin = {.kind = HOLE_PIN, .whole = true};
+	struct look look;
 	int rc;
 
 	if (!parent)
 		return error_no_memory(f->judge->err);
-	if (!(paths_operations(f->paths, parent, parent_len) & SANDBOX_OP_DELETE) ||
-	    has_hole(f, path) || is_mount_point(path, parent))
+	if (has_hole(f, path))
+		return 0;
+	if (!look_at(path, &look))
+		return error_sys(f->judge->err, errno, "cannot look at %s", path);
+	if (is_mount_point(&look, parent))
 		return 0;
 	pin.path = pin.own = strdup(path);
 	if (!pin.own)
 		return error_no_memory(f->judge->err);
+	remember(&pin, &look);
 	rc = add_hole(f, &pin);
 	if (rc < 0)
 		free(pin.own);
+	return rc;
+}
+
+/* Of the directories above a path, from the innermost outwards. */
+static int add_pins(const struct finder *f, const char *path)
+{
+	size_t len = strlen(path);
+	int rc = 0;
+
+	while (rc == 0 && --len > 0) {
+		cleanup_free char *above = NULL;
+		size_t parent_len = len;
+
+		if (path[len] != '/')
+			continue;
+		while (parent_len > 1 && path[--parent_len] != '/')
+			;
+		if (!(paths_operations(f->paths, path, parent_len) & SANDBOX_OP_DELETE))
+			continue;
+		above = strndup(path, len);
+		rc = above ? add_pin(f, above, parent_len) : error_no_memory(f->judge->err);
+	}
 	return rc;
 }
 
@@ -387,24 +412,17 @@ static int find_pins(const struct finder *f)
 	size_t holes = f->holes->count;
 	int rc = 0;
 
-	for (size_t i = 0; rc == 0 && i < holes; i++) {
-		const char *path = f->holes->item[i].path;
-		size_t len = strlen(path);
-
-		while (rc == 0 && !is_place(&f->holes->item[i]) && --len > 0) {
-			cleanup_free char *above = path[len] == '/' ? strndup(path, len) : NULL;
-
-			if (path[len] == '/')
-				rc = above ? add_pin(f, above) : error_no_memory(f->judge->err);
-		}
-	}
+	for (size_t i = 0; rc == 0 && i < holes; i++)
+		if (!is_place(&f->holes->item[i]))
+			rc = add_pins(f, f->holes->item[i].path);
 	return rc;
 }
 
 /* --- what is kept --------------------------------------------------------------------------------
  */
 
-static int add_keep(const struct finder *f, struct hole *hole, const char *path)
+static int add_keep(const struct finder *f, struct hole *hole, const char *path,
+		    const struct look *look)
 {
 	struct holes *holes = f->holes;
 	struct hole_keep *grown = realloc(holes->keep, (holes->keeps + 1) * sizeof(*grown));
@@ -412,7 +430,7 @@ static int add_keep(const struct finder *f, struct hole *hole, const char *path)
 	if (!grown)
 		return error_no_memory(f->judge->err);
 	holes->keep = grown;
-	grown[holes->keeps++] = (struct hole_keep){path, is_dir(path)};
+	grown[holes->keeps++] = (struct hole_keep){path, S_ISDIR(look->mode)};
 	hole->keeps++;
 	return 0;
 }
@@ -426,25 +444,38 @@ static bool is_kept(const struct finder *f, const struct hole *hole, const char 
 	return false;
 }
 
+static int keep_roots(const struct finder *f, struct hole *hole)
+{
+	const struct sandbox_paths *paths = f->paths;
+	const size_t len = strlen(hole->path);
+	int rc = 0;
+
+	for (size_t i = paths_find(paths, hole->path, len); rc == 0 && i < paths->count; i++) {
+		const struct root *root = &paths->item[i];
+		struct look look;
+
+		if (strncmp(root->path, hole->path, len) != 0)
+			break; /* as nothing after it is in it */
+		if (is_inside(root->path, hole->path) && root->granted != 0 &&
+		    !is_kept(f, hole, root->path) && paths_look(paths, root, &look))
+			rc = add_keep(f, hole, root->path, &look);
+	}
+	return rc;
+}
+
 static int find_keeps(const struct finder *f, struct hole *hole)
 {
 	const struct policy_roots *sockets = &f->judge->policy->unix_paths;
-	int rc = 0;
+	int rc;
 
 	hole->first = f->holes->keeps;
-	for (size_t i = 0; rc == 0 && i < f->paths->count; i++) {
-		const char *path = f->paths->item[i].path;
-
-		if (is_inside(path, hole->path) &&
-		    paths_operations(f->paths, path, strlen(path)) != 0 &&
-		    !is_kept(f, hole, path) && is_there(path))
-			rc = add_keep(f, hole, path);
-	}
+	rc = keep_roots(f, hole);
 	for (size_t i = 0; rc == 0 && i < sockets->count; i++) {
 		const char *path = sockets->item[i].path;
+		struct look look;
 
-		if (is_inside(path, hole->path) && !is_kept(f, hole, path) && is_there(path))
-			rc = add_keep(f, hole, path);
+		if (is_inside(path, hole->path) && !is_kept(f, hole, path) && look_at(path, &look))
+			rc = add_keep(f, hole, path, &look);
 	}
 	if (hole->kind == HOLE_DIR && hole->keeps > 0)
 		hole->kind = HOLE_EMPTY;
@@ -464,29 +495,14 @@ static int in_order(const void *a, const void *b)
 	return strcmp(x->path, y->path);
 }
 
-/* A file that has been written anew is hidden as the one before. With a directory goes what is in
- * it; /proc may be another one in the sandbox. */
-static int remember(const struct finder *f, struct hole *hole)
-{
-	struct stat st;
-
-	if (lstat(hole->path, &st) < 0)
-		return error_sys(f->judge->err, errno, "cannot look at %s", hole->path);
-	hole->type = st.st_mode & S_IFMT;
-	if (S_ISDIR(st.st_mode) && !is_at_or_inside(hole->path, "/proc")) {
-		hole->dev = st.st_dev;
-		hole->ino = st.st_ino;
-	}
-	return 0;
-}
-
 int holes_find(const struct judge *judge, const struct sandbox_paths *paths, bool made,
 	       struct holes *ret)
 {
-	const struct finder f = {judge, paths, made, ret};
+	struct finder f = {.judge = judge, .paths = paths, .made = made, .holes = ret};
 	int rc;
 
 	*ret = (struct holes){0};
+	kept_find(&f.kept, judge->policy);
 	rc = find_places(&f);
 	if (rc == 0)
 		rc = find_cuts(&f);
@@ -500,9 +516,6 @@ int holes_find(const struct judge *judge, const struct sandbox_paths *paths, boo
 		rc = find_pins(&f);
 	if (ret->count)
 		qsort(ret->item, ret->count, sizeof(*ret->item), in_order);
-	for (size_t i = 0; rc == 0 && i < ret->count; i++)
-		if (!is_place(&ret->item[i]))
-			rc = remember(&f, &ret->item[i]);
 	for (size_t i = 0; rc == 0 && i < ret->count; i++)
 		if (!ret->item[i].whole)
 			rc = find_keeps(&f, &ret->item[i]);

@@ -53,10 +53,9 @@ static bool is_guarded(const struct kept *kept, const char *path)
 	return false;
 }
 
-static bool is_own(const struct kept *kept, const struct stat *st)
+static bool is_own(const struct kept *kept, const struct look *look)
 {
-	return st->st_uid == kept->uid[0] || st->st_uid == kept->uid[1] ||
-	       st->st_uid == kept->uid[2];
+	return look->uid == kept->uid[0] || look->uid == kept->uid[1] || look->uid == kept->uid[2];
 }
 
 static bool may(const char *path, int how)
@@ -68,7 +67,7 @@ static bool may(const char *path, int how)
 static bool refuses_in_parent(const struct kept *kept, const char *path, int why)
 {
 	char parent[PATH_MAX];
-	struct stat st = {0};
+	struct look look;
 	size_t len = strlen(path);
 
 	if (len >= sizeof(parent))
@@ -78,20 +77,26 @@ static bool refuses_in_parent(const struct kept *kept, const char *path, int why
 		char *slash = strrchr(parent, '/');
 
 		slash[slash == parent] = '\0';
-	} while (lstat(parent, &st) < 0 && parent[1]);
-	return !is_own(kept, &st) && !S_ISLNK(st.st_mode) &&
+	} while (!look_at(parent, &look) && parent[1]);
+	return !is_own(kept, &look) && !S_ISLNK(look.mode) &&
 	       !may(parent, why == EACCES ? X_OK : W_OK);
+}
+
+bool kept_by_modes(const struct kept *kept, const char *path, const struct look *look)
+{
+	return kept->by_modes && !is_own(kept, look) && !S_ISLNK(look->mode) && !may(path, R_OK) &&
+	       !may(path, W_OK) && !may(path, X_OK);
 }
 
 bool kept_refuses(const struct kept *kept, const char *path)
 {
-	struct stat st;
+	struct look look;
 
 	if (is_guarded(kept, path))
 		return true;
 	if (!kept->by_modes)
 		return false;
-	if (lstat(path, &st) < 0)
-		return refuses_in_parent(kept, path, errno);
-	return !is_own(kept, &st) && !S_ISLNK(st.st_mode) && !may(path, R_OK) && !may(path, X_OK);
+	if (!look_at(path, &look))
+		return refuses_in_parent(kept, path, look.error);
+	return kept_by_modes(kept, path, &look);
 }

@@ -4,6 +4,7 @@
 #define SANDTAPE_SANDBOX_KEPT_LINUX_H
 
 #include "sandbox/policy.h"
+#include "sandbox/resolve.h"
 #include <sys/types.h>
 
 struct kept {
@@ -15,9 +16,13 @@ struct kept {
 void kept_find(struct kept *kept, const struct sandbox_policy *policy);
 
 /*
- * Whether the user can neither read nor execute it, nor list or search it, nor change its mode, nor
- * make it when it is not there. Of a directory's content it is as true as of itself.
+ * Whether the modes let the user neither read, write nor execute what is there, nor list or search
+ * it, nor change its mode. Of a directory's content it is as true as of itself. `look` is at it.
  */
+bool kept_by_modes(const struct kept *kept, const char *path, const struct look *look);
+
+/* The same, or the kernel refuses to read it whatever the modes are; of what is not there, whether
+ * the user cannot make it. */
 bool kept_refuses(const struct kept *kept, const char *path);
 
 #endif

@@ -171,7 +171,9 @@ static int prepare(struct sandbox_plan *plan, enum sandbox_plan_use use, struct 
 	if (rc < 0)
 		return rc;
 	plan->level = use == SANDBOX_PLAN_START ? NAMESPACES_ALL : NAMESPACES_NONE;
-	return make_variant(plan, plan->level, err);
+	rc = make_variant(plan, plan->level, err);
+	plan->paths->old = true; /* another variant may be made much later */
+	return rc;
 }
 
 int sandbox_plan_new(const struct sandbox_policy *policy, enum sandbox_plan_use use,
