@@ -166,7 +166,7 @@ START_TEST(a_layer_is_prepared_in_full_or_that_is_said)
 		only_memory(rc, &err);
 	} while (chaos_met() && call < CHAOS_CALLS_MAX);
 	ck_assert_int_eq(rc, 0);
-	ck_assert_int_gt(call, 60);
+	ck_assert_int_gt(call, 10);
 	sandbox_policy_free(policy);
 }
 END_TEST

@@ -10,6 +10,7 @@ extern char **environ;
 
 struct environment {
 	bool off;
+	struct arena texts;
 	struct policy_variables keep, remove;
 	char **set; /* "NAME=value" */
 	size_t set_count;
@@ -32,14 +33,14 @@ static bool is_loaders(const char *name)
 /* --- prepared ----------------------------------------------------------------------------------
  */
 
-static int copy_variables(struct policy_variables *to, const struct policy_variables *from,
-			  struct error *err)
+static int copy_variables(struct arena *texts, struct policy_variables *to,
+			  const struct policy_variables *from, struct error *err)
 {
 	to->item = calloc(from->count + 1, sizeof(*to->item));
 	if (!to->item)
 		return error_no_memory(err);
 	for (; to->count < from->count; to->count++) {
-		to->item[to->count].name = strdup(from->item[to->count].name);
+		to->item[to->count].name = arena_add_str(texts, from->item[to->count].name);
 		if (!to->item[to->count].name)
 			return error_no_memory(err);
 	}
@@ -71,9 +72,11 @@ int environment_prepare(const struct judge *judge, struct environment **ret)
 	if (!environment)
 		return error_no_memory(judge->err);
 	environment->off = judge_is_off(judge, SANDBOX_MECH_ENV);
-	rc = copy_variables(&environment->keep, &judge->policy->keep, judge->err);
+	rc = copy_variables(&environment->texts, &environment->keep, &judge->policy->keep,
+			    judge->err);
 	if (rc == 0)
-		rc = copy_variables(&environment->remove, &judge->policy->remove, judge->err);
+		rc = copy_variables(&environment->texts, &environment->remove,
+				    &judge->policy->remove, judge->err);
 	if (rc == 0)
 		rc = copy_set(environment, &judge->policy->set, judge->err);
 	if (rc < 0) {
@@ -91,6 +94,7 @@ void environment_free(struct environment *environment)
 {
 	if (!environment)
 		return;
+	arena_free(&environment->texts);
 	policy_variables_clear(&environment->keep);
 	policy_variables_clear(&environment->remove);
 	for (size_t i = 0; i < environment->set_count; i++)

@@ -1,7 +1,6 @@
 /* A policy in memory: its defaults, and the calls that set one member. */
 #include "sandbox/policy.h"
 
-#include "base/cleanup.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -121,13 +120,13 @@ void policy_set_level(struct sandbox_policy *policy, enum sandbox_level level)
 
 int policy_set_default_env(struct sandbox_policy *policy, struct error *err)
 {
-	int rc = 0;
+	int rc = policy_variables_set(&policy->keep, default_keep,
+				      sizeof(default_keep) / sizeof(default_keep[0]), err);
 
-	for (size_t i = 0; rc == 0 && i < sizeof(default_keep) / sizeof(default_keep[0]); i++)
-		rc = policy_variables_add(&policy->keep, default_keep[i], NULL, err);
-	for (size_t i = 0; rc == 0 && i < sizeof(default_remove) / sizeof(default_remove[0]); i++)
-		rc = policy_variables_add(&policy->remove, default_remove[i], NULL, err);
-	return rc;
+	return rc < 0 ? rc
+		      : policy_variables_set(&policy->remove, default_remove,
+					     sizeof(default_remove) / sizeof(default_remove[0]),
+					     err);
 }
 
 uint64_t policy_limit_default(enum sandbox_limit limit)
@@ -149,19 +148,28 @@ static void set_defaults(struct sandbox_policy *policy, enum sandbox_level level
 static int set_place(struct sandbox_policy *policy, enum policy_place place, const char *dir,
 		     struct error *err)
 {
+	char path[PATH_MAX];
+	size_t len;
+	int rc;
+
 	if (!dir)
 		return 0;
 	if (dir[0] != '/')
 		return error_set(err, ERR_INVALID, "the directory '%s' is not absolute", dir);
-	return policy_path(policy, dir, &policy->places[place], err);
+	rc = policy_write_path(policy, dir, path, &len, err);
+	if (rc < 0)
+		return rc;
+	policy->places[place] = arena_add(&policy->texts, path, len);
+	return policy->places[place] ? 0 : error_no_memory(err);
 }
 
 /* A variable that is wrong is one that is not set; an argument that is, is an error. */
 static bool is_place(const struct sandbox_policy *policy, const char *dir)
 {
-	cleanup_free char *path = NULL;
+	char path[PATH_MAX];
+	size_t len;
 
-	return dir && dir[0] == '/' && policy_path(policy, dir, &path, NULL) != ERR_INVALID;
+	return dir && dir[0] == '/' && policy_write_path(policy, dir, path, &len, NULL) == 0;
 }
 
 static int set_places(struct sandbox_policy *policy, const struct sandbox_places *places,
@@ -212,8 +220,7 @@ void sandbox_policy_free(struct sandbox_policy *policy)
 {
 	if (!policy)
 		return;
-	for (int i = 0; i < POLICY_PLACES; i++)
-		free(policy->places[i]);
+	arena_free(&policy->texts);
 	for (int i = 0; i < SANDBOX_PORTS; i++)
 		policy_numbers_clear(&policy->ports[i]);
 	policy_roots_clear(&policy->roots);
@@ -274,8 +281,7 @@ int sandbox_policy_add_root(struct sandbox_policy *policy, enum sandbox_root kin
 		return rc;
 	return policy_roots_add(
 		policy, &policy->roots,
-		&(struct policy_root){.path = (char *)path, .kind = kind, .optional = optional},
-		err);
+		&(struct policy_root){.path = path, .kind = kind, .optional = optional}, err);
 }
 
 int sandbox_policy_set_operations(struct sandbox_policy *policy, unsigned operations,
@@ -368,14 +374,14 @@ int sandbox_policy_keep_env(struct sandbox_policy *policy, const char *name, str
 
 	if (rc == 0)
 		rc = check_loader(name, err);
-	return rc < 0 ? rc : policy_variables_add(&policy->keep, name, NULL, err);
+	return rc < 0 ? rc : policy_variables_add(policy, &policy->keep, name, NULL, err);
 }
 
 int sandbox_policy_remove_env(struct sandbox_policy *policy, const char *name, struct error *err)
 {
 	int rc = check_variable(name, "=", err);
 
-	return rc < 0 ? rc : policy_variables_add(&policy->remove, name, NULL, err);
+	return rc < 0 ? rc : policy_variables_add(policy, &policy->remove, name, NULL, err);
 }
 
 int sandbox_policy_set_env(struct sandbox_policy *policy, const char *name, const char *value,
@@ -385,7 +391,7 @@ int sandbox_policy_set_env(struct sandbox_policy *policy, const char *name, cons
 
 	if (rc == 0)
 		rc = check_loader(name, err);
-	return rc < 0 ? rc : policy_variables_add(&policy->set, name, value, err);
+	return rc < 0 ? rc : policy_variables_add(policy, &policy->set, name, value, err);
 }
 
 int sandbox_policy_set_namespace(struct sandbox_policy *policy, enum sandbox_namespace which,
@@ -409,8 +415,7 @@ int sandbox_policy_add_unix_path(struct sandbox_policy *policy, const char *path
 				 struct error *err)
 {
 	return policy_roots_add(policy, &policy->unix_paths,
-				&(struct policy_root){.path = (char *)path, .optional = optional},
-				err);
+				&(struct policy_root){.path = path, .optional = optional}, err);
 }
 
 int sandbox_policy_set_tty(struct sandbox_policy *policy, enum sandbox_tty tty, struct error *err)

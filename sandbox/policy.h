@@ -2,6 +2,7 @@
 #ifndef SANDTAPE_SANDBOX_POLICY_H
 #define SANDTAPE_SANDBOX_POLICY_H
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "sandbox/sandbox.h"
 
@@ -15,7 +16,7 @@
 
 /* A normal absolute path: single slashes, none at the end, no "." and no "..". */
 struct policy_root {
-	char *path;
+	const char *path; /* in the policy's `texts`, as all of these */
 	size_t len;
 	enum sandbox_root kind;
 	bool optional;
@@ -24,7 +25,7 @@ struct policy_root {
 
 struct policy_roots {
 	struct policy_root *item;
-	size_t count;
+	size_t count, room;
 };
 
 /* In ascending order. */
@@ -35,20 +36,21 @@ struct policy_numbers {
 
 /* Patterns, or names with values. */
 struct policy_variable {
-	char *name;
-	char *value; /* NULL for a pattern */
+	const char *name;
+	const char *value; /* NULL for a pattern */
 };
 
 struct policy_variables {
 	struct policy_variable *item;
-	size_t count;
+	size_t count, room;
 };
 
 enum policy_place { POLICY_WORK, POLICY_HOME, POLICY_TMP, POLICY_PLACES };
 
 struct sandbox_policy {
-	char *places[POLICY_PLACES]; /* NULL: not known */
-	int level;		     /* the members that are int are of the enums of sandbox.h */
+	struct arena texts;		   /* what has been dropped stays there */
+	const char *places[POLICY_PLACES]; /* NULL: not known */
+	int level; /* the members that are int are of the enums of sandbox.h */
 	struct policy_roots roots;
 	uint64_t operations;
 	int tmp;
@@ -134,8 +136,14 @@ bool policy_root_cuts(const struct sandbox_policy *policy, const struct policy_r
 /* "$WORK/x" and "//x/./y/" to a normal absolute path, malloc'ed. */
 int policy_path(const struct sandbox_policy *policy, const char *path, char **ret,
 		struct error *err);
-/* Roots of presets give way to one that is named. */
-int policy_roots_add(const struct sandbox_policy *policy, struct policy_roots *roots,
+/* The same, into `ret`, which has room for PATH_MAX bytes. */
+int policy_write_path(const struct sandbox_policy *policy, const char *path, char *ret,
+		      size_t *ret_len, struct error *err);
+/* `roots` are the policy's. Roots of presets give way to one that is named. */
+int policy_roots_add(struct sandbox_policy *policy, struct policy_roots *roots,
+		     const struct policy_root *root, struct error *err);
+/* The same for a root whose path is normal, and has its length with it. */
+int policy_roots_put(struct sandbox_policy *policy, struct policy_roots *roots,
 		     const struct policy_root *root, struct error *err);
 /* Whether the root of a preset, whose path is normal, gives way to one that is there. */
 bool policy_roots_override(const struct policy_roots *roots, const struct policy_root *preset);
@@ -146,8 +154,11 @@ void policy_roots_clear(struct policy_roots *roots);
 void policy_roots_drop(struct policy_roots *roots, enum sandbox_root kind);
 int policy_numbers_add(struct policy_numbers *numbers, unsigned number, struct error *err);
 void policy_numbers_clear(struct policy_numbers *numbers);
-/* Another value takes the place of the one that is there. */
-int policy_variables_add(struct policy_variables *variables, const char *name, const char *value,
+/* `variables` are the policy's. Another value takes the place of the one that is there. */
+int policy_variables_add(struct sandbox_policy *policy, struct policy_variables *variables,
+			 const char *name, const char *value, struct error *err);
+/* Constants, each of them once, instead of those that are there. */
+int policy_variables_set(struct policy_variables *variables, const char *const *names, size_t count,
 			 struct error *err);
 void policy_variables_clear(struct policy_variables *variables);
 /* Whether the pattern, in which "*" stands for any characters, matches. */

@@ -1,7 +1,6 @@
 /* Lists in policies: roots, numbers, variables; and what a path is in one. */
 #include "sandbox/policy.h"
 
-#include "base/cleanup.h"
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +14,21 @@ static const char *const place_names[POLICY_PLACES] = {"$WORK", "$HOME", "$TMP"}
 static const char *const place_unknown[POLICY_PLACES] = {"the working directory is not known",
 							 "HOME is not set", "TMPDIR is not set"};
 
+/* A path that is being written; what does not fit is only counted. */
+struct writing {
+	char *out; /* PATH_MAX bytes */
+	size_t len;
+};
+
+static void add_bytes(struct writing *w, const char *bytes, size_t len)
+{
+	if (w->len + len < PATH_MAX)
+		memcpy(w->out + w->len, bytes, len);
+	w->len += len;
+}
+
 /* Takes "$NAME" from the beginning of *path. */
-static int start_path(const struct sandbox_policy *policy, const char **path, struct buf *out,
+static int start_path(const struct sandbox_policy *policy, const char **path, struct writing *w,
 		      struct error *err)
 {
 	if (**path == '/')
@@ -29,43 +41,60 @@ static int start_path(const struct sandbox_policy *policy, const char **path, st
 		if (!policy->places[i])
 			return error_set(err, ERR_INVALID, "%s", place_unknown[i]);
 		*path += len;
-		return buf_add_str(out, policy->places[i]) < 0 ? error_no_memory(err) : 0;
+		if (policy->places[i][1]) /* else it is "/" */
+			add_bytes(w, policy->places[i], strlen(policy->places[i]));
+		return 0;
 	}
 	return error_set(err, ERR_INVALID,
 			 "a path must be absolute, or begin with $WORK, $HOME or $TMP");
 }
 
-static int add_component(struct buf *out, const char *name, size_t len, struct error *err)
+static int add_component(struct writing *w, const char *name, size_t len, struct error *err)
 {
 	if (len == 0 || (len == 1 && name[0] == '.'))
 		return 0;
 	if (len == 2 && memcmp(name, "..", 2) == 0)
 		return error_set(err, ERR_INVALID,
 				 "a path must not have \"..\": write where it leads to");
-	return buf_add_char(out, '/') < 0 || buf_add(out, name, len) < 0 ? error_no_memory(err) : 0;
+	add_bytes(w, "/", 1);
+	add_bytes(w, name, len);
+	return 0;
+}
+
+int policy_write_path(const struct sandbox_policy *policy, const char *path, char *ret,
+		      size_t *ret_len, struct error *err)
+{
+	struct writing w = {ret, 0};
+	int rc = start_path(policy, &path, &w, err);
+
+	while (rc == 0 && *path) {
+		size_t len = strcspn(path, "/");
+
+		rc = add_component(&w, path, len, err);
+		path += len + (path[len] == '/');
+	}
+	if (rc == 0 && w.len == 0)
+		add_bytes(&w, "/", 1);
+	if (rc == 0 && w.len >= PATH_MAX)
+		rc = error_set(err, ERR_INVALID, "a path must be shorter than %d bytes", PATH_MAX);
+	if (rc < 0)
+		return rc;
+	ret[w.len] = '\0';
+	*ret_len = w.len;
+	return 0;
 }
 
 int policy_path(const struct sandbox_policy *policy, const char *path, char **ret,
 		struct error *err)
 {
-	cleanup_buf struct buf out = BUF_INIT;
-	int rc = start_path(policy, &path, &out, err);
+	char own[PATH_MAX];
+	size_t len;
+	int rc = policy_write_path(policy, path, own, &len, err);
 
-	if (rc == 0 && out.len == 1) /* a place that is "/" */
-		buf_clear(&out);
-	while (rc == 0 && *path) {
-		size_t len = strcspn(path, "/");
-
-		rc = add_component(&out, path, len, err);
-		path += len + (path[len] == '/');
-	}
-	if (rc == 0 && out.len == 0 && buf_add_char(&out, '/') < 0)
-		rc = error_no_memory(err);
-	if (rc == 0 && out.len >= PATH_MAX)
-		rc = error_set(err, ERR_INVALID, "a path must be shorter than %d bytes", PATH_MAX);
-	if (rc == 0)
-		*ret = buf_steal(&out);
-	return rc;
+	if (rc < 0)
+		return rc;
+	*ret = strdup(own);
+	return *ret ? 0 : error_no_memory(err);
 }
 
 bool policy_path_is_in(const char *path, const char *dir, size_t dir_len)
@@ -75,11 +104,16 @@ bool policy_path_is_in(const char *path, const char *dir, size_t dir_len)
 	return strncmp(path, dir, dir_len) == 0 && (path[dir_len] == '/' || path[dir_len] == '\0');
 }
 
+static bool is_same(const struct policy_root *a, const struct policy_root *b)
+{
+	return a->len == b->len && memcmp(a->path, b->path, a->len) == 0;
+}
+
 /* Of two roots at one place the one that somebody has named is meant, and what somebody denies or
  * makes read-only is not granted again. */
 static bool gives_way(const struct policy_root *preset, const struct policy_root *named)
 {
-	if (strcmp(preset->path, named->path) == 0)
+	if (is_same(preset, named))
 		return true;
 	return (named->kind == SANDBOX_ROOT_DENY || named->kind == SANDBOX_ROOT_READ_ONLY) &&
 	       preset->kind != SANDBOX_ROOT_DENY &&
@@ -98,12 +132,9 @@ static void drop_presets(struct policy_roots *roots, const struct policy_root *n
 {
 	size_t kept = 0;
 
-	for (size_t i = 0; i < roots->count; i++) {
-		if (roots->item[i].preset && gives_way(&roots->item[i], named))
-			free(roots->item[i].path);
-		else
+	for (size_t i = 0; i < roots->count; i++)
+		if (!roots->item[i].preset || !gives_way(&roots->item[i], named))
 			roots->item[kept++] = roots->item[i];
-	}
 	roots->count = kept;
 }
 
@@ -113,7 +144,7 @@ static bool merge_root(struct policy_roots *roots, const struct policy_root *roo
 	for (size_t i = 0; i < roots->count; i++) {
 		struct policy_root *r = &roots->item[i];
 
-		if (r->kind != root->kind || strcmp(r->path, root->path) != 0)
+		if (r->kind != root->kind || !is_same(r, root))
 			continue;
 		r->optional = r->optional && root->optional;
 		r->preset = r->preset && root->preset;
@@ -122,47 +153,63 @@ static bool merge_root(struct policy_roots *roots, const struct policy_root *roo
 	return false;
 }
 
-/* Takes the path. */
-static int append_root(struct policy_roots *roots, const struct policy_root *root,
-		       struct error *err)
+/* Room for one more of a list of *room, which has the items of this size. NULL: no memory. */
+static void *make_room(void *items, size_t count, size_t *room, size_t size)
+{
+	size_t more = *room ? 2 * *room : 16;
+	void *grown;
+
+	if (count < *room)
+		return items;
+	grown = realloc(items, more * size);
+	if (grown)
+		*room = more;
+	return grown;
+}
+
+static int append_root(struct sandbox_policy *policy, struct policy_roots *roots,
+		       const struct policy_root *root, struct error *err)
 {
 	struct policy_root *grown;
+	const char *path;
 	int rc = check_room(roots->count, POLICY_ROOTS_MAX, err);
 
 	if (rc < 0)
 		return rc;
-	grown = realloc(roots->item, (roots->count + 1) * sizeof(*grown));
-	if (!grown)
+	grown = make_room(roots->item, roots->count, &roots->room, sizeof(*grown));
+	if (grown)
+		roots->item = grown;
+	path = arena_add(&policy->texts, root->path, root->len);
+	if (!grown || !path)
 		return error_no_memory(err);
-	roots->item = grown;
-	roots->item[roots->count++] = *root;
+	grown[roots->count] = *root;
+	grown[roots->count++].path = path;
 	return 0;
 }
 
-int policy_roots_add(const struct sandbox_policy *policy, struct policy_roots *roots,
+int policy_roots_put(struct sandbox_policy *policy, struct policy_roots *roots,
 		     const struct policy_root *root, struct error *err)
 {
-	struct policy_root own = *root;
-	bool merged;
-	int rc = policy_path(policy, root->path, &own.path, err);
+	int rc = merge_root(roots, root) ? 0 : append_root(policy, roots, root, err);
 
-	if (rc < 0)
-		return rc;
-	own.len = strlen(own.path);
-	merged = merge_root(roots, &own);
-	if (!merged)
-		rc = append_root(roots, &own, err);
-	if (rc == 0 && !own.preset)
-		drop_presets(roots, &own);
-	if (merged || rc < 0)
-		free(own.path);
+	if (rc == 0 && !root->preset)
+		drop_presets(roots, root);
 	return rc;
+}
+
+int policy_roots_add(struct sandbox_policy *policy, struct policy_roots *roots,
+		     const struct policy_root *root, struct error *err)
+{
+	char path[PATH_MAX];
+	struct policy_root own = *root;
+	int rc = policy_write_path(policy, root->path, path, &own.len, err);
+
+	own.path = path;
+	return rc < 0 ? rc : policy_roots_put(policy, roots, &own, err);
 }
 
 void policy_roots_clear(struct policy_roots *roots)
 {
-	for (size_t i = 0; i < roots->count; i++)
-		free(roots->item[i].path);
 	free(roots->item);
 	*roots = (struct policy_roots){0};
 }
@@ -171,12 +218,9 @@ void policy_roots_drop(struct policy_roots *roots, enum sandbox_root kind)
 {
 	size_t kept = 0;
 
-	for (size_t i = 0; i < roots->count; i++) {
-		if (roots->item[i].kind == kind)
-			free(roots->item[i].path);
-		else
+	for (size_t i = 0; i < roots->count; i++)
+		if (roots->item[i].kind != kind)
 			roots->item[kept++] = roots->item[i];
-	}
 	roots->count = kept;
 }
 
@@ -219,49 +263,49 @@ static struct policy_variable *find_variable(const struct policy_variables *vari
 	return NULL;
 }
 
-static int add_variable(struct policy_variables *variables, struct policy_variable *take,
-			struct error *err)
+int policy_variables_add(struct sandbox_policy *policy, struct policy_variables *variables,
+			 const char *name, const char *value, struct error *err)
 {
-	struct policy_variable *grown;
-	int rc = check_room(variables->count, POLICY_LIST_MAX, err);
+	struct policy_variable *there = find_variable(variables, name), *grown;
+	const char *own_name = there ? there->name : NULL, *own_value = NULL;
+	int rc = there ? 0 : check_room(variables->count, POLICY_LIST_MAX, err);
 
 	if (rc < 0)
 		return rc;
-	grown = realloc(variables->item, (variables->count + 1) * sizeof(*grown));
+	if (!there)
+		own_name = arena_add_str(&policy->texts, name);
+	if (value)
+		own_value = arena_add_str(&policy->texts, value);
+	if (!own_name || (value && !own_value))
+		return error_no_memory(err);
+	if (there) {
+		there->value = own_value;
+		return 0;
+	}
+	grown = make_room(variables->item, variables->count, &variables->room, sizeof(*grown));
 	if (!grown)
 		return error_no_memory(err);
-	grown[variables->count++] = *take;
 	variables->item = grown;
-	*take = (struct policy_variable){0};
+	grown[variables->count++] = (struct policy_variable){own_name, own_value};
 	return 0;
 }
 
-int policy_variables_add(struct policy_variables *variables, const char *name, const char *value,
+int policy_variables_set(struct policy_variables *variables, const char *const *names, size_t count,
 			 struct error *err)
 {
-	struct policy_variable fresh = {strdup(name), value ? strdup(value) : NULL};
-	struct policy_variable *there = find_variable(variables, name);
-	int rc = 0;
+	struct policy_variable *item = calloc(count, sizeof(*item));
 
-	if (!fresh.name || (value && !fresh.value)) {
-		rc = error_no_memory(err);
-	} else if (there) {
-		free(there->value);
-		there->value = steal_ptr(&fresh.value);
-	} else {
-		rc = add_variable(variables, &fresh, err);
-	}
-	free(fresh.name);
-	free(fresh.value);
-	return rc;
+	if (!item)
+		return error_no_memory(err);
+	for (size_t i = 0; i < count; i++)
+		item[i].name = names[i];
+	policy_variables_clear(variables);
+	*variables = (struct policy_variables){item, count, count};
+	return 0;
 }
 
 void policy_variables_clear(struct policy_variables *variables)
 {
-	for (size_t i = 0; i < variables->count; i++) {
-		free(variables->item[i].name);
-		free(variables->item[i].value);
-	}
 	free(variables->item);
 	*variables = (struct policy_variables){0};
 }

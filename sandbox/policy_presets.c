@@ -5,8 +5,7 @@
  */
 #include "sandbox/policy.h"
 
-#include "base/cleanup.h"
-#include <stdlib.h>
+#include <limits.h>
 #include <string.h>
 
 struct preset_root {
@@ -167,16 +166,16 @@ static bool is_of(const struct sandbox_policy *policy, const struct preset_root 
 
 static int add_one(struct sandbox_policy *policy, const struct preset_root *root, struct error *err)
 {
-	cleanup_free char *path = NULL;
-	struct policy_root own = {.kind = root->kind, .optional = true, .preset = true};
-	int rc = policy_path(policy, root->path, &path, err);
+	char path[PATH_MAX];
+	struct policy_root own = {
+		.path = path, .kind = root->kind, .optional = true, .preset = true};
+	int rc = policy_write_path(policy, root->path, path, &own.len, err);
 
 	if (rc < 0)
 		return rc;
-	own.path = path;
 	return policy_roots_override(&policy->roots, &own)
 		       ? 0
-		       : policy_roots_add(policy, &policy->roots, &own, err);
+		       : policy_roots_put(policy, &policy->roots, &own, err);
 }
 
 int sandbox_policy_add_preset(struct sandbox_policy *policy, enum sandbox_preset preset,
@@ -190,8 +189,7 @@ int sandbox_policy_add_preset(struct sandbox_policy *policy, enum sandbox_preset
 		int rc = is_of(policy, &roots[i], preset) ? add_one(policy, &roots[i], err) : 0;
 
 		if (rc < 0) {
-			while (policy->roots.count > before)
-				free(policy->roots.item[--policy->roots.count].path);
+			policy->roots.count = before;
 			return rc;
 		}
 	}
