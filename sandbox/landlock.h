@@ -84,6 +84,10 @@ int landlock_decide(const struct judge *judge, bool masked, int abi, struct land
 int landlock_add_take(struct landlock *l, int fd, const char *path, unsigned operations,
 		      struct error *err);
 
+/* Where no ruleset is made yet, what is at the path need not be open. */
+int landlock_add_name(struct landlock *l, const char *path, bool is_dir, unsigned operations,
+		      struct error *err);
+
 /* landlock_roots_linux.c: a rule for each root, or several around what is carved out. */
 int landlock_add_roots(const struct judge *judge, const struct sandbox_paths *paths, bool masked,
 		       struct landlock *l);

@@ -319,6 +319,17 @@ int landlock_add_take(struct landlock *l, int fd, const char *path, unsigned ope
 			       landlock_access(operations, S_ISDIR(st.st_mode), l->abi), err);
 }
 
+int landlock_add_name(struct landlock *l, const char *path, bool is_dir, unsigned operations,
+		      struct error *err)
+{
+	uint64_t access = landlock_access(operations, is_dir, l->abi) & l->fs;
+
+	if (!access)
+		return 0;
+	l->rules++;
+	return name_rule(l, path, access, err);
+}
+
 /* A socket that is not there is not granted. */
 static int add_unix_path(const struct judge *judge, const struct policy_root *path,
 			 struct landlock *l)

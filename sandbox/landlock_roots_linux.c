@@ -253,10 +253,21 @@ static int carve(struct adding *a, struct buf *path)
 
 /* --- levels ----------------------------------------------------------------------------------- */
 
+/* Whether what is there is known, and no link, so that a child can open it by its name. */
+static bool is_known(const struct adding *a, const struct root *level)
+{
+	return level->look.known && !a->paths->old && level->look.error == 0 &&
+	       !S_ISLNK(level->look.mode);
+}
+
 static int add_whole(struct adding *a, const struct root *level, bool cuts)
 {
-	int fd = open_path(AT_FDCWD, level->path);
+	int fd;
 
+	if (a->l->ruleset < 0 && is_known(a, level))
+		return landlock_add_name(a->l, level->path, S_ISDIR(level->look.mode),
+					 a->operations, a->judge->err);
+	fd = open_path(AT_FDCWD, level->path);
 	if (fd < 0 && cuts && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
 		return 0; /* what takes away has its rule by its real name, and need not be there */
 	return fd < 0 ? cannot_open(a, level->path) : add_rule(a, fd, level->path, a->operations);
@@ -286,9 +297,17 @@ static int add_level(struct adding *a, const struct root *level)
 	return a->cuts ? add_carved(a, level) : add_whole(a, level, cuts);
 }
 
-static bool is_level(const struct sandbox_paths *paths, size_t i)
+/* How many roots are at the path of this one, which is the first. */
+static size_t count_level(const struct sandbox_paths *paths, size_t first, unsigned *ret_operations)
 {
-	return i == 0 || strcmp(paths->item[i - 1].path, paths->item[i].path) != 0;
+	const struct root *root = &paths->item[first];
+	size_t count = 0;
+
+	*ret_operations = 0;
+	while (first + count < paths->count && root[count].len == root->len &&
+	       memcmp(root[count].path, root->path, root->len) == 0)
+		*ret_operations |= root[count++].operations;
+	return count;
 }
 
 static void tell(const struct adding *a)
@@ -319,9 +338,13 @@ int landlock_add_roots(const struct judge *judge, const struct sandbox_paths *pa
 	if (!cut)
 		return error_no_memory(judge->err);
 	kept_find(&a.kept, judge->policy);
-	for (size_t i = 0; rc == 0 && i < paths->count; i++)
-		if (is_level(paths, i))
+	for (size_t i = 0, count; rc == 0 && i < paths->count; i += count) {
+		unsigned operations;
+
+		count = count_level(paths, i, &operations);
+		if (operations)
 			rc = add_level(&a, &paths->item[i]);
+	}
 	if (rc == 0)
 		tell(&a);
 	return rc;
