@@ -1,6 +1,8 @@
 #include "sandbox/tree_test.h"
 
 #include "base/cleanup.h"
+#include "base/fs.h"
+#include "sandbox/paths.h"
 #include "tools/tests.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -367,10 +369,117 @@ static TCase *checks(void)
 	return tc;
 }
 
+/* --- the order of roots ------------------------------------------------------------------------
+ */
+
+/* "-" and "." are sorted before "/", so that names beside a directory come before what is in it. */
+static const char *const nests[] = {
+	"@/n",	     "@/n-",	    "@/n-/a",	 "@/n.b",   "@/n.b/c",
+	"@/n/a",     "@/n/a-b",	    "@/n/a-b/c", "@/n/a/b", "@/n/a/b-",
+	"@/n/a/b/c", "@/n/a/b/c/d", "@/n/ab",	 "@/na",    "@/na/b",
+};
+
+enum { NESTS = sizeof(nests) / sizeof(nests[0]) };
+
+/* What is granted at the path, by comparing it with each root. */
+static unsigned slow_level(const char *path, size_t len, bool *ret_cuts)
+{
+	unsigned operations = 0;
+	bool denies = false, read_only = false;
+
+	*ret_cuts = false;
+	for (size_t i = 0; i < tree_paths->count; i++) {
+		const struct root *root = &tree_paths->item[i];
+
+		if (root->len != len || memcmp(root->path, path, len) != 0)
+			continue;
+		operations |= root->operations;
+		denies |= root->denies;
+		read_only |= root->read_only;
+		*ret_cuts |= root->cuts;
+	}
+	if (read_only)
+		operations &= POLICY_OPS_READ | SANDBOX_OP_EXEC;
+	return denies ? 0 : operations;
+}
+
+static unsigned slow_operations(const char *path)
+{
+	size_t len = strlen(path);
+	unsigned operations = 0;
+	bool cuts = false;
+
+	while (!cuts && len > 0) {
+		operations |= slow_level(path, len, &cuts);
+		while (--len > 0 && path[len] != '/')
+			;
+	}
+	return operations;
+}
+
+static unsigned slow_whole(const char *path)
+{
+	unsigned operations = 0;
+
+	for (size_t i = 0; i < tree_paths->count; i++)
+		if (policy_path_is_in(path, tree_paths->item[i].path, tree_paths->item[i].len))
+			operations |= tree_paths->item[i].operations;
+	return operations;
+}
+
+static void check_nest(const char *path)
+{
+	size_t len = strlen(path);
+	unsigned operations = ~0U, want;
+	bool cuts;
+
+	ck_assert_uint_eq(paths_operations(tree_paths, path, len), slow_operations(path));
+	ck_assert_uint_eq(paths_whole(tree_paths, path, len), slow_whole(path));
+	want = slow_level(path, len, &cuts);
+	ck_assert_int_eq(paths_level(tree_paths, path, len, &operations), cuts);
+	ck_assert_uint_eq(operations, want);
+}
+
+START_TEST(roots_are_found_by_their_order_as_by_comparing_all)
+{
+	unsigned random = 1 + (unsigned)_i;
+
+	for (int i = 0; i < NESTS; i++) {
+		ck_assert_int_eq(fs_mkdir_all(tree_at(nests[i]), NULL), 0);
+		random = random * 1103515245 + 12345;
+		if (random >> 16 & 3)
+			tree_add((enum sandbox_root)((random >> 18) % SANDBOX_ROOTS), nests[i]);
+		if (!(random >> 22 & 7) && (random >> 18) % SANDBOX_ROOTS != SANDBOX_ROOT_DENY)
+			tree_add(SANDBOX_ROOT_EXEC, nests[i]);
+	}
+	tree_compile();
+	for (int i = 0; i < NESTS; i++) {
+		char below[PATH_MAX];
+
+		check_nest(tree_at(nests[i]));
+		snprintf(below, sizeof(below), "%s/zz/y", tree_at(nests[i]));
+		check_nest(below);
+		snprintf(below, sizeof(below), "%s-", tree_at(nests[i]));
+		check_nest(below);
+	}
+	for (size_t i = 0; i < tree_paths->count; i++) {
+		const struct root *root = &tree_paths->item[i];
+
+		ck_assert_uint_eq(root->granted, slow_operations(root->path));
+		ck_assert_uint_eq(root->whole, slow_whole(root->path));
+	}
+}
+END_TEST
+
 Suite *sandbox_paths_suite(void)
 {
 	Suite *s = suite_create("sandbox_paths");
 
+	TCase *order = tcase_create("order");
+
 	suite_add_tcase(s, checks());
+	tcase_add_checked_fixture(order, tree_enter, tree_leave);
+	tcase_add_loop_test(order, roots_are_found_by_their_order_as_by_comparing_all, 0, 50);
+	suite_add_tcase(s, order);
 	return s;
 }
