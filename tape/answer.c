@@ -142,7 +142,7 @@ static bool give_event(struct batch *b, struct event *event)
 	case EVENT_TAKE:
 		return add_op(b, STUB_TAKE, event->arg, event->len);
 	case EVENT_SIGNAL:
-		return add_op(b, STUB_WAIT_SIGNAL, event->arg, 0);
+		return add_op(b, STUB_WAIT_SIGNAL, event->arg, event->len);
 	case EVENT_MODE:
 		return give_mode(b, event);
 	case EVENT_STOP:

@@ -70,13 +70,27 @@ static bool is_last(const struct unit *u, size_t index)
 	return true;
 }
 
+#define MISSED_MS    100
+#define MISSED_TIMES 2
+#define NS_PER_MS    1000000
+
+/* How long it may take until it comes: it was on its way for so long in the recording. */
+static size_t patience_ms(const struct answer *a, uint64_t time_ns)
+{
+	uint64_t start_ns = a->record->time.start_ns;
+	uint64_t after_ns = time_ns > start_ns ? time_ns - start_ns : 0;
+
+	return after_ns / NS_PER_MS * MISSED_TIMES + MISSED_MS;
+}
+
 /* Equal signals that come together are one to a process (signal(7)): it waits for one. */
 static int add_signal(struct answer *a, uint64_t time_ns)
 {
 	const struct unit *u = a->record;
 	size_t index = a->signals_named;
 	const struct event *last = a->event_count ? &a->event[a->event_count - 1] : NULL;
-	struct event event = {.kind = EVENT_SIGNAL, .time_ns = time_ns};
+	struct event event = {
+		.kind = EVENT_SIGNAL, .len = patience_ms(a, time_ns), .time_ns = time_ns};
 
 	if (index >= u->signal_count)
 		return 0;

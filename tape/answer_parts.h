@@ -23,7 +23,8 @@ struct event {
 	int arg; /* writes, takes, closes: the descriptor; signals and stops; modes: the request */
 	bool whole;	  /* writes: a packet */
 	const char *data; /* writes, modes */
-	size_t len;	  /* what is left of it; takes: how much, or STUB_STDIN_ALL */
+	size_t len;	  /* what is left of it; takes: how much, or STUB_STDIN_ALL; signals: how
+			     many ms to wait before it may be a signal that was missed */
 	uint64_t until;	  /* reads: so much of stdin in all */
 	uint64_t time_ns; /* of the recording */
 };

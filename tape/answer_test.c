@@ -410,6 +410,39 @@ START_TEST(a_complete_answer_needs_nobody)
 }
 END_TEST
 
+static const struct {
+	uint64_t start_ns;
+	uint64_t after_ns;
+	uint64_t patience_ms;
+} patience_rows[] = {
+	{0, 0, 100},
+	{7000000000, 0, 100},
+	{7000000000, 999999, 100},
+	{7000000000, 150000000, 400},
+	{0, 3000000000, 6100},
+	/* A time that no recording has. */
+	{UINT64_MAX, 5000000, 100},
+};
+
+START_TEST(a_signal_is_waited_for_as_long_as_it_took)
+{
+	struct unit u = {.end = {.how = END_EXITED}, .time.start_ns = patience_rows[_i].start_ns};
+	struct answer *a;
+	size_t len;
+
+	unit_add_signal(&u, SIGUSR1);
+	add_chunks(&u, "-1:1");
+	u.time.chunks[0].time_ns = patience_rows[_i].after_ns;
+	a = answer_of(&u);
+	next_batch(a, &len);
+	ck_assert_uint_eq(batch.op_count, 1);
+	ck_assert_uint_eq(batch.op[0].kind, STUB_WAIT_SIGNAL);
+	ck_assert_uint_eq(batch.op[0].len, patience_rows[_i].patience_ms);
+	answer_free(a);
+	unit_clear(&u);
+}
+END_TEST
+
 START_TEST(no_answer_is_freed)
 {
 	answer_free(NULL);
@@ -432,6 +465,8 @@ Suite *tape_answer_suite(void)
 	tcase_add_test(all, the_roots_of_this_session_are_put_in);
 	tcase_add_test(all, events_wait_for_their_time);
 	tcase_add_loop_test(all, a_complete_answer_needs_nobody, 0, COUNT(complete_rows));
+	tcase_add_loop_test(all, a_signal_is_waited_for_as_long_as_it_took, 0,
+			    COUNT(patience_rows));
 	tcase_add_test(all, no_answer_is_freed);
 	suite_add_tcase(suite, all);
 	return suite;

@@ -33,6 +33,8 @@ struct played_unit {
 	size_t expected;	 /* during the choice: the record that it stands for, or NO_INDEX */
 	struct unit command;	 /* during the choice */
 	pid_t pid;		 /* of the stub, once it has started */
+	uint64_t missing_ns;	 /* since when it asks for a signal that does not come */
+	unsigned missing_looks;	 /* how often in a row nothing moved then */
 	struct process *waiting; /* it has asked for more, and must wait for its turn */
 	bool ordered;		 /* it has turns */
 	bool ended;		 /* its first process has */

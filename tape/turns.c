@@ -26,6 +26,14 @@
 #define NS_PER_US	  1000
 #define US_PER_MS	  1000
 
+/* One look at threads that wake each other may find each of them asleep in its turn, where the
+ * kernel does not tell more. */
+#define IDLE_LOOKS   3
+#define IDLE_LOOK_US 2000
+
+/* Where a stub has come or asked for something so recently, a signal may still be on its way. */
+#define MISSING_QUIET_NS (50 * MS_NS)
+
 /* After so long a wait for stdin, a record that did not read first may be meant. */
 #define READ_PATIENCE_MS 200
 
@@ -352,6 +360,14 @@ static int took_input(struct played_unit *u, struct process *p, int fd, uint64_t
 	return r < 0 ? r : let_go_on(u->player, err);
 }
 
+/* Of several that say so, none lets the loop's own patience come to its end. */
+static int nothing_moves(struct player *player, struct error *err)
+{
+	if (session_now(&player->session) - player->active_ns <= PATIENCE_NS)
+		return 0;
+	return turns_on_timeout(player, err);
+}
+
 /* The subject waits for the unit rather than the unit for it: for its prompt, or its end. */
 static int nothing_comes(struct played_unit *u, struct process *p, long *ret_result,
 			 struct error *err)
@@ -366,10 +382,27 @@ static int nothing_comes(struct played_unit *u, struct process *p, long *ret_res
 		*ret_result = STUB_ANEW;
 		return chosen(u, p, index, err);
 	}
-	/* Of several that say so, none lets the loop's own patience come to its end. */
-	if (r == 0 && session_now(&player->session) - player->active_ns > PATIENCE_NS)
-		r = turns_on_timeout(player, err);
-	return r;
+	return r < 0 ? r : nothing_moves(player, err);
+}
+
+/* A signal does not come that may have come before the stub could see it: then the program itself
+ * might not have seen it, and would have gone on without. */
+static int signal_is_missing(struct played_unit *u, uint64_t times, long *ret_result,
+			     struct error *err)
+{
+	struct player *player = u->player;
+	uint64_t now_ns = session_now(&player->session);
+	bool moves = player->running > 0 || now_ns - player->active_ns <= MISSING_QUIET_NS ||
+		     intercept_subject_rest(player->interceptor) == SUBJECT_WORKS;
+
+	if (times == 1)
+		u->missing_ns = now_ns;
+	u->missing_looks = moves ? 0 : u->missing_looks + 1;
+	if (u->missing_looks >= IDLE_LOOKS || now_ns - u->missing_ns > PATIENCE_BUSY_NS) {
+		u->missing_looks = 0;
+		*ret_result = STUB_DO_WITHOUT;
+	}
+	return nothing_moves(player, err);
 }
 
 int turns_on_hypercall(void *ctx, struct process *p, const uint64_t args[6], long *ret_result,
@@ -379,7 +412,7 @@ int turns_on_hypercall(void *ctx, struct process *p, const uint64_t args[6], lon
 
 	(void)ctx;
 	*ret_result = STUB_GO_ON;
-	if (args[0] != STUB_ASK_NOTHING)
+	if (args[0] != STUB_ASK_NOTHING && args[0] != STUB_ASK_NO_SIGNAL)
 		u->player->active_ns = session_now(&u->player->session);
 	switch (args[0]) {
 	case STUB_ASK_MORE:
@@ -394,6 +427,8 @@ int turns_on_hypercall(void *ctx, struct process *p, const uint64_t args[6], lon
 		return blocked(u, err);
 	case STUB_ASK_NOTHING:
 		return nothing_comes(u, p, ret_result, err);
+	case STUB_ASK_NO_SIGNAL:
+		return signal_is_missing(u, args[2], ret_result, err);
 	default:
 		*ret_result = -ENOSYS;
 		return 0;
@@ -436,11 +471,6 @@ static struct played_unit *first_waiting(const struct player *player)
 	}
 	return first;
 }
-
-/* One look at threads that wake each other may find each of them asleep in its turn, where the
- * kernel does not tell more. */
-#define IDLE_LOOKS   3
-#define IDLE_LOOK_US 2000
 
 static bool is_at_work(const struct played_unit *u)
 {

@@ -294,6 +294,31 @@ def same_signals(place):
         expect_same(f"replay with {place.backend}", native, place.replay(argv, "-q", "--all-used"))
 
 
+# How the signal finds the command -> the command. What nobody takes there comes to nothing.
+EARLY_SIGNALS = [
+    (signal.SIGWINCH, "default", "trap 'echo caught; exit 3' WINCH; echo up; while :; do sleep 0.02; done"),
+    (signal.SIGURG, "default", "trap 'echo caught' URG; echo up; sleep 0.2; sleep 0.1; exit 3"),
+    (signal.SIGINT, "ignored", "echo up; sleep 0.2; exit 3"),
+]
+
+
+@case("without ptrace: a signal comes before the first instruction of a stub, and is lost")
+def early_signals(place):
+    for number, how, code in EARLY_SIGNALS:
+        words = [str(int(number)), how, "sh", "-c", code]
+        late, early = ([os.path.join(FIXTURES, "early_signal"), when, *words]
+                       for when in ("late", "early"))
+        place.backend = None
+        native = place.run(late)
+        expect_status(native, 3)
+        for place.backend in BACKENDS:
+            expect_same(f"record with {place.backend}", native, place.record(late, "-q"))
+            expect_equal("signals", [number.name], place.units()[0].get("signals"))
+            for argv in late, early:
+                expect_same(f"{place.backend}: {argv[1]}", native,
+                            place.replay(argv, "-q", "--all-used"))
+
+
 @case("each backend, with --sync: commands that overlap, fail to start, and end")
 def synced(place):
     argv = ["/bin/sh", "-c", "/nonexistent; ./odd; (uname; false) & (uname -s; true) & wait; "

@@ -66,6 +66,21 @@ long stub_ask(enum stub_ask ask, unsigned long address, unsigned long len)
 	return reply.number;
 }
 
+static sigset_t own_mask; /* what is blocked for the command itself */
+
+/* What has no effect on a program that has just been executed, and is sent between the exec and the
+ * first instruction of this process, leaves no trace; but what was blocked already waits. */
+int stub_may_have_missed(int signal)
+{
+	struct sigaction action;
+
+	if (sigismember(&own_mask, signal) == 1)
+		return 0;
+	if (sigaction(signal, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
+		return 1;
+	return signal == SIGCHLD || signal == SIGCONT || signal == SIGURG || signal == SIGWINCH;
+}
+
 /* What the parent has is not the child's, and the server may have gone meanwhile. */
 void stub_forked(void)
 {
@@ -85,6 +100,7 @@ static void stand_in(int sock, sigset_t mask)
 	size_t count;
 	int r = wire_send(sock, &ready, NULL, 0);
 
+	own_mask = mask;
 	if (r == 0)
 		r = wire_receive(sock, &reply, fds, &count);
 	if (r < 0)

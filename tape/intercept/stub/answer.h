@@ -17,7 +17,8 @@ enum stub_op_kind {
 			 when nothing has come for so many ms */
 	STUB_SEND,    /* like STUB_WRITE, in one piece */
 	STUB_TAKE,    /* take `len` bytes from the descriptor `arg`, or all up to its end */
-	STUB_WAIT_SIGNAL, /* until the signal `arg` comes */
+	STUB_WAIT_SIGNAL, /* until the signal `arg` comes; who may have missed it asks every `len`
+			     ms */
 	STUB_MODE,	  /* ioctl(terminal, arg, data[offset, offset+len)): sets its modes */
 	STUB_STOP,	  /* stops itself by the signal `arg` */
 	STUB_CLOSE,	  /* the descriptor `arg` */
@@ -67,15 +68,18 @@ struct stub_room {
 #define HYPER_CALL 7540321
 
 /*
- * What the stub says with HYPER_CALL(ask, …). The player answers STUB_GO_ON, or STUB_ANEW when it
- * has put other operations in place, which then start at the first.
+ * What the stub says with HYPER_CALL(ask, …). The player answers STUB_GO_ON; or STUB_ANEW when it
+ * has put other operations in place, which then start at the first; or to STUB_ASK_NO_SIGNAL
+ * STUB_DO_WITHOUT, and the stub goes on as though it had come.
  */
 enum stub_ask {
 	STUB_ASK_MORE = 1, /* the operations are carried out: always STUB_ANEW */
 	STUB_ASK_STDIN,	   /* (address, len) was taken from stdin; len 0: its end */
 	STUB_ASK_BLOCKED,  /* a write has to wait for its reader */
 	STUB_ASK_NOTHING,  /* nothing has come on stdin for a while */
-	STUB_ASK_INPUT	   /* as STUB_ASK_STDIN, from the descriptor STUB_INPUT_FD(len) */
+	STUB_ASK_INPUT,	   /* as STUB_ASK_STDIN, from the descriptor STUB_INPUT_FD(len) */
+	STUB_ASK_NO_SIGNAL /* a signal has not come yet that may have come too early; len: how
+			      often this was asked for it, with this time */
 };
 
 /* STUB_ASK_INPUT: both in one argument. */
@@ -83,6 +87,6 @@ enum stub_ask {
 #define STUB_INPUT_FD(input)  ((int)((input) >> 32))
 #define STUB_INPUT_LEN(input) ((input)&UINT32_MAX)
 
-enum stub_reply { STUB_GO_ON = 0, STUB_ANEW = 1 };
+enum stub_reply { STUB_GO_ON = 0, STUB_ANEW = 1, STUB_DO_WITHOUT = 2 };
 
 #endif

@@ -214,13 +214,28 @@ static int write_out(struct stub_room *room, const struct stub_op *op)
 	return STUB_GO_ON;
 }
 
-/* It must be blocked to be waited for; it then has no effect of its own. */
-static void wait_signal(int signal)
+/* Whether it has come. It must be blocked to be waited for; it then has no effect of its own. */
+static int take_signal(int signal, const long *time)
 {
 	unsigned long set = bit(signal);
+	long r;
 
-	while (CALL4(__NR_rt_sigtimedwait, &set, 0, 0, sizeof(set)) == -EINTR_)
-		;
+	do {
+		r = CALL4(__NR_rt_sigtimedwait, &set, 0, time, sizeof(set));
+	} while (r == -EINTR_);
+	return r != -EAGAIN_;
+}
+
+static void wait_signal(int signal, unsigned long patience_ms)
+{
+	const long time[2] = {(long)(patience_ms / 1000), (long)(patience_ms % 1000) * 1000000};
+	const long *limit = patience_ms > 0 && stub_may_have_missed(signal) ? time : 0;
+	unsigned long asked = 0;
+
+	while (!take_signal(signal, limit)) {
+		if (stub_ask(STUB_ASK_NO_SIGNAL, 0, ++asked) == STUB_DO_WITHOUT)
+			return;
+	}
 }
 
 /* Not by kill: that stops for a tracer, and ours may have let go. */
@@ -296,7 +311,7 @@ static int do_op(struct stub_room *room, const struct stub_op *op, int *is_child
 	case STUB_READ:
 		return read_in(room, op->len, op->arg);
 	case STUB_WAIT_SIGNAL:
-		wait_signal(op->arg);
+		wait_signal(op->arg, op->len);
 		return STUB_GO_ON;
 	case STUB_MODE:
 		set_mode(answer, op);

@@ -13,6 +13,10 @@ _Noreturn void stub_play(struct stub_room *room);
 /* Of the program around it: asks the player (enum stub_ask), and returns its reply. */
 long stub_ask(enum stub_ask ask, unsigned long address, unsigned long len);
 
+/* Of the program around it: whether the signal may have come before this program could block it,
+ * and have had no effect. */
+int stub_may_have_missed(int signal);
+
 /* Of the program around it: this is a child of the stub, which goes on by itself. */
 void stub_forked(void);
 

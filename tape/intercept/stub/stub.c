@@ -15,6 +15,14 @@ long stub_ask(enum stub_ask ask, unsigned long address, unsigned long len)
 	return stub_call(HYPER_CALL, ask, (long)address, (long)len, 0, 0, 0);
 }
 
+/* Signals to what has not executed yet are held back, and the tracer blocks them before the first
+ * instruction. */
+int stub_may_have_missed(int signal)
+{
+	(void)signal;
+	return 0;
+}
+
 /* The tracer has it already. */
 void stub_forked(void)
 {
