@@ -7,7 +7,8 @@ import subprocess
 import time
 from dataclasses import dataclass
 
-from harness import SANDTAPE, case, expect_equal, find_program, shell_status, wait_until
+from harness import (FIXTURES, SANDTAPE, case, expect, expect_equal, find_program, shell_status,
+                     wait_until)
 from table import BACKENDS
 from wiring import Reader
 
@@ -107,6 +108,32 @@ def check(place, row, backend):
         subprocess.run(["rm", "-r", place.path("tmp", name)], check=True)
 
 
+COMMAND = ["sh", "-c", "trap 'exit 3' TERM; echo up; while :; do sleep 0.02; done"]
+STEP = 3  # of each three places one, beginnings and ends of calls in turn
+PLACES_MAX = 400
+
+
+def check_places(place, backend):
+    place.backend = backend
+    place.record([os.path.join(FIXTURES, "early_signal"), "late", str(int(signal.SIGTERM)),
+                  "default", *COMMAND], "-q")
+    for n in range(0, PLACES_MAX, STEP):
+        result = place.replay([os.path.join(FIXTURES, "orphan_at"), str(n), *COMMAND], "-q")
+        expect_equal(f"status at place {n}", 137, result.status)
+        place.check_nothing_runs()
+        if os.path.exists(place.path("work", "waits")):
+            break
+    expect(os.path.exists(place.path("work", "waits")), "it never came to wait for the signal")
+    for name in os.listdir(place.tmp):
+        subprocess.run(["rm", "-r", place.path("tmp", name)], check=True)
+
+
+def add_places():
+    for backend in BACKENDS:
+        case(f"killed while a stub is at any of its calls [{backend}]")(
+            lambda place, backend=backend: check_places(place, backend))
+
+
 def add_rows():
     for row in ROWS:
         for backend in ("ptrace", *BACKENDS):
@@ -115,3 +142,4 @@ def add_rows():
 
 
 add_rows()
+add_places()
