@@ -4,6 +4,7 @@
 
 #include "sandbox/compiled.h"
 
+#include <linux/sched.h>
 #include <signal.h>
 
 /* --- program.c: where a program is -------------------------------------------------------------
@@ -64,6 +65,11 @@ struct birth {
  * `birth` is a struct birth. */
 void child_be_born(void *birth);
 void child_be_first(void *birth);
+
+/* clone_linux.c: the clone of both. The child calls fn(b), which must not return; the parent gets
+ * its pid or a negative errno. Sets b->in_cgroup. Flags are of clone, with CLONE_CLEAR_SIGHAND and
+ * perhaps CLONE_INTO_CGROUP; without CLONE_VM and CLONE_VFORK the child has memory of its own. */
+long child_clone(struct clone_args *args, void (*fn)(void *), struct birth *b);
 
 /* How long what a program leaves has to end by itself, as helpers do that see the end of a pipe. */
 #define CHILD_GRACE_NS UINT64_C(100000000)

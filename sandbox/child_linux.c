@@ -10,7 +10,6 @@
  */
 #include "sandbox/child.h"
 
-#include "sandbox/clone3.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -163,7 +162,7 @@ static long start_program(struct birth *b)
 	};
 
 	b->end->stage = "process of the program";
-	return sandbox_clone3(&args, sizeof(args), child_be_born, b);
+	return child_clone(&args, child_be_born, b);
 }
 
 /* Whether the program is among those that have ended. */

@@ -42,7 +42,7 @@ struct adding {
 	struct cut *cut; /* sorted by their paths; owned */
 	size_t cuts;
 	/* of all */
-	size_t carved, ways, unlisted, left, absent;
+	size_t carved, ways, unlisted, left, absent, blind;
 };
 
 /* --- opening ---------------------------------------------------------------------------------- */
@@ -219,6 +219,103 @@ static int carve_way(struct adding *a, int fd, const struct buf *path)
 	return own < 0 ? cannot_open(a, path->data) : add_rule(a, own, path->data, SANDBOX_OP_LIST);
 }
 
+/* What programs mostly need of directories that are carved by nearly every policy. */
+static const char *const usual[] = {
+	"/etc/X11",
+	"/etc/alternatives",
+	"/etc/bash.bashrc",
+	"/etc/bash_completion.d",
+	"/etc/ca-certificates",
+	"/etc/default",
+	"/etc/environment",
+	"/etc/ethers",
+	"/etc/fonts",
+	"/etc/gitconfig",
+	"/etc/group",
+	"/etc/host.conf",
+	"/etc/hostname",
+	"/etc/hosts",
+	"/etc/inputrc",
+	"/etc/ld.so.cache",
+	"/etc/ld.so.conf",
+	"/etc/ld.so.conf.d",
+	"/etc/locale.alias",
+	"/etc/locale.conf",
+	"/etc/localtime",
+	"/etc/login.defs",
+	"/etc/lsb-release",
+	"/etc/machine-id",
+	"/etc/magic",
+	"/etc/mime.types",
+	"/etc/networks",
+	"/etc/nsswitch.conf",
+	"/etc/os-release",
+	"/etc/passwd",
+	"/etc/perl",
+	"/etc/pki",
+	"/etc/pki/ca-trust",
+	"/etc/pki/tls",
+	"/etc/pki/tls/cert.pem",
+	"/etc/pki/tls/certs",
+	"/etc/pki/tls/openssl.cnf",
+	"/etc/profile",
+	"/etc/profile.d",
+	"/etc/protocols",
+	"/etc/resolv.conf",
+	"/etc/rpc",
+	"/etc/services",
+	"/etc/shells",
+	"/etc/ssh",
+	"/etc/ssh/ssh_config",
+	"/etc/ssl",
+	"/etc/ssl/cert.pem",
+	"/etc/ssl/certs",
+	"/etc/ssl/openssl.cnf",
+	"/etc/terminfo",
+	"/etc/timezone",
+	"/etc/vim",
+	"/etc/xdg",
+	"/sys/block",
+	"/sys/bus",
+	"/sys/class",
+	"/sys/dev",
+	"/sys/devices",
+	"/sys/fs",
+	"/sys/hypervisor",
+	"/sys/module",
+	"/sys/power",
+};
+
+/* A sandbox around this process refuses the list of a directory that the modes would let it have.
+ */
+static bool is_blind(const char *path)
+{
+	int code = errno;
+	bool blind = code == EACCES &&
+		     faccessat(AT_FDCWD, path, R_OK, AT_EACCESS | AT_SYMLINK_NOFOLLOW) == 0;
+
+	errno = code;
+	return blind;
+}
+
+/* Without its list only what is known by name is granted of it. */
+static int carve_blindly(struct adding *a, struct buf *path)
+{
+	cleanup_close int fd = open_path(AT_FDCWD, path->data);
+	int rc = 0;
+
+	if (fd < 0)
+		return cannot_open(a, path->data);
+	a->ways++;
+	a->unlisted++;
+	a->blind++;
+	for (size_t i = 0; rc == 0 && i < sizeof(usual) / sizeof(usual[0]); i++)
+		if (strncmp(usual[i], path->data, path->len) == 0 && usual[i][path->len] == '/' &&
+		    !strchr(usual[i] + path->len + 1, '/'))
+			rc = carve_entry(a, fd, path, usual[i] + path->len + 1);
+	return rc;
+}
+
 static int carve(struct adding *a, struct buf *path)
 {
 	const struct open_how how = {
@@ -234,6 +331,8 @@ static int carve(struct adding *a, struct buf *path)
 		return 0;
 	if (!dir && errno == ENOMEM)
 		return error_no_memory(a->judge->err);
+	if (!dir && is_blind(path->data))
+		return carve_blindly(a, path);
 	if (!dir)
 		return error_sys(a->judge->err, errno, "cannot list %s, to grant what is beside %s",
 				 path->data, cut_below(a, path->data, path->len)->path);
@@ -314,6 +413,10 @@ static void tell(const struct adding *a)
 {
 	const enum sandbox_mechanism which = SANDBOX_MECH_LANDLOCK_FS;
 
+	if (a->blind)
+		judge_partial(a->judge, which,
+			      "only usual names in %zu directories that a sandbox around hides",
+			      a->blind);
 	judge_enforced(a->judge, which, "%zu rules, ABI %d; not chmod, chown, utime, setxattr",
 		       a->l->rules, a->l->abi);
 	if (a->absent)

@@ -369,6 +369,47 @@ START_TEST(signals_stay_inside)
 }
 END_TEST
 
+/* --- in a ruleset -------------------------------------------------------------------------------
+ */
+
+static int opens(const char *path)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? errno : 0;
+}
+
+/* In a ruleset that was carved itself: 0, or what is wrong. */
+static int carve_inside(void *ctx)
+{
+	struct landlock inner = LANDLOCK_INIT;
+	int rc = landlock_enter(ctx, NULL, 0);
+
+	if (rc == 0 && landlock_try(&inner, false, landlock_abi()) < 0)
+		rc = 210;
+	if (rc == 0 &&
+	    !strstr(landlock_layer(SANDBOX_MECH_LANDLOCK_FS)->why, "only usual names in 1 "))
+		rc = 211;
+	if (rc == 0)
+		rc = landlock_enter(&inner, NULL, 0);
+	if (rc == 0)
+		rc = opens(tree_at("@/root/dir/file"));
+	return rc == 0 && opens(tree_at("@/root/file")) != EACCES ? 212 : rc;
+}
+
+START_TEST(what_a_ruleset_around_hides_is_not_granted)
+{
+	struct landlock outer = LANDLOCK_INIT;
+
+	tree_add(SANDBOX_ROOT_WRITE, "@/root");
+	tree_add(SANDBOX_ROOT_WRITE, "@/root/dir");
+	tree_add(SANDBOX_ROOT_DENY, "@/root/secret");
+	landlock_compile(&outer, false, landlock_abi());
+	ck_assert_int_eq(landlock_child(carve_inside, &outer, true), 0);
+	landlock_free(&outer);
+}
+END_TEST
+
 /* --- only some mechanisms -----------------------------------------------------------------------
  */
 
@@ -414,6 +455,7 @@ Suite *sandbox_landlock_rules_linux_suite(void)
 	tcase_add_test(tc, abstract_sockets_outside_are_refused);
 	tcase_add_test(tc, signals_stay_inside);
 	tcase_add_test(tc, without_files_only_the_rest_is_restricted);
+	tcase_add_test(tc, what_a_ruleset_around_hides_is_not_granted);
 	tcase_add_test(tc, switched_off_it_restricts_nothing);
 	suite_add_tcase(suite, tc);
 	return suite;

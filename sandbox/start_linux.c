@@ -4,7 +4,6 @@
 #include "base/cleanup.h"
 #include "base/fs.h"
 #include "base/text.h"
-#include "sandbox/clone3.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -217,11 +216,10 @@ static long clone_child(struct starter *s, unsigned long flags, void (*fn)(void 
 	if (cgroup_clone_fd(&s->child->cgroup) >= 0) {
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (uint64_t)cgroup_clone_fd(&s->child->cgroup);
-		s->birth.in_cgroup = true;
 	}
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &s->birth.mask);
-	pid = sandbox_clone3(&args, sizeof(args), fn, &s->birth);
+	pid = child_clone(&args, fn, &s->birth);
 	pthread_sigmask(SIG_SETMASK, &s->birth.mask, NULL);
 	return pid;
 }
@@ -323,7 +321,7 @@ static int describe_failure(struct starter *s)
 			 s->birth.end->stage);
 }
 
-/* Of clone3: there may be no such namespace, or none for this user, or no more of them. */
+/* Of the clone: there may be no such namespace, or none for this user, or no more of them. */
 static bool is_refusal(int error)
 {
 	return error == EPERM || error == ENOSPC || error == EUSERS || error == EINVAL ||
@@ -340,11 +338,11 @@ static int give_birth(struct starter *s, bool *ret_refused)
 		return rc;
 	if (pid < 0) {
 		*ret_refused = s->birth.variant->namespaces.flags && is_refusal((int)-pid);
-		return error_sys(s->err, (int)-pid,
-				 pid == -ENOSYS ? "cannot make a process by clone3, which this "
-						  "kernel or a sandbox around this program does "
-						  "not have"
-						: "cannot make a process");
+		rc = error_sys(s->err, (int)-pid, "cannot make a process");
+		return pid == -EPERM ? error_advise(s->err, rc,
+						    "a sandbox around this program has to allow it "
+						    "(syscalls.processes, or another level)")
+				     : rc;
 	}
 	s->child->pid = (pid_t)pid;
 	if (s->birth.end->error == 0)

@@ -81,7 +81,8 @@ static int seize(pid_t pid, long options, struct error *err)
 		return error_set(err, ERR_UNSUPPORTED,
 				 "this host does not allow tracing (ptrace: %s): sandtape may be "
 				 "running under another tracer (strace, gdb, sandtape), or a "
-				 "container profile or kernel.yama.ptrace_scope=3 forbids it; "
+				 "container profile, a sandbox around it (syscalls.debug in its "
+				 "policy) or kernel.yama.ptrace_scope=3 forbids it; "
 				 "--backend preload and --backend path do without, and see less "
 				 "(BACKENDS in sandtape(1))",
 				 strerror(errno));

@@ -176,17 +176,113 @@ def roots_below_tmp(place):
 # --- In itself, and under a recording -------------------------------------------------------------
 
 
-@case("run: nested: works, or says in one sentence why not")
+ITSELF = ("--write", os.path.dirname(SANDTAPE))
+
+
+def within(argv, *options):
+    return [SANDTAPE, "run", *KEEP_MARK, *options, "--", *argv]
+
+
+def nested_layers(place, name):
+    return json.loads(place.content(name))["layers"]
+
+
+@case("run: nested: two and three deep, and says what is partial")
 def nested(place):
-    argv = [SANDTAPE, "run", "--", "/bin/sh", "-c", "echo ran"]
+    place.fresh({"in": "x"})
+    script = ["/bin/sh", "-c", "cat in && echo y >out && echo z >$TMPDIR/f && cat out $TMPDIR/f"]
+    result = inside(place, within(script, "--report", "two.json"), *ITSELF)
+    expect_status(result, 0)
+    expect_equal("stdout", b"xy\nz\n", result.out)
+    expect_equal("stderr", b"", result.err)
+    result = inside(place, within(within(script, "--report", "three.json"), *ITSELF), *ITSELF)
+    expect_status(result, 0)
+    expect_equal("stdout", b"xy\nz\n", result.out)
+    for name in ("two.json", "three.json"):
+        layers = nested_layers(place, name)
+        expect_equal(name, "partial", layers["namespaces"]["state"])
+        expect_equal(name, "partial", layers["landlock-fs"]["state"])
+        expect_equal(name, "enforced", layers["no-new-privs"]["state"])
+
+
+@case("run: nested: in a sandbox without namespaces, as containers have it")
+def nested_in_container(place):
     place.fresh({})
-    granted = ["--write", os.path.dirname(SANDTAPE)]
-    result = inside(place, argv, *granted)
-    if result.status == 0:
-        expect_equal("stdout", b"ran\n", result.out)
-    else:
-        expect_status(result, 125)
-        expect_equal("stderr", 1, result.err.count(b"\n"))
+    bare = ("--strictness", "namespaces=off")
+    script = ["/bin/sh", "-c", "cat /etc/passwd >/dev/null && echo ran"]
+    result = inside(place, within(within(script)), *ITSELF, *bare) if False else \
+        inside(place, within(script, "--report", "r.json"), *ITSELF, *bare)
+    expect_status(result, 0)
+    expect_equal("stdout", b"ran\n", result.out)
+
+
+@case("run: nested: what the inner one denies and what the outer one denies")
+def nested_denials(place):
+    place.fresh({"secret": "s", "open": "o", "own": "p"})
+    script = ["/bin/sh", "-c", "cat open; cat secret; cat own; echo x >new; :"]
+    result = inside(place, within(script, "--deny", place.path("work", "own")),
+                    *ITSELF, "--deny", place.path("work", "secret"))
+    expect_equal("stdout", b"o", result.out)
+    expect_equal("refused", 3, result.err.count(b"ermission denied"))
+    result = inside(place, within(script), *ITSELF)
+    expect_equal("stdout", b"osp", result.out)
+    expect_equal("stderr", b"", result.err)
+
+
+@case("run: nested: each level inside each")
+def nested_levels(place):
+    levels = ("none", "read_only", "workspace_write", "process_exec", "network")
+    place.fresh({})
+    with outside_tmp(place):
+        for inner in levels:
+            result = inside(place, within(["/bin/echo", "ran"], "--level", inner), *ITSELF)
+            expect_status(result, 0, inner)
+            expect_equal(inner, b"ran\n", result.out)
+        for outer in levels:
+            result = inside(place, within(["/bin/echo", "ran"]), "--level", outer, *ITSELF)
+            starts = outer in ("process_exec", "network")
+            expect_status(result, 0 if starts else 125, outer)
+            expect_equal(outer, b"ran\n" if starts else b"", result.out)
+            if not starts:
+                expect_equal("stderr", 1, result.err.count(b"\n"))
+                expect(b"syscalls.processes" in result.err, short(result.err))
+
+
+@case("run: nested: the lower limit holds")
+def nested_limits(place):
+    place.fresh({})
+    script = ["/bin/sh", "-c", "ulimit -n"]
+    result = inside(place, within(script, "--files", "100"), "--files", "200", *ITSELF)
+    expect_equal("lower", b"100\n", result.out)
+    result = inside(place, within(script, "--files", "300"), "--files", "200", *ITSELF)
+    expect_equal("higher", b"200\n", result.out)
+
+
+@case("run: nested: what a program leaves behind is killed, signals and statuses arrive")
+def nested_ends(place):
+    place.fresh({})
+    result = inside(place, within(["/bin/sh", "-c", "setsid sleep 1000 & exit 7"]), *ITSELF)
+    expect_status(result, 7)
+    expect(b"left behind" in result.err, short(result.err))
+    result = inside(place, within(["/bin/sh", "-c", "kill -TERM $$"]), *ITSELF)
+    expect_status(result, 128 + 15)
+    result = inside(place, within(["/bin/sh", "-c", "sleep 1000"], "--timeout", "300ms"), *ITSELF)
+    expect_status(result, 124)
+
+
+@case("run: nested: a project whose tests run, record and replay")
+def nested_project(place):
+    place.fresh({"policy.json": '{"version": 1, "syscalls": {"debug": "allow"}}', "Makefile": f"""
+S = {SANDTAPE}
+test:
+\t$(S) run -- /bin/echo ran
+\t$(S) record -q -t a.tape -- /bin/sh -c '/bin/echo taped; :'
+\t$(S) replay -q -t a.tape -- /bin/sh -c '/bin/echo taped; :'
+\t$(S) run -- /bin/cat a.tape/tape.jsonl >/dev/null
+"""})
+    result = inside(place, ["make", "-s", "test"], "--policy", "policy.json", *ITSELF)
+    expect_status(result, 0)
+    expect_equal("stdout", b"ran\ntaped\ntaped\n", result.out)
 
 
 @case("run: under record and replay: works, or says in one sentence why not")
@@ -200,16 +296,20 @@ def recorded(place):
         expect(result.err.count(b"\n") <= 2, short(result.err))
 
 
-@case("run: record inside works, or says in one sentence why not")
+@case("run: record inside: one sentence that names the ways out, and both work")
 def record_inside(place):
-    place.fresh({})
-    argv = [SANDTAPE, "record", "-q", "-t", "t.tape", "--", "/bin/sh", "-c", "/bin/echo ran; :"]
-    result = inside(place, argv, "--write", os.path.dirname(SANDTAPE))
-    if result.status == 0:
-        expect_equal("stdout", b"ran\n", result.out)
-    else:
-        expect(result.status in (125, 126), f"status {result.status}: {short(result.err)}")
-        expect(0 < result.err.count(b"\n") <= 2, short(result.err))
+    place.fresh({"policy.json": '{"version": 1, "syscalls": {"debug": "allow"}}'})
+    argv = ["-q", "-t", "t.tape", "--", "/bin/sh", "-c", "/bin/echo ran; :"]
+    result = inside(place, [SANDTAPE, "record", *argv], *ITSELF)
+    expect_status(result, 125)
+    expect_equal("stderr", 1, result.err.count(b"\n"))
+    for way in (b"--backend preload", b"syscalls.debug"):
+        expect(way in result.err, short(result.err))
+    for outer, inner in ((), ("--backend", "preload")), (("--policy", "policy.json"), ()):
+        for command in "record", "replay":
+            result = inside(place, [SANDTAPE, command, *inner, *argv], *outer, *ITSELF)
+            expect_status(result, 0, command)
+            expect_equal(command, b"ran\n", result.out)
 
 
 @case("run: twenty at once in one workspace")
