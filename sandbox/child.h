@@ -35,6 +35,7 @@ struct birth_end {
 	const char *stage; /* where it failed; NULL: the program could not be executed */
 	int error;	   /* an errno, or 0 */
 	bool refused;	   /* the host does not let the namespaces be made */
+	bool elsewhere;	   /* it began in /, since its working directory is not to be seen */
 	bool ended;	   /* a pid namespace: the program has, and its first process knows how */
 	unsigned killed;   /* by it, of what the program left */
 	int code;	   /* CLD_EXITED ... */
@@ -48,9 +49,10 @@ struct birth {
 	const struct program *program;
 	const char **env;
 	const char *cwd;
-	int fd[3];	 /* all above 2 */
-	int tmp;	 /* O_PATH, of a private directory; -1 */
-	pid_t dies_with; /* the parent; 0: it lives on */
+	bool cwd_matters; /* else it begins in / where that directory is not to be seen */
+	int fd[3];	  /* all above 2 */
+	int tmp;	  /* O_PATH, of a private directory; -1 */
+	pid_t dies_with;  /* the parent; 0: it lives on */
 	const struct cgroup_child *cgroup;
 	bool in_cgroup;
 	sigset_t mask;	       /* the caller's */

@@ -57,9 +57,14 @@ static int go_inside(struct birth *b)
 	return rc;
 }
 
-static int go_to_work(const struct birth *b)
+static int go_to_work(struct birth *b)
 {
-	return chdir(b->cwd) == 0 ? 0 : -errno;
+	if (chdir(b->cwd) == 0)
+		return 0;
+	if (b->cwd_matters || (errno != ENOENT && errno != EACCES && errno != ENOTDIR))
+		return -errno;
+	b->end->elsewhere = true;
+	return chdir("/") == 0 ? 0 : -errno;
 }
 
 struct extras {

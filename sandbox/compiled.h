@@ -51,6 +51,9 @@ struct sandbox_plan {
 int plan_variant(struct sandbox_plan *plan, int level, const struct variant **ret,
 		 struct error *err);
 
+/* Tells the plan's `say`, each text once. */
+void plan_say(struct sandbox_plan *plan, const char *text);
+
 /* The one that programs are started by next, as far as it is known. */
 const struct variant *plan_likely(const struct sandbox_plan *plan);
 

@@ -42,6 +42,14 @@ static void say_once(void *ctx, const char *text)
 	plan->say(plan->say_ctx, text);
 }
 
+void plan_say(struct sandbox_plan *plan, const char *text)
+{
+	pthread_mutex_lock(&plan->lock);
+	if (plan->say)
+		say_once(plan, text);
+	pthread_mutex_unlock(&plan->lock);
+}
+
 static struct judge judge_of(struct sandbox_plan *plan, struct sandbox_layers *layers,
 			     struct error *err)
 {

@@ -56,7 +56,8 @@ enum sandbox_plan_use {
  * Compiles a policy for this host. Looks at the roots and at the kernel, starts nothing. The policy
  * may be changed or freed afterwards. Descriptors that it keeps are open already. `say` is told
  * what a strictness of warn lets pass, each text once: also by sandbox_start(), when the host turns
- * out not to let namespaces be made, in the thread that called it, under a lock of the plan's, so
+ * out not to let namespaces be made, and where a program begins in another directory than its
+ * caller's, in the thread that called it, under a lock of the plan's, so
  * it must not use the plan; `say_ctx` has to live as long as the plan. ERR_INVALID: the policy
  * contradicts itself, or a link in it can be changed; ERR_NOTFOUND: a root is not there;
  * ERR_UNSUPPORTED: this host cannot enforce it, the text names the mechanism and the way out.
@@ -119,7 +120,8 @@ struct sandbox_start {
 	const char *const *argv; /* NULL-terminated; argv[0] is looked for in the PATH that the
 				    program gets when it has no slash */
 	const char *const *envp; /* what the policy's env is applied to; NULL: the caller's */
-	const char *cwd;	 /* NULL: the caller's */
+	const char *cwd;	 /* NULL: the caller's; at the level none, / where that one is not
+				    to be seen, which is told */
 	bool dedicated;		 /* The calling process has no other children and starts this one
 				    from its only thread: it becomes a subreaper, is followed into
 				    death, and nothing of the tree is left behind. Otherwise what

@@ -140,10 +140,12 @@ static int make_streams(struct starter *s)
 
 /* --- directories and variables ---------------------------------------------------------------- */
 
-/* Always by its path: the directory may have been mounted over. */
+/* Always by its path: the directory may have been mounted over. Where there is no workspace, it is
+ * of no use to the program, unless somebody names one. */
 static int find_cwd(struct starter *s)
 {
 	s->birth.cwd = s->start->cwd;
+	s->birth.cwd_matters = s->start->cwd || s->plan->policy->level != SANDBOX_LEVEL_NONE;
 	if (s->birth.cwd)
 		return 0;
 	if (!getcwd(s->cwd, sizeof(s->cwd)))
@@ -328,6 +330,17 @@ static bool is_refusal(int error)
 	       error == ENOSYS;
 }
 
+static void tell_elsewhere(struct starter *s)
+{
+	char text[PATH_MAX + 100];
+
+	snprintf(text, sizeof(text),
+		 "the working directory %s is not to be seen in the sandbox: the program begins in "
+		 "/",
+		 s->birth.cwd);
+	plan_say(s->plan, text);
+}
+
 /* The program, or what has become of the child. *ret_refused: a host without namespaces. */
 static int give_birth(struct starter *s, bool *ret_refused)
 {
@@ -345,8 +358,11 @@ static int give_birth(struct starter *s, bool *ret_refused)
 				     : rc;
 	}
 	s->child->pid = (pid_t)pid;
-	if (s->birth.end->error == 0)
+	if (s->birth.end->error == 0) {
+		if (s->birth.end->elsewhere)
+			tell_elsewhere(s);
 		return 0;
+	}
 	*ret_refused = s->birth.end->refused;
 	while (waitpid(s->child->pid, NULL, 0) < 0 && errno == EINTR)
 		;

@@ -57,6 +57,43 @@ START_TEST(what_the_program_leaves_behind_is_killed)
 }
 END_TEST
 
+static void count(void *ctx, const char *text)
+{
+	*(int *)ctx += strstr(text, "begins in /") != NULL;
+}
+
+/* Below /tmp, which is another one inside; or, without namespaces, is to be seen. */
+START_TEST(where_there_is_no_workspace_the_directory_is_slash_and_that_is_told_once)
+{
+	const char *text = "{\"version\": 1, \"level\": \"none\"}";
+	const char *const argv[] = {"/bin/pwd", NULL};
+	const struct sandbox_start start = {
+		.argv = argv, .stdin_fd = -1, .out = {.kind = SANDBOX_OUTPUT_BUFFER}};
+	struct sandbox_plan *plan;
+	struct sandbox_child *child;
+	struct sandbox_result result;
+	struct error err = {0};
+	int told = 0;
+
+	sandbox_policy_free(started_policy);
+	ck_assert_int_eq(
+		sandbox_policy_parse(text, strlen(text), "policy", NULL, &started_policy, NULL), 0);
+	ck_assert_int_eq(chdir(started_scratch), 0);
+	ck_assert_int_eq(
+		sandbox_plan_new(started_policy, SANDBOX_PLAN_START, count, &told, &plan, NULL), 0);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_msg(sandbox_start(plan, &start, &child, &err) == 0, "%s", err.text);
+		ck_assert_int_eq(sandbox_wait(child, &result, NULL), 0);
+		ck_assert_int_eq(result.status, 0);
+		ck_assert_int_eq(told, plan_likely(plan)->private_tmp ? 0 : 1);
+		ck_assert_int_eq(result.out_len == 2, told);
+		sandbox_child_free(child);
+	}
+	sandbox_plan_free(plan);
+	ck_assert_int_eq(chdir("/"), 0);
+}
+END_TEST
+
 START_TEST(time_that_is_over_ends_the_whole_tree)
 {
 	struct run run;
@@ -380,6 +417,8 @@ static TCase *ends(void)
 	tcase_add_test(tc, output_and_status_are_those_of_the_program);
 	tcase_add_test(tc, a_signal_is_an_end_of_its_own);
 	tcase_add_loop_test(tc, what_the_program_leaves_behind_is_killed, 0, 2);
+	tcase_add_test(tc,
+		       where_there_is_no_workspace_the_directory_is_slash_and_that_is_told_once);
 	tcase_add_test(tc, time_that_is_over_ends_the_whole_tree);
 	tcase_add_test(tc, more_output_than_allowed_ends_it);
 	tcase_add_test(tc, a_limit_of_output_needs_output_that_can_be_counted);

@@ -227,12 +227,24 @@ for name, row in MESSAGES.items():
 
 @case("run: message: a working directory that is not to be seen")
 def cwd_hidden(place):
-    place.fresh({})
-    result = inside(place, ["/bin/true"], "--level", "none", cwd=place.work)
-    if result.status:  # below /tmp, which is another one inside
-        expect_status(result, 125)
+    elsewhere = place.path("elsewhere")
+    os.mkdir(elsewhere)
+    policy = {"version": 1, "fs": {"workspace": [elsewhere]}}
+    place.fresh({"p.json": json.dumps(policy)})
+    hidden = inside(place, ["/bin/sh", "-c", f"test -e {place.work}"], "--policy", "p.json",
+                    cwd="/").status != 0  # below /tmp, which is another one inside
+    result = inside(place, ["/bin/pwd"], "--level", "none")
+    expect_status(result, 0)
+    expect_equal("level none", b"/\n" if hidden else os.fsencode(place.work) + b"\n", result.out)
+    expect_equal("told", 1 if hidden else 0, result.err.count(b"begins in /\n"))
+    expect_equal("quiet", b"", inside(place, ["/bin/pwd"], "--level", "none", "-q").err)
+    result = inside(place, ["/bin/pwd"], "--level", "none", "--write", ".")
+    expect_equal("granted", os.fsencode(place.work) + b"\n", result.out)
+    expect_equal("granted", b"", result.err)
+    result = inside(place, ["/bin/pwd"], "--policy", "p.json")
+    expect_status(result, 125 if hidden else 0)
+    if hidden:
         expect_text(result, "or grant it by --write")
-    expect_status(inside(place, ["/bin/true"], "--level", "none", "--write", "."), 0)
 
 
 @case("run: message: the variable that switches it off is told, one that is overruled is not")
