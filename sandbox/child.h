@@ -51,7 +51,7 @@ struct birth {
 	const char *cwd;
 	bool cwd_matters; /* else it begins in / where that directory is not to be seen */
 	int fd[3];	  /* all above 2 */
-	int tmp;	  /* O_PATH, of a private directory; -1 */
+	int tmp;	  /* of a private directory, the child's tmp_fd; -1 */
 	pid_t dies_with;  /* the parent; 0: it lives on */
 	const struct cgroup_child *cgroup;
 	bool in_cgroup;
@@ -72,6 +72,15 @@ void child_be_first(void *birth);
  * its pid or a negative errno. Sets b->in_cgroup. Flags are of clone, with CLONE_CLEAR_SIGHAND and
  * perhaps CLONE_INTO_CGROUP; without CLONE_VM and CLONE_VFORK the child has memory of its own. */
 long child_clone(struct clone_args *args, void (*fn)(void *), struct birth *b);
+
+/* --- tmp_linux.c -------------------------------------------------------------------------------
+ */
+
+/* A new directory with a lock on it, which lasts as long as the descriptor. */
+int tmp_make(const char *parent, char **ret_path, int *ret_fd, struct error *err);
+
+/* Removes some of those that nobody has a lock on any more: the user's own, and no links. */
+void tmp_sweep(const char *parent);
 
 /* How long what a program leaves has to end by itself, as helpers do that see the end of a pipe. */
 #define CHILD_GRACE_NS UINT64_C(100000000)
@@ -101,6 +110,7 @@ struct sandbox_child {
 	struct buf input;
 	size_t written;	       /* of it */
 	char *tmp;	       /* a directory to be removed, or NULL */
+	int tmp_fd;	       /* its lock; good where tmp is */
 	struct birth_end *end; /* a pid namespace: shared with its first process */
 	struct cgroup_child cgroup;
 	struct sandbox_layers layers;

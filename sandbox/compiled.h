@@ -44,6 +44,7 @@ struct sandbox_plan {
 		lock; /* of `variant`, each of which is made when it is needed, and `told` */
 	struct variant *variant[VARIANTS]; /* by enum namespaces_level */
 	struct streams_kept streams;	   /* of the variant without namespaces */
+	atomic_bool swept;		   /* what others left in place of a /tmp */
 	atomic_int level;		   /* the most that this host has let be made so far */
 };
 

@@ -158,20 +158,17 @@ static int find_cwd(struct starter *s)
 static int make_tmp(struct starter *s)
 {
 	const char *tmp = s->plan->policy->places[POLICY_TMP];
-	char *dir = fs_join(tmp ? tmp : "/tmp", "sandtape-XXXXXX");
+	int rc;
 
-	if (!dir)
-		return error_no_memory(s->err);
-	if (!mkdtemp(dir)) {
-		int rc = error_sys(s->err, errno, "cannot make a directory in %s",
-				   tmp ? tmp : "/tmp");
-
-		free(dir);
-		return rc;
-	}
-	s->child->tmp = dir;
-	s->birth.tmp = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return s->birth.tmp < 0 ? error_sys(s->err, errno, "cannot open %s", dir) : 0;
+	if (!tmp)
+		tmp = "/tmp";
+	if (!atomic_exchange(&s->plan->swept, true))
+		tmp_sweep(tmp);
+	rc = tmp_make(tmp, &s->child->tmp, &s->child->tmp_fd, s->err);
+	if (rc == 0 && raise_fd(&s->child->tmp_fd) < 0)
+		rc = error_sys(s->err, errno, "cannot open %s", s->child->tmp);
+	s->birth.tmp = s->child->tmp_fd;
+	return rc;
 }
 
 static int make_environment(struct starter *s, char **ret_variable)
@@ -376,7 +373,7 @@ static void init_child(struct starter *s)
 {
 	const uint64_t *limits = s->plan->policy->limits;
 
-	s->child->pidfd = -1;
+	s->child->pidfd = s->child->tmp_fd = -1;
 	s->child->dedicated = s->start->dedicated;
 	s->child->wall_ms = limits[SANDBOX_LIMIT_WALL_MS];
 	s->child->output_bytes = limits[SANDBOX_LIMIT_OUTPUT_BYTES];
@@ -430,8 +427,6 @@ static void clean_up(struct starter *s, char *variable)
 	for (int i = 0; i < CHILD_STREAMS; i++)
 		if (s->theirs[i] >= 0)
 			close(s->theirs[i]);
-	if (s->birth.tmp >= 0)
-		close(s->birth.tmp);
 	mounts_run_free(&s->birth.run);
 	program_free(&s->program);
 	free(s->birth.env);

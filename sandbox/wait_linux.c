@@ -283,6 +283,7 @@ static int remove_traces(struct sandbox_child *child, struct error *err)
 		rc = rc == 0 ? removed : rc;
 		free(child->tmp);
 		child->tmp = NULL;
+		close(child->tmp_fd);
 	}
 	return rc;
 }

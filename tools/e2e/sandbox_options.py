@@ -137,6 +137,29 @@ def closed_left(place):
         expect_equal("left", [], os.listdir(tmp))
 
 
+@case("run: TMPDIR: what a killed one left is removed by the next, and what is in use is not")
+def killed_left(place):
+    with outside_tmp(place):
+        tmp = os.path.join(place.far, "t")
+        os.mkdir(tmp)
+        script = 'echo x >$TMPDIR/f; echo there; exec sleep 60'
+        argv = [SANDTAPE, *FALLBACK, "/bin/sh", "-c"]
+        two = [place.start([*argv, script], env={"TMPDIR": tmp}) for _ in range(2)]
+        for process in two:
+            expect_equal("its first line", b"there\n", process.stdout.readline())
+        expect_equal("in use", 2, len(os.listdir(tmp)))
+        two[0].kill()
+        place.finish(two[0])
+        result = place.run([*argv, "exit 7"], env={"TMPDIR": tmp})
+        expect_status(result, 7)
+        left = os.listdir(tmp)
+        expect_equal("left", 1, len(left))
+        expect(os.path.exists(os.path.join(tmp, left[0], "f")), "the file in use is gone")
+        two[1].terminate()
+        place.finish(two[1])
+        expect_equal("left at the end", [], os.listdir(tmp))
+
+
 @case("run: TMPDIR: what cannot be removed is told, and the status stays", needs=("setpriv",))
 def too_deep(place):
     """More directories in each other than descriptors can be open."""
