@@ -32,6 +32,7 @@ struct sandbox_plan {
 	struct sandbox_policy *policy; /* its own copy */
 	struct sandbox_paths *paths;
 	struct sandbox_layers layers; /* what is common to both variants */
+	int abi;		      /* of Landlock */
 	struct fds fds;
 	struct privileges privileges;
 	struct cgroup *cgroup; /* NULL: none */
@@ -47,6 +48,10 @@ struct sandbox_plan {
 	atomic_bool swept;		   /* what others left in place of a /tmp */
 	atomic_int level;		   /* the most that this host has let be made so far */
 };
+
+/* sandbox_plan_new() as if the kernel's Landlock had this ABI, which is not above its own. */
+int plan_new(const struct sandbox_policy *policy, enum sandbox_plan_use use, sandbox_say say,
+	     void *say_ctx, int abi, struct sandbox_plan **ret, struct error *err);
 
 /* The variant, which is made when there is none yet. It lives as long as the plan. */
 int plan_variant(struct sandbox_plan *plan, int level, const struct variant **ret,

@@ -530,5 +530,6 @@ void holes_free(struct holes *holes)
 		free(holes->item[i].own);
 	free(holes->item);
 	free(holes->keep);
+	free(holes->writable);
 	*holes = (struct holes){0};
 }

@@ -51,6 +51,9 @@ struct holes {
 	size_t count;
 	struct hole_keep *keep;
 	size_t keeps;
+	bool read_only; /* all mounts are, before: but for */
+	const char **writable;
+	size_t writables;
 };
 
 /* `paths` and the judge's policy are referred to as long as the holes are used. With `made` the

@@ -35,16 +35,24 @@ struct landlock {
 		.ruleset = -1                                                                      \
 	}
 
+/* What a ruleset is made for. */
+struct landlock_around {
+	int abi;	/* not above the kernel's own; a negative errno: there is none */
+	bool masked;	/* What is denied or read-only inside of granted roots is taken away by
+			   mounts of the child, so that roots are granted whole. Otherwise it is
+			   carved out here: what is around it is granted piece by piece. */
+	bool read_only; /* so are the child's mounts, but for what can be written */
+};
+
 /*
- * `masked`: what is denied or read-only inside of granted roots is taken away by mounts of the
- * child, so that roots are granted whole, and the ruleset is made in the child. Otherwise it is
- * carved out here: what is around it is granted piece by piece. One descriptor stays open, above 2.
+ * Masked, the ruleset is made in the child; else it is made here, and one descriptor stays open,
+ * above 2.
  *
  * ERR_UNSUPPORTED; ERR_LIMIT: there is too much around what is carved out; ERR_SYSTEM: a root
  * cannot be opened, or there are too few descriptors. *ret is untouched then.
  */
-int landlock_prepare(const struct judge *judge, const struct sandbox_paths *paths, bool masked,
-		     struct landlock *ret);
+int landlock_prepare(const struct judge *judge, const struct sandbox_paths *paths,
+		     const struct landlock_around *around, struct landlock *ret);
 void landlock_free(struct landlock *l);
 
 /*
@@ -67,17 +75,17 @@ int landlock_restrict(int ruleset);
 /* The rights that operations of a policy come to, for an ABI. */
 uint64_t landlock_access(unsigned operations, bool is_dir, int abi);
 
-/* --- for the layer itself and its tests ------------------------------------------------------ */
-
 /* What this kernel has; a negative errno when it has none. */
 int landlock_abi(void);
 
-/* As if the kernel had this ABI, which is not above its own; a negative errno: none. */
-int landlock_prepare_abi(const struct judge *judge, const struct sandbox_paths *paths, bool masked,
-			 int abi, struct landlock *ret);
+/* Whether rules that the policy wants let files be emptied by truncate that must not be written. */
+bool landlock_misses_truncate(const struct judge *judge, int abi);
+
+/* --- for the layer itself and its tests ------------------------------------------------------ */
 
 /* Sets abi, fs, net and scope, and judges what they leave open. */
-int landlock_decide(const struct judge *judge, bool masked, int abi, struct landlock *l);
+int landlock_decide(const struct judge *judge, const struct landlock_around *around,
+		    struct landlock *l);
 
 /* Adds a rule for the operations to the ruleset. Takes the descriptor, also on failure. `path` is
  * where it was opened. */

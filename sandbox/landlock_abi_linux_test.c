@@ -157,9 +157,10 @@ static const struct {
 static int decide(int abi, struct landlock *l)
 {
 	const struct judge judge = {tree_policy, &landlock_layers, NULL, NULL, &tree_err};
+	const struct landlock_around around = {.abi = abi};
 
 	memset(&landlock_layers, 0, sizeof(landlock_layers));
-	return landlock_decide(&judge, false, abi, l);
+	return landlock_decide(&judge, &around, l);
 }
 
 START_TEST(each_abi_has_its_gaps)

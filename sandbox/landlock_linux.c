@@ -105,11 +105,33 @@ static bool hides_what_exists(const struct sandbox_policy *policy, bool masked)
 	return false;
 }
 
-static int decide_files(const struct judge *judge, bool masked, int abi, struct landlock *l)
+bool landlock_misses_truncate(const struct judge *judge, int abi)
+{
+	return abi > 0 && abi < 3 &&
+	       judge_strictness(judge, SANDBOX_MECH_LANDLOCK_FS) != SANDBOX_STRICT_OFF;
+}
+
+static int decide_truncate(const struct judge *judge, const struct landlock_around *around)
 {
 	const enum sandbox_mechanism which = SANDBOX_MECH_LANDLOCK_FS;
-	int unix_sockets = judge->policy->unix_sockets;
-	int rc = 0;
+
+	if (!landlock_misses_truncate(judge, around->abi))
+		return 0;
+	if (!around->read_only)
+		return judge_missing(judge, which, SANDBOX_STATE_PARTIAL,
+				     "files that must not be written can be emptied by truncate "
+				     "(Linux 6.2 refuses it)");
+	judge_partial(judge, which,
+		      "truncate: refused by read-only mounts, but for files as streams");
+	return 0;
+}
+
+static int decide_files(const struct judge *judge, const struct landlock_around *around,
+			struct landlock *l)
+{
+	const enum sandbox_mechanism which = SANDBOX_MECH_LANDLOCK_FS;
+	int unix_sockets = judge->policy->unix_sockets, abi = around->abi;
+	int rc;
 
 	if (judge_is_off(judge, which))
 		return 0;
@@ -118,10 +140,7 @@ static int decide_files(const struct judge *judge, bool masked, int abi, struct 
 	l->fs = all_of(abi).fs;
 	if (unix_sockets == SANDBOX_UNIX_ALL)
 		l->fs &= ~LL_FS_RESOLVE_UNIX;
-	if (abi < 3)
-		rc = judge_missing(judge, which, SANDBOX_STATE_PARTIAL,
-				   "files that must not be written can be emptied by truncate "
-				   "(Linux 6.2 refuses it)");
+	rc = decide_truncate(judge, around);
 	if (rc == 0 && abi < 5)
 		judge_partial(judge, which,
 			      "ioctl on devices that can only be read (before Linux 6.10)");
@@ -131,7 +150,7 @@ static int decide_files(const struct judge *judge, bool masked, int abi, struct 
 	if (rc == 0 && (judge->policy->operations & (SANDBOX_OP_EXEC | SANDBOX_OP_READ_TEXT)) ==
 			       SANDBOX_OP_EXEC)
 		judge_partial(judge, which, "nothing is executed that cannot be read, too");
-	if (rc == 0 && hides_what_exists(judge->policy, masked))
+	if (rc == 0 && hides_what_exists(judge->policy, around->masked))
 		judge_partial(judge, which, "stat sees what is denied");
 	return rc;
 }
@@ -210,12 +229,13 @@ static int decide_scope(const struct judge *judge, int abi, struct landlock *l)
 			: "");
 }
 
-int landlock_decide(const struct judge *judge, bool masked, int abi, struct landlock *l)
+int landlock_decide(const struct judge *judge, const struct landlock_around *around,
+		    struct landlock *l)
 {
-	int rc;
+	int abi = around->abi, rc;
 
 	l->abi = abi > 0 ? abi : 0;
-	rc = decide_files(judge, masked, abi, l);
+	rc = decide_files(judge, around, l);
 	if (rc == 0)
 		rc = decide_net(judge, abi, l);
 	if (rc == 0)
@@ -410,26 +430,20 @@ static int make(const struct judge *judge, const struct sandbox_paths *paths, bo
 	return rc == 0 && l->fs ? landlock_add_roots(judge, paths, masked, l) : rc;
 }
 
-int landlock_prepare_abi(const struct judge *judge, const struct sandbox_paths *paths, bool masked,
-			 int abi, struct landlock *ret)
+int landlock_prepare(const struct judge *judge, const struct sandbox_paths *paths,
+		     const struct landlock_around *around, struct landlock *ret)
 {
 	struct landlock l = LANDLOCK_INIT;
-	int rc = landlock_decide(judge, masked, abi, &l);
+	int rc = landlock_decide(judge, around, &l);
 
 	if (rc == 0)
-		rc = make(judge, paths, masked, &l);
+		rc = make(judge, paths, around->masked, &l);
 	if (rc < 0) {
 		landlock_free(&l);
 		return rc;
 	}
 	*ret = l;
 	return 0;
-}
-
-int landlock_prepare(const struct judge *judge, const struct sandbox_paths *paths, bool masked,
-		     struct landlock *ret)
-{
-	return landlock_prepare_abi(judge, paths, masked, landlock_abi(), ret);
 }
 
 void landlock_free(struct landlock *l)

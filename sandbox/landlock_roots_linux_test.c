@@ -492,17 +492,18 @@ END_TEST
 START_TEST(a_root_that_became_a_link_is_refused)
 {
 	const struct judge judge = {tree_policy, &landlock_layers, NULL, NULL, &tree_err};
+	const struct landlock_around around = {.abi = landlock_abi()};
 	struct landlock l = LANDLOCK_INIT;
 
 	tree_add(SANDBOX_ROOT_READ, "@/root/dir/file");
 	tree_compile();
 	ck_assert_int_eq(rename(tree_at("@/root/dir"), tree_at("@/root/was")), 0);
 	ck_assert_int_eq(symlink("../outside", tree_at("@/root/dir")), 0);
-	ck_assert_int_eq(landlock_prepare(&judge, tree_paths, false, &l), ERR_SYSTEM);
+	ck_assert_int_eq(landlock_prepare(&judge, tree_paths, &around, &l), ERR_SYSTEM);
 	ck_assert_int_eq(tree_err.sys, ELOOP);
 	ck_assert_msg(strstr(tree_err.text, tree_at("@/root/dir/file")), "%s", tree_err.text);
 	ck_assert_int_eq(unlink(tree_at("@/root/dir")), 0);
-	ck_assert_int_eq(landlock_prepare(&judge, tree_paths, false, &l), ERR_SYSTEM);
+	ck_assert_int_eq(landlock_prepare(&judge, tree_paths, &around, &l), ERR_SYSTEM);
 	ck_assert_int_eq(tree_err.sys, ENOENT);
 }
 END_TEST
@@ -519,6 +520,7 @@ static int next_descriptor(void)
 START_TEST(memory_may_run_out_anywhere)
 {
 	const struct judge judge = {tree_policy, &landlock_layers, NULL, NULL, &tree_err};
+	const struct landlock_around around = {.abi = landlock_abi(), .masked = _i};
 	struct landlock l = LANDLOCK_INIT;
 	int before = next_descriptor(), rc;
 	long call = 0;
@@ -534,7 +536,7 @@ START_TEST(memory_may_run_out_anywhere)
 	do {
 		memset(&landlock_layers, 0, sizeof(landlock_layers));
 		chaos_arm(CHAOS_ONCE, call++);
-		rc = landlock_prepare(&judge, tree_paths, _i, &l);
+		rc = landlock_prepare(&judge, tree_paths, &around, &l);
 		chaos_disarm();
 		ck_assert_msg(rc == (chaos_met() ? ERR_NOMEM : 0), "%s", tree_err.text);
 		ck_assert_int_eq(l.ruleset >= 0, rc == 0 && !_i);

@@ -23,6 +23,7 @@ static void say(void *ctx, const char *text)
 int landlock_try(struct landlock *ret, bool masked, int abi)
 {
 	const struct judge judge = {tree_policy, &landlock_layers, say, NULL, &tree_err};
+	const struct landlock_around around = {.abi = abi, .masked = masked};
 
 	memset(&landlock_layers, 0, sizeof(landlock_layers));
 	landlock_told[0] = '\0';
@@ -30,7 +31,7 @@ int landlock_try(struct landlock *ret, bool masked, int abi)
 		sandbox_paths_free(tree_paths);
 	tree_paths = NULL;
 	tree_compile();
-	return landlock_prepare_abi(&judge, tree_paths, masked, abi, ret);
+	return landlock_prepare(&judge, tree_paths, &around, ret);
 }
 
 void landlock_compile(struct landlock *ret, bool masked, int abi)

@@ -3,7 +3,7 @@
  * held by a descriptor can be taken along while something else is mounted over its place. Runs
  * between fork and exec: system calls only.
  */
-#include "sandbox/mounts.h"
+#include "sandbox/readonly.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 
 int mounts_run_new(const struct holes *holes, struct mounts_run *ret, struct error *err)
 {
-	size_t most = 0;
+	size_t most = 2 * holes->writables;
 
 	for (size_t i = 0; i < holes->count; i++)
 		most = holes->item[i].keeps > most ? holes->item[i].keeps : most;
@@ -391,7 +391,7 @@ static int open_tmps(const struct holes *holes, struct mounts_run *run)
 int mounts_apply(const struct holes *holes, uint64_t tmp_bytes, struct mounts_run *run)
 {
 	struct ground ground = {.holes = holes, .bytes = tmp_bytes, .fd = -1};
-	int rc = 0;
+	int rc = readonly_apply(holes, run);
 
 	for (size_t i = 0; rc == 0 && i < holes->count; i++)
 		rc = make_hole(&ground, &holes->item[i], run);

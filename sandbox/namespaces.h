@@ -19,10 +19,10 @@ struct namespaces {
 	char uid_map[32], gid_map[32]; /* of a user namespace */
 };
 
-/* What the policy asks for by name, and for the network, has to be allowed by the level; of what is
- * merely of use, the level decides. */
+/* `abi` is Landlock's, what it cannot do is done here. What the policy asks for by name, and for
+ * the network, has to be allowed by the level; of what is merely of use, the level decides. */
 int namespaces_prepare(const struct judge *judge, const struct sandbox_paths *paths,
-		       enum namespaces_level level, struct namespaces *ret);
+		       enum namespaces_level level, int abi, struct namespaces *ret);
 bool namespaces_have_mounts(const struct namespaces *namespaces);
 bool namespaces_have_pids(const struct namespaces *namespaces);
 bool namespaces_have_user(const struct namespaces *namespaces);

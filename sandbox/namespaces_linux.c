@@ -1,6 +1,8 @@
 /* Namespaces of a child: which, and what is done in them. */
 #include "sandbox/namespaces.h"
 
+#include "sandbox/landlock.h"
+#include "sandbox/readonly.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -48,6 +50,8 @@ static const char *use_for(const struct judge *judge, const struct namespaces *n
 
 	switch (which) {
 	case SANDBOX_NS_MOUNT:
+		if (ns->holes.read_only)
+			return "what is hidden, private and read-only";
 		if (ns->holes.count)
 			return "what is hidden and private";
 		return policy->namespaces[SANDBOX_NS_PID] == SANDBOX_USE_ON ? "a /proc of its own"
@@ -151,8 +155,10 @@ static void judge_terminals(const struct judge *judge, const struct sandbox_path
 }
 
 int namespaces_prepare(const struct judge *judge, const struct sandbox_paths *paths,
-		       enum namespaces_level level, struct namespaces *ret)
+		       enum namespaces_level level, int abi, struct namespaces *ret)
 {
+	bool mounts = level >= NAMESPACES_MOUNTS &&
+		      judge->policy->namespaces[SANDBOX_NS_MOUNT] != SANDBOX_USE_OFF;
 	uint64_t memory_mb = judge->policy->limits[SANDBOX_LIMIT_MEMORY_MB];
 	int rc;
 
@@ -162,10 +168,9 @@ int namespaces_prepare(const struct judge *judge, const struct sandbox_paths *pa
 		judge_terminals(judge, paths, ret);
 		return 0;
 	}
-	rc = holes_find(judge, paths,
-			level >= NAMESPACES_MOUNTS &&
-				judge->policy->namespaces[SANDBOX_NS_MOUNT] != SANDBOX_USE_OFF,
-			&ret->holes);
+	rc = holes_find(judge, paths, mounts, &ret->holes);
+	if (rc == 0 && mounts && landlock_misses_truncate(judge, abi))
+		rc = readonly_find(judge, paths, &ret->holes);
 	if (rc == 0)
 		rc = choose_all(judge, level, ret);
 	if (rc < 0) {

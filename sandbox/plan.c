@@ -91,16 +91,18 @@ static int prepare_variant(struct sandbox_plan *plan, const struct judge *judge,
 		.memory = !cgroup_keeps(plan->cgroup, SANDBOX_LIMIT_MEMORY_MB),
 		.processes = !cgroup_keeps(plan->cgroup, SANDBOX_LIMIT_PROCESSES),
 	};
-	bool masked;
+	struct landlock_around around = {.abi = plan->abi};
 	int rc;
 
-	rc = namespaces_prepare(judge, plan->paths, (enum namespaces_level)level, &v->namespaces);
+	rc = namespaces_prepare(judge, plan->paths, (enum namespaces_level)level, plan->abi,
+				&v->namespaces);
 	if (rc < 0)
 		return rc;
-	masked = namespaces_have_mounts(&v->namespaces);
+	around.masked = namespaces_have_mounts(&v->namespaces);
+	around.read_only = v->namespaces.holes.read_only;
 	needs.own_user_namespace = namespaces_have_user(&v->namespaces);
-	v->private_tmp = plan->policy->tmp == SANDBOX_TMP_PRIVATE && !masked;
-	rc = landlock_prepare(judge, plan->paths, masked, &v->landlock);
+	v->private_tmp = plan->policy->tmp == SANDBOX_TMP_PRIVATE && !around.masked;
+	rc = landlock_prepare(judge, plan->paths, &around, &v->landlock);
 	if (rc == 0)
 		rc = rlimits_prepare(judge, &needs, &v->rlimits);
 	if (rc == 0)
@@ -184,8 +186,8 @@ static int prepare(struct sandbox_plan *plan, enum sandbox_plan_use use, struct 
 	return rc;
 }
 
-int sandbox_plan_new(const struct sandbox_policy *policy, enum sandbox_plan_use use,
-		     sandbox_say say, void *say_ctx, struct sandbox_plan **ret, struct error *err)
+int plan_new(const struct sandbox_policy *policy, enum sandbox_plan_use use, sandbox_say say,
+	     void *say_ctx, int abi, struct sandbox_plan **ret, struct error *err)
 {
 	struct sandbox_plan *plan;
 	int rc = sandbox_policy_check(policy, err);
@@ -199,6 +201,7 @@ int sandbox_plan_new(const struct sandbox_policy *policy, enum sandbox_plan_use 
 	plan->streams = (struct streams_kept)STREAMS_KEPT_INIT;
 	plan->say = say;
 	plan->say_ctx = say_ctx;
+	plan->abi = abi;
 	rc = policy_copy(policy, &plan->policy, err);
 	if (rc == 0)
 		rc = prepare(plan, use, err);
@@ -207,6 +210,12 @@ int sandbox_plan_new(const struct sandbox_policy *policy, enum sandbox_plan_use 
 	else
 		*ret = plan;
 	return rc;
+}
+
+int sandbox_plan_new(const struct sandbox_policy *policy, enum sandbox_plan_use use,
+		     sandbox_say say, void *say_ctx, struct sandbox_plan **ret, struct error *err)
+{
+	return plan_new(policy, use, say, say_ctx, landlock_abi(), ret, err);
 }
 
 void sandbox_plan_free(struct sandbox_plan *plan)
