@@ -95,6 +95,8 @@ static unsigned keepers(const struct sandbox_plan *plan, const struct variant *v
 		return keepers_of_sockets(plan->policy, v);
 	if (is(key, "limits", "memory_mb") || is(key, "limits", "processes"))
 		return keepers_of_limit(plan, (enum sandbox_limit)key->index);
+	if (is(key, "fs", NULL) && v->namespaces.holes.read_only)
+		return BIT(LANDLOCK_FS) | BIT(NAMESPACES);
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
 		if (is(key, fixed[i].section, fixed[i].name))
 			return fixed[i].mechanisms;

@@ -42,6 +42,8 @@ struct landlock_around {
 			   mounts of the child, so that roots are granted whole. Otherwise it is
 			   carved out here: what is around it is granted piece by piece. */
 	bool read_only; /* so are the child's mounts, but for what can be written */
+	bool own_pids;	/* the child has a pid namespace */
+	bool own_net;	/* ... and one of the network */
 };
 
 /*
@@ -80,6 +82,9 @@ int landlock_abi(void);
 
 /* Whether rules that the policy wants let files be emptied by truncate that must not be written. */
 bool landlock_misses_truncate(const struct judge *judge, int abi);
+
+/* Whether abstract sockets outside can be connected to, in a policy without a network. */
+bool landlock_misses_abstract(const struct judge *judge, int abi);
 
 /* --- for the layer itself and its tests ------------------------------------------------------ */
 

@@ -74,8 +74,11 @@ END_TEST
 /* The policies that the decisions are for. */
 enum setting { DEFAULT, TCP, FULL, UNIX_ALL, UNIX_NONE, OWN_PIDS, ALL_OFF, SECCOMP_OFF, DENIES };
 
+static bool own_namespaces;
+
 static void use(enum setting setting)
 {
+	own_namespaces = false;
 	tree_add(SANDBOX_ROOT_WORKSPACE, "@/root");
 	sandbox_policy_set_unix(tree_policy, SANDBOX_UNIX_INSIDE, NULL);
 	switch (setting) {
@@ -94,8 +97,7 @@ static void use(enum setting setting)
 		sandbox_policy_set_unix(tree_policy, SANDBOX_UNIX_NONE, NULL);
 		break;
 	case OWN_PIDS:
-		sandbox_policy_set_namespace(tree_policy, SANDBOX_NS_PID, SANDBOX_USE_ON, NULL);
-		sandbox_policy_set_namespace(tree_policy, SANDBOX_NS_NET, SANDBOX_USE_ON, NULL);
+		own_namespaces = true;
 		break;
 	case ALL_OFF:
 		strictness(SANDBOX_MECH_LANDLOCK_FS, SANDBOX_STRICT_OFF);
@@ -157,7 +159,8 @@ static const struct {
 static int decide(int abi, struct landlock *l)
 {
 	const struct judge judge = {tree_policy, &landlock_layers, NULL, NULL, &tree_err};
-	const struct landlock_around around = {.abi = abi};
+	const struct landlock_around around = {
+		.abi = abi, .own_pids = own_namespaces, .own_net = own_namespaces};
 
 	memset(&landlock_layers, 0, sizeof(landlock_layers));
 	return landlock_decide(&judge, &around, l);

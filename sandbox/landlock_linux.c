@@ -12,6 +12,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+enum { ABI_OF_SCOPES = 6 };
+
 /* --- which rights ----------------------------------------------------------------------------- */
 
 #define FILE_RIGHTS                                                                                \
@@ -181,22 +183,31 @@ static int decide_net(const struct judge *judge, int abi, struct landlock *l)
 	return 0;
 }
 
-/* The scopes that nothing else in the policy can stand for. */
-static uint64_t scopes_needed(const struct sandbox_policy *policy, uint64_t scope)
+bool landlock_misses_abstract(const struct judge *judge, int abi)
+{
+	const struct sandbox_policy *policy = judge->policy;
+
+	return abi < ABI_OF_SCOPES && policy->net == SANDBOX_NET_NONE &&
+	       policy->unix_sockets == SANDBOX_UNIX_INSIDE &&
+	       judge_strictness(judge, SANDBOX_MECH_LANDLOCK_SCOPE) != SANDBOX_STRICT_OFF;
+}
+
+/* The scopes that nothing else stands for. */
+static uint64_t scopes_needed(const struct sandbox_policy *policy,
+			      const struct landlock_around *around, uint64_t scope)
 {
 	bool no_sockets = policy->unix_sockets == SANDBOX_UNIX_NONE &&
 			  policy->strictness[SANDBOX_MECH_SECCOMP] != SANDBOX_STRICT_OFF;
-	bool own_net = policy->namespaces[SANDBOX_NS_NET] == SANDBOX_USE_ON ||
-		       policy->net == SANDBOX_NET_LOOPBACK;
 
-	if (no_sockets || own_net)
+	if (no_sockets || around->own_net)
 		scope &= ~LL_SCOPE_ABSTRACT_UNIX;
-	if (policy->namespaces[SANDBOX_NS_PID] == SANDBOX_USE_ON)
+	if (around->own_pids)
 		scope &= ~LL_SCOPE_SIGNAL;
 	return scope;
 }
 
-static int decide_scope(const struct judge *judge, int abi, struct landlock *l)
+static int decide_scope(const struct judge *judge, const struct landlock_around *around,
+			struct landlock *l)
 {
 	const enum sandbox_mechanism which = SANDBOX_MECH_LANDLOCK_SCOPE;
 	uint64_t wanted = LL_SCOPE_SIGNAL | LL_SCOPE_ABSTRACT_UNIX, needed;
@@ -205,13 +216,13 @@ static int decide_scope(const struct judge *judge, int abi, struct landlock *l)
 		return 0;
 	if (judge->policy->unix_sockets == SANDBOX_UNIX_ALL)
 		wanted &= ~LL_SCOPE_ABSTRACT_UNIX;
-	l->scope = wanted & all_of(abi).scope;
-	if (abi >= 6) {
+	l->scope = wanted & all_of(around->abi).scope;
+	if (around->abi >= ABI_OF_SCOPES) {
 		judge_enforced(judge, which, "signals%s",
 			       wanted & LL_SCOPE_ABSTRACT_UNIX ? ", abstract sockets" : "");
 		return 0;
 	}
-	needed = scopes_needed(judge->policy, wanted);
+	needed = scopes_needed(judge->policy, around, wanted);
 	if (!needed) {
 		judge_partial(judge, which,
 			      "not before Linux 6.12: other mechanisms keep what it would");
@@ -239,7 +250,7 @@ int landlock_decide(const struct judge *judge, const struct landlock_around *aro
 	if (rc == 0)
 		rc = decide_net(judge, abi, l);
 	if (rc == 0)
-		rc = decide_scope(judge, abi, l);
+		rc = decide_scope(judge, around, l);
 	return rc;
 }
 

@@ -14,6 +14,7 @@ enum namespaces_level {
 struct namespaces {
 	unsigned flags; /* CLONE_NEW* */
 	bool loopback;
+	bool hides_abstract; /* sockets outside; a network namespace is of use for that only */
 	struct holes holes;
 	uint64_t tmp_bytes;
 	char uid_map[32], gid_map[32]; /* of a user namespace */
@@ -25,6 +26,7 @@ int namespaces_prepare(const struct judge *judge, const struct sandbox_paths *pa
 		       enum namespaces_level level, int abi, struct namespaces *ret);
 bool namespaces_have_mounts(const struct namespaces *namespaces);
 bool namespaces_have_pids(const struct namespaces *namespaces);
+bool namespaces_have_net(const struct namespaces *namespaces);
 bool namespaces_have_user(const struct namespaces *namespaces);
 void namespaces_free(struct namespaces *namespaces);
 

@@ -63,9 +63,9 @@ static const char *use_for(const struct judge *judge, const struct namespaces *n
 	case SANDBOX_NS_NET:
 		if (policy->net == SANDBOX_NET_LOOPBACK)
 			return "a loopback of its own";
-		return policy->net == SANDBOX_NET_NONE && lets(policy, SANDBOX_SYSCALLS_IO_URING)
-			       ? "no network, since io_uring goes around the filter"
-			       : NULL;
+		if (policy->net == SANDBOX_NET_NONE && lets(policy, SANDBOX_SYSCALLS_IO_URING))
+			return "no network, since io_uring goes around the filter";
+		return ns->hides_abstract ? "no abstract sockets outside are reached" : NULL;
 	case SANDBOX_NS_IPC:
 		return lets(policy, SANDBOX_SYSCALLS_IPC) ? "System V IPC" : NULL;
 	default:
@@ -74,11 +74,12 @@ static const char *use_for(const struct judge *judge, const struct namespaces *n
 }
 
 /* Without it the promise is broken, and nothing else keeps it. */
-static bool is_needed(const struct judge *judge, enum sandbox_namespace which)
+static bool is_needed(const struct judge *judge, const struct namespaces *ns,
+		      enum sandbox_namespace which)
 {
 	const int *use = judge->policy->namespaces;
 
-	return use[which] == SANDBOX_USE_ON || which == SANDBOX_NS_NET ||
+	return use[which] == SANDBOX_USE_ON || (which == SANDBOX_NS_NET && !ns->hides_abstract) ||
 	       (which == SANDBOX_NS_MOUNT && use[SANDBOX_NS_PID] == SANDBOX_USE_ON);
 }
 
@@ -99,7 +100,7 @@ static int choose(const struct judge *judge, enum sandbox_namespace which,
 			      kinds[which].name, purpose);
 		return 0;
 	}
-	if (!allowed && is_needed(judge, which))
+	if (!allowed && is_needed(judge, ns, which))
 		return judge_missing(judge, SANDBOX_MECH_NAMESPACES, SANDBOX_STATE_UNAVAILABLE,
 				     "this host does not let a %s namespace be made (%s)",
 				     kinds[which].name, purpose);
@@ -171,6 +172,8 @@ int namespaces_prepare(const struct judge *judge, const struct sandbox_paths *pa
 	rc = holes_find(judge, paths, mounts, &ret->holes);
 	if (rc == 0 && mounts && landlock_misses_truncate(judge, abi))
 		rc = readonly_find(judge, paths, &ret->holes);
+	ret->hides_abstract = landlock_misses_abstract(judge, abi) &&
+			      !lets(judge->policy, SANDBOX_SYSCALLS_IO_URING);
 	if (rc == 0)
 		rc = choose_all(judge, level, ret);
 	if (rc < 0) {
@@ -196,6 +199,11 @@ bool namespaces_have_mounts(const struct namespaces *namespaces)
 bool namespaces_have_pids(const struct namespaces *namespaces)
 {
 	return namespaces->flags & CLONE_NEWPID;
+}
+
+bool namespaces_have_net(const struct namespaces *namespaces)
+{
+	return namespaces->flags & CLONE_NEWNET;
 }
 
 bool namespaces_have_user(const struct namespaces *namespaces)

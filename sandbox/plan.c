@@ -99,6 +99,8 @@ static int prepare_variant(struct sandbox_plan *plan, const struct judge *judge,
 	if (rc < 0)
 		return rc;
 	around.masked = namespaces_have_mounts(&v->namespaces);
+	around.own_pids = namespaces_have_pids(&v->namespaces);
+	around.own_net = namespaces_have_net(&v->namespaces);
 	around.read_only = v->namespaces.holes.read_only;
 	needs.own_user_namespace = namespaces_have_user(&v->namespaces);
 	v->private_tmp = plan->policy->tmp == SANDBOX_TMP_PRIVATE && !around.masked;

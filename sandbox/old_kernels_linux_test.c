@@ -1,13 +1,16 @@
-/* Read-only mounts where Landlock cannot refuse truncate, as if this kernel's were as old. */
+/* What namespaces do where Landlock is too old, as if this kernel's were. */
 #include "sandbox/child.h"
 
 #include "base/fs.h"
 #include "tools/tests.h"
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { OLD = 2 };
@@ -62,8 +65,8 @@ static void enter(void)
 					   "@/w",     "%/w",	     "%/r"};
 	char *end;
 
-	strcpy(base, "/var/tmp/sandtape-readonly-XXXXXX");
-	strcpy(below_tmp, "/tmp/sandtape-readonly-XXXXXX");
+	strcpy(base, "/var/tmp/sandtape-old-XXXXXX");
+	strcpy(below_tmp, "/tmp/sandtape-old-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(base));
 	ck_assert_ptr_nonnull(mkdtemp(below_tmp));
 	snprintf(work, sizeof(work), "%s/ws", base);
@@ -128,7 +131,7 @@ static bool try_acts(const char *text, int abi, const struct row *row, size_t ro
 	int rc;
 
 	ck_assert_uint_le(rows, ROWS_MAX);
-	snprintf(paths[ROWS_MAX], sizeof(paths[0]), "%s", at("!/emptier_static"));
+	snprintf(paths[ROWS_MAX], sizeof(paths[0]), "%s", at("!/acts_static"));
 	for (size_t i = 0; i < rows; i++) {
 		snprintf(paths[i], sizeof(paths[i]), "%s", at(row[i].path));
 		argv[2 * i + 1] = row[i].act;
@@ -167,7 +170,6 @@ static bool expect(const char *text, int abi, const struct row *row, size_t rows
 	"{\"version\": 1, \"fs\": {\"write\": [\"@/w\", \"%/w\", \"@/one\"], "                     \
 	"\"read\": [\"@/out\", \"%/r\"], \"read_only\": [\"@/ws/ro\"], "                           \
 	"\"deny\": [\"@/ws/secret\"], \"exec\": [\"!\"]}"
-#define ON ", \"namespaces\": {\"pid\": \"on\", \"net\": \"on\"}}"
 
 static const struct row acts[] = {
 	{"truncate", "@/out/f", "EROFS"},
@@ -206,7 +208,7 @@ static const struct row acts[] = {
 
 START_TEST(only_what_can_be_written_can_be_emptied)
 {
-	if (landlock_abi() < 1 || !expect(POLICY ON, OLD - _i, ROWS(acts)))
+	if (landlock_abi() < 1 || !expect(POLICY "}", OLD - _i, ROWS(acts)))
 		return;
 	ck_assert_int_eq(size_of("@/out/f"), 4);
 	ck_assert_int_eq(size_of("@/other/f"), 4);
@@ -246,7 +248,7 @@ START_TEST(a_workspace_around_everything_is_lessened_only)
 	if (landlock_abi() < 1)
 		return;
 	expect("{\"version\": 1, \"fs\": {\"workspace\": [\"/\"], \"read_only\": [\"@/ws/ro\"], "
-	       "\"deny\": [\"@/ws/secret\"]}" ON,
+	       "\"deny\": [\"@/ws/secret\"]}}",
 	       OLD, ROWS(all));
 }
 END_TEST
@@ -259,7 +261,7 @@ START_TEST(newer_kernels_make_no_mount_read_only)
 	struct error err = {0};
 
 	for (int abi = 1; abi <= 4 && abi <= landlock_abi(); abi++) {
-		ck_assert_msg(try_plan(POLICY ON, SANDBOX_PLAN_START, abi, &plan, &err) == 0, "%s",
+		ck_assert_msg(try_plan(POLICY "}", SANDBOX_PLAN_START, abi, &plan, &err) == 0, "%s",
 			      err.text);
 		ck_assert_int_eq(plan_likely(plan)->namespaces.holes.read_only, abi < 3);
 		ck_assert_int_eq(plan_likely(plan)->namespaces.holes.writables != 0, abi < 3);
@@ -273,7 +275,7 @@ static const struct {
 	enum sandbox_plan_use use;
 	const char *why; /* a part of the error; NULL: none */
 } refusals[] = {
-	{ON, SANDBOX_PLAN_START, NULL},
+	{"}", SANDBOX_PLAN_START, NULL},
 	{"}", SANDBOX_PLAN_APPLY, "can be emptied by truncate"},
 	{", \"namespaces\": {\"mount\": \"off\"}}", SANDBOX_PLAN_START,
 	 "can be emptied by truncate"},
@@ -309,7 +311,7 @@ START_TEST(what_can_be_deleted_but_not_written_is_refused)
 	struct sandbox_plan *plan = NULL;
 	struct error err = {0};
 	int rc = try_plan("{\"version\": 1, \"fs\": {\"operations\": [\"read_text\", \"list\", "
-			  "\"exists\", \"delete\"]}" ON,
+			  "\"exists\", \"delete\"]}}",
 			  SANDBOX_PLAN_START, OLD, &plan, &err);
 
 	ck_assert_int_eq(rc, ERR_UNSUPPORTED);
@@ -333,7 +335,7 @@ START_TEST(what_is_gone_since_the_plan_is_left_out)
 
 	if (landlock_abi() < 1)
 		return;
-	ck_assert_msg(try_plan(POLICY ON, SANDBOX_PLAN_START, OLD, &plan, &err) == 0, "%s",
+	ck_assert_msg(try_plan(POLICY "}", SANDBOX_PLAN_START, OLD, &plan, &err) == 0, "%s",
 		      err.text);
 	ck_assert_int_eq(fs_remove_all(at("@/w"), NULL), 0);
 	ck_assert_int_eq(symlink("other", at("@/w")), 0);
@@ -342,16 +344,108 @@ START_TEST(what_is_gone_since_the_plan_is_left_out)
 		ck_assert_int_eq(result.status, 0);
 		sandbox_child_free(child);
 	} else {
-		ck_assert_msg(strstr(err.text, "does not let") != NULL, "%s", err.text);
+		ck_assert_msg(strstr(err.text, "can be emptied") != NULL, "%s", err.text);
 	}
 	sandbox_plan_free(plan);
 }
 END_TEST
 
-Suite *sandbox_readonly_suite(void)
+/* --- signals and abstract sockets ------------------------------------------------------------- */
+
+static int listen_abstract(const char *name)
 {
-	Suite *suite = suite_create("sandbox_readonly");
-	TCase *tc = tcase_create("read-only mounts");
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	ck_assert_int_ge(fd, 0);
+	strcpy(address.sun_path + 1, name);
+	ck_assert_int_eq(
+		bind(fd, (struct sockaddr *)&address,
+		     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name))),
+		0);
+	ck_assert_int_eq(listen(fd, 8), 0);
+	return fd;
+}
+
+static const struct {
+	const char *policy; /* behind {"version": 1, "fs": {"exec": ["!"]} */
+	int abi;
+	const char *abstract, *signal;
+} scopes[] = {
+	{"}", 1, "ECONNREFUSED", "ESRCH"},
+	{"}", 5, "ECONNREFUSED", "ESRCH"},
+	{", \"unix_sockets\": {\"mode\": \"none\"}}", 5, "EACCES", "ESRCH"},
+	{", \"unix_sockets\": {\"mode\": \"all\"}}", 5, "ok", "ESRCH"},
+	{", \"strictness\": {\"landlock-scope\": \"off\"}}", 5, "ok", "ESRCH"},
+	/* The control. */
+	{", \"strictness\": {\"landlock-scope\": \"off\"}, \"namespaces\": {\"pid\": \"off\"}}", 5,
+	 "ok", "ok"},
+	/* Newer ones need no namespace for that. */
+	{"}", 6, "EPERM", "ESRCH"},
+	{", \"namespaces\": {\"pid\": \"off\"}}", 6, "EPERM", "EPERM"},
+};
+
+START_TEST(namespaces_stand_in_for_scopes)
+{
+	char text[512], name[64], pid[16];
+	const struct row rows[] = {{"abstract", name, scopes[_i].abstract},
+				   {"signal", pid, scopes[_i].signal}};
+	int fd;
+
+	if (landlock_abi() < scopes[_i].abi)
+		return;
+	snprintf(name, sizeof(name), "sandtape-old-%d", getpid());
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	fd = listen_abstract(name);
+	snprintf(text, sizeof(text), "{\"version\": 1, \"fs\": {\"exec\": [\"!\"]}%s",
+		 scopes[_i].policy);
+	expect(text, scopes[_i].abi, ROWS(rows));
+	close(fd);
+}
+END_TEST
+
+static const struct {
+	const char *policy; /* behind {"version": 1 */
+	int abi;
+	const char *why; /* a part of the error; NULL: none */
+	bool net;	 /* whether a network namespace is made */
+} scope_plans[] = {
+	{"}", 5, NULL, true},
+	{"}", 6, NULL, false},
+	{", \"unix_sockets\": {\"mode\": \"none\"}}", 5, NULL, false},
+	{", \"net\": {\"mode\": \"full\"}}", 5, "cannot refuse abstract sockets", false},
+	{", \"namespaces\": {\"net\": \"off\"}}", 5, "cannot refuse abstract sockets", false},
+	{", \"namespaces\": {\"pid\": \"off\"}}", 5, "cannot refuse signals", false},
+	{", \"strictness\": {\"namespaces\": \"off\"}}", 5, "cannot refuse signals", false},
+};
+
+START_TEST(what_no_namespace_keeps_is_refused)
+{
+	struct sandbox_plan *plan = NULL;
+	struct error err = {0};
+	char text[512];
+	int rc;
+
+	if (landlock_abi() < scope_plans[_i].abi)
+		return;
+	snprintf(text, sizeof(text), "{\"version\": 1%s", scope_plans[_i].policy);
+	rc = try_plan(text, SANDBOX_PLAN_START, scope_plans[_i].abi, &plan, &err);
+	ck_assert_int_eq(rc, scope_plans[_i].why ? ERR_UNSUPPORTED : 0);
+	if (scope_plans[_i].why)
+		ck_assert_msg(strstr(err.text, scope_plans[_i].why) != NULL, "%s", err.text);
+	else
+		ck_assert_int_eq(namespaces_have_net(&plan_likely(plan)->namespaces),
+				 scope_plans[_i].net);
+	sandbox_plan_free(plan);
+}
+END_TEST
+
+#define COUNT(rows) (int)(sizeof(rows) / sizeof((rows)[0]))
+
+Suite *sandbox_old_kernels_suite(void)
+{
+	Suite *suite = suite_create("sandbox_old_kernels");
+	TCase *tc = tcase_create("old kernels");
 
 	tcase_set_timeout(tc, 30);
 	tcase_add_checked_fixture(tc, enter, leave);
@@ -363,6 +457,8 @@ Suite *sandbox_readonly_suite(void)
 			    sizeof(refusals) / sizeof(refusals[0]));
 	tcase_add_test(tc, what_can_be_deleted_but_not_written_is_refused);
 	tcase_add_test(tc, what_is_gone_since_the_plan_is_left_out);
+	tcase_add_loop_test(tc, namespaces_stand_in_for_scopes, 0, COUNT(scopes));
+	tcase_add_loop_test(tc, what_no_namespace_keeps_is_refused, 0, COUNT(scope_plans));
 	suite_add_tcase(suite, tc);
 	return suite;
 }
