@@ -3,13 +3,18 @@
 
 #include "base/fs.h"
 #include "tools/tests.h"
+#include <errno.h>
 #include <limits.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -440,6 +445,34 @@ START_TEST(what_no_namespace_keeps_is_refused)
 }
 END_TEST
 
+/* --- no Landlock, and no mount_setattr -------------------------------------------------------- */
+
+/* As before Linux 5.12, for this process and its children. */
+static void lose_mount_setattr(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mount_setattr, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = {sizeof(code) / sizeof(code[0]), code};
+
+	ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	ck_assert_int_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+}
+
+START_TEST(without_mount_setattr_there_are_no_mounts)
+{
+	static const struct row rows[] = {{"creat", "@/ws/new", "ok"}};
+
+	lose_mount_setattr();
+	ck_assert(expect("{\"version\": 1, \"strictness\": {\"landlock-fs\": \"warn\", "
+			 "\"landlock-scope\": \"warn\"}, \"fs\": {\"exec\": [\"!\"]}}",
+			 -ENOSYS, ROWS(rows)));
+}
+END_TEST
+
 #define COUNT(rows) (int)(sizeof(rows) / sizeof((rows)[0]))
 
 Suite *sandbox_old_kernels_suite(void)
@@ -459,6 +492,7 @@ Suite *sandbox_old_kernels_suite(void)
 	tcase_add_test(tc, what_is_gone_since_the_plan_is_left_out);
 	tcase_add_loop_test(tc, namespaces_stand_in_for_scopes, 0, COUNT(scopes));
 	tcase_add_loop_test(tc, what_no_namespace_keeps_is_refused, 0, COUNT(scope_plans));
+	tcase_add_test(tc, without_mount_setattr_there_are_no_mounts);
 	suite_add_tcase(suite, tc);
 	return suite;
 }
