@@ -188,8 +188,9 @@ static bool reap_all(struct birth *b, pid_t program)
 	}
 }
 
-/* All signals are blocked, so that none is lost between two looks. What a terminal sends to its group
- * reaches the program without us, or sandtape passes it on when the program has left the group. */
+/* All signals are blocked, so that none is lost between two looks. What a terminal sends to its
+ * group reaches the program without us, or sandtape passes it on when the program has left the
+ * group. */
 static void attend(struct birth *b, pid_t program)
 {
 	sigset_t all;

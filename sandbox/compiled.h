@@ -64,7 +64,8 @@ void plan_say(struct sandbox_plan *plan, const char *text);
 const struct variant *plan_likely(const struct sandbox_plan *plan);
 
 /* In the process that is restricted: all but the namespaces, from outside in. `ruleset` is for
- * landlock_restrict(); without one (-1) `extra` is for landlock_apply(). 0 or -errno, with the stage.
+ * landlock_restrict(); without one (-1) `extra` is for landlock_apply(). 0 or -errno, with the
+ * stage.
  */
 int plan_restrict(const struct sandbox_plan *plan, const struct variant *variant, int ruleset,
 		  const struct landlock_rule *extra, size_t extras, const char **ret_stage);

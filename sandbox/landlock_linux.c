@@ -86,7 +86,7 @@ static const char *why_none(int abi)
 {
 	switch (-abi) {
 	case ENOSYS:
-		return "this kernel has no Landlock";
+		return "this kernel has no Landlock (Linux 5.13 has)";
 	case EOPNOTSUPP:
 		return "Landlock is off: it is not in lsm= of the kernel's command line";
 	default:
