@@ -245,10 +245,11 @@ END_TEST
 
 START_TEST(a_workspace_around_everything_is_lessened_only)
 {
-	static const struct row all[] = {{"truncate", "@/out/f", "ok"},
-					 {"truncate", "@/ws/ro/f", "EROFS"},
-					 {"truncate", "@/ws/secret/f", "EACCES"},
-					 {"truncate", "/proc/sys/kernel/domainname", "EROFS"}};
+	const struct row all[] = {
+		{"truncate", "@/out/f", "ok"},
+		{"truncate", "@/ws/ro/f", "EROFS"},
+		{"truncate", "@/ws/secret/f", "EACCES"},
+		{"truncate", "/proc/sys/kernel/domainname", geteuid() == 0 ? "EROFS" : "EACCES"}};
 
 	if (landlock_abi() < 1)
 		return;
