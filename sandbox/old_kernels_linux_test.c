@@ -77,7 +77,7 @@ static void enter(void)
 	snprintf(work, sizeof(work), "%s/ws", base);
 	ck_assert_int_gt(readlink("/proc/self/exe", fixtures, sizeof(fixtures) - 16), 0);
 	end = strrchr(fixtures, '/');
-	strcpy(end, "/fixtures");
+	memcpy(end, "/fixtures", sizeof("/fixtures"));
 	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
 		char file[64];
 
@@ -157,7 +157,7 @@ static bool try_acts(const char *text, int abi, const struct row *row, size_t ro
 
 static bool expect(const char *text, int abi, const struct row *row, size_t rows)
 {
-	char out[2048], *line = out, *rest = NULL;
+	char out[2048], *line, *rest = NULL;
 
 	if (!try_acts(text, abi, row, rows, out, sizeof(out)))
 		return false;
@@ -364,7 +364,7 @@ static int listen_abstract(const char *name)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	ck_assert_int_ge(fd, 0);
-	strcpy(address.sun_path + 1, name);
+	snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1, "%s", name);
 	ck_assert_int_eq(
 		bind(fd, (struct sockaddr *)&address,
 		     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name))),
