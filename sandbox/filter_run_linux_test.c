@@ -1,5 +1,6 @@
 #include "sandbox/filter_run_test.h"
 
+#include "base/bpf_test.h"
 #include "sandbox/calls.h"
 #include "sandbox/kernel_calls_linux.h"
 #include "tools/tests.h"
@@ -72,57 +73,9 @@ struct sandbox_layer *filter_layer(struct filter_fixture *f)
 
 /* --- the kernel's part ------------------------------------------------------------------------ */
 
-static uint32_t load(const struct seccomp_data *call, uint32_t at)
-{
-	uint32_t word;
-
-	/* Not asserted, since each assertion that holds takes its time, too. */
-	if (at > sizeof(*call) - sizeof(word) || at % sizeof(word) != 0)
-		ck_abort_msg("a load at %u", at);
-	memcpy(&word, (const char *)call + at, sizeof(word));
-	return word;
-}
-
-static bool jumps(const struct sock_filter *i, uint32_t a)
-{
-	switch (BPF_OP(i->code)) {
-	case BPF_JEQ:
-		return a == i->k;
-	case BPF_JGE:
-		return a >= i->k;
-	case BPF_JSET:
-		return (a & i->k) != 0;
-	default:
-		ck_abort_msg("jump %#x", i->code);
-		return false;
-	}
-}
-
 uint32_t filter_run(const struct filter *p, const struct seccomp_data *call, unsigned *ret_steps)
 {
-	uint32_t a = 0;
-
-	*ret_steps = 0;
-	for (unsigned at = 0; at < p->len; at++) {
-		const struct sock_filter *i = &p->code[at];
-
-		++*ret_steps;
-		if (i->code == (BPF_LD | BPF_W | BPF_ABS)) {
-			a = load(call, i->k);
-		} else if (i->code == (BPF_ALU | BPF_AND | BPF_K)) {
-			a &= i->k;
-		} else if (i->code == (BPF_JMP | BPF_JA)) {
-			at += i->k;
-		} else if (BPF_CLASS(i->code) == BPF_JMP) {
-			at += jumps(i, a) ? i->jt : i->jf;
-		} else {
-			if (i->code != (BPF_RET | BPF_K))
-				ck_abort_msg("instruction %#x", i->code);
-			return i->k;
-		}
-	}
-	ck_abort_msg("the program has no end");
-	return 0;
+	return bpf_run(p->code, p->len, call, ret_steps);
 }
 
 void filter_assert_is_sound(const struct filter *p)

@@ -1,6 +1,7 @@
 /* Runs the programs over made-up calls, as the kernel would: no call is made. */
 #include "tape/intercept/filter.h"
 
+#include "base/bpf_test.h"
 #include "tape/intercept/arch.h"
 #include "tools/tests.h"
 #include <errno.h>
@@ -38,73 +39,12 @@ static struct program io_program(unsigned what)
 	return p;
 }
 
-static uint32_t load(const struct seccomp_data *call, uint32_t at)
-{
-	uint32_t word;
-
-	ck_assert_uint_le(at, sizeof(*call) - sizeof(word));
-	ck_assert_uint_eq(at % sizeof(word), 0);
-	memcpy(&word, (const char *)call + at, sizeof(word));
-	return word;
-}
-
-static bool jumps(const struct sock_filter *i, uint32_t a)
-{
-	switch (BPF_OP(i->code)) {
-	case BPF_JEQ:
-		return a == i->k;
-	case BPF_JGT:
-		return a > i->k;
-	case BPF_JGE:
-		return a >= i->k;
-	case BPF_JSET:
-		return (a & i->k) != 0;
-	default:
-		ck_abort_msg("jump %#x", i->code);
-		return false;
-	}
-}
-
-/* What the program returns. The kernel would refuse one that runs past its end. */
-static uint32_t run(const struct program *p, const struct seccomp_data *call)
-{
-	uint32_t a = 0;
-
-	for (unsigned at = 0; at < p->len; at++) {
-		const struct sock_filter *i = &p->code[at];
-
-		switch (BPF_CLASS(i->code)) {
-		case BPF_LD:
-			ck_assert_uint_eq(i->code, BPF_LD | BPF_W | BPF_ABS);
-			a = load(call, i->k);
-			break;
-		case BPF_ALU:
-			ck_assert_uint_eq(i->code, BPF_ALU | BPF_AND | BPF_K);
-			a &= i->k;
-			break;
-		case BPF_JMP:
-			if (i->code == (BPF_JMP | BPF_JA))
-				at += i->k;
-			else
-				at += jumps(i, a) ? i->jt : i->jf;
-			break;
-		case BPF_RET:
-			ck_assert_uint_eq(i->code, BPF_RET | BPF_K);
-			return i->k;
-		default:
-			ck_abort_msg("instruction %#x", i->code);
-		}
-	}
-	ck_abort_msg("the program has no end");
-	return 0;
-}
-
 static uint32_t answer_to(const struct program *p, uint32_t arch, uint32_t number, uint64_t arg0,
 			  uint64_t arg1)
 {
 	struct seccomp_data call = {.arch = arch, .nr = (int)number, .args = {arg0, arg1}};
 
-	return run(p, &call);
+	return bpf_run(p->code, p->len, &call, NULL);
 }
 
 static bool is_kill(const struct arch_call *call)
