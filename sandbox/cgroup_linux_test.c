@@ -40,11 +40,6 @@ static void teardown(void)
 	inside_teardown(&inside);
 }
 
-static void limit(enum sandbox_limit which, uint64_t value)
-{
-	ck_assert_int_eq(sandbox_policy_set_limit(inside.policy, which, value, NULL), 0);
-}
-
 static bool prepare(bool tree)
 {
 	ck_assert_int_eq(cgroup_prepare(&inside.judge, tree, &cgroup), 0);
@@ -118,7 +113,7 @@ static int fork_many(void *arg)
 
 START_TEST(a_group_has_no_more_processes)
 {
-	limit(SANDBOX_LIMIT_PROCESSES, 20);
+	inside_limit(&inside, SANDBOX_LIMIT_PROCESSES, 20);
 	if (!open_group(false) || !cgroup_keeps(cgroup, SANDBOX_LIMIT_PROCESSES))
 		return;
 	if (inside_run(fork_many, NULL) < 60)
@@ -126,7 +121,7 @@ START_TEST(a_group_has_no_more_processes)
 	ck_assert_int_eq(inside_run(fork_many, &child), 19);
 	ck_assert_int_eq(cgroup_close(&child, &inside.err), 0);
 	cgroup_free(cgroup);
-	limit(SANDBOX_LIMIT_PROCESSES, 62);
+	inside_limit(&inside, SANDBOX_LIMIT_PROCESSES, 62);
 	ck_assert(open_group(false));
 	ck_assert_int_eq(inside_run(fork_many, &child), 60);
 }
@@ -164,7 +159,7 @@ START_TEST(a_group_takes_no_more_memory)
 	uint64_t kills = 77;
 	int rc;
 
-	limit(SANDBOX_LIMIT_MEMORY_MB, 64);
+	inside_limit(&inside, SANDBOX_LIMIT_MEMORY_MB, 64);
 	if (!open_group(false) || !cgroup_keeps(cgroup, SANDBOX_LIMIT_MEMORY_MB))
 		return;
 	ck_assert_int_eq(inside_run(take_memory, NULL), 0);
@@ -176,7 +171,7 @@ START_TEST(a_group_takes_no_more_memory)
 	ck_assert_uint_ge(kills, 1);
 	ck_assert_int_eq(cgroup_close(&child, &inside.err), 0);
 	cgroup_free(cgroup);
-	limit(SANDBOX_LIMIT_MEMORY_MB, 256);
+	inside_limit(&inside, SANDBOX_LIMIT_MEMORY_MB, 256);
 	ck_assert(open_group(false));
 	ck_assert_int_eq(inside_run(take_memory, &child), 0);
 }
@@ -283,7 +278,7 @@ static void kill_and_close(bool born_inside, int (*kill_them)(void))
 
 START_TEST(all_processes_of_a_group_are_killed)
 {
-	limit(SANDBOX_LIMIT_PROCESSES, 20);
+	inside_limit(&inside, SANDBOX_LIMIT_PROCESSES, 20);
 	if (!prepare(true))
 		return;
 	kill_and_close(false, kill_all);
@@ -301,7 +296,7 @@ START_TEST(a_group_with_processes_is_not_removed_in_silence)
 	pid_t pid;
 	struct cgroup_child copy;
 
-	limit(SANDBOX_LIMIT_PROCESSES, 20);
+	inside_limit(&inside, SANDBOX_LIMIT_PROCESSES, 20);
 	if (!open_group(true))
 		return;
 	pid = start_scattered(false, &end);
@@ -332,7 +327,7 @@ START_TEST(what_is_left_is_swept)
 	struct cgroup *other = NULL;
 	char path[PATH_MAX], left[PATH_MAX + 32];
 
-	limit(SANDBOX_LIMIT_PROCESSES, 20);
+	inside_limit(&inside, SANDBOX_LIMIT_PROCESSES, 20);
 	if (!open_group(true))
 		return;
 	for (int i = 0; i < CGROUP_PLACES; i++) {
@@ -363,8 +358,8 @@ END_TEST
 
 START_TEST(what_is_not_asked_for_is_not_used)
 {
-	limit(SANDBOX_LIMIT_PROCESSES, SANDBOX_NO_LIMIT);
-	limit(SANDBOX_LIMIT_MEMORY_MB, SANDBOX_NO_LIMIT);
+	inside_limit(&inside, SANDBOX_LIMIT_PROCESSES, SANDBOX_NO_LIMIT);
+	inside_limit(&inside, SANDBOX_LIMIT_MEMORY_MB, SANDBOX_NO_LIMIT);
 	ck_assert(!prepare(false));
 	ck_assert_int_eq(inside_state(&inside, SANDBOX_MECH_CGROUP), SANDBOX_STATE_UNUSED);
 	ck_assert(!cgroup_keeps(cgroup, SANDBOX_LIMIT_MEMORY_MB));
@@ -378,7 +373,7 @@ END_TEST
 
 START_TEST(it_can_be_switched_off)
 {
-	limit(SANDBOX_LIMIT_PROCESSES, 20);
+	inside_limit(&inside, SANDBOX_LIMIT_PROCESSES, 20);
 	ck_assert_int_eq(sandbox_policy_set_strictness(inside.policy, SANDBOX_MECH_CGROUP,
 						       SANDBOX_STRICT_OFF, NULL),
 			 0);
@@ -391,7 +386,8 @@ START_TEST(the_layer_says_what_keeps_which_limit)
 {
 	const char *why = inside.layers.layer[SANDBOX_MECH_CGROUP].why;
 
-	limit(SANDBOX_LIMIT_PROCESSES, 20); /* that of memory is the default, and comes with it */
+	inside_limit(&inside, SANDBOX_LIMIT_PROCESSES,
+		     20); /* that of memory is the default, and comes with it */
 	prepare(false);
 	if (cgroup && !cgroup_kills(cgroup))
 		ck_assert(cgroup_keeps(cgroup, SANDBOX_LIMIT_MEMORY_MB) ||

@@ -30,6 +30,11 @@ void inside_teardown(struct inside *inside)
 	sandbox_policy_free(inside->policy);
 }
 
+void inside_limit(struct inside *inside, enum sandbox_limit which, uint64_t value)
+{
+	ck_assert_int_eq(sandbox_policy_set_limit(inside->policy, which, value, NULL), 0);
+}
+
 enum sandbox_state inside_state(const struct inside *inside, enum sandbox_mechanism which)
 {
 	return inside->layers.layer[which].state;

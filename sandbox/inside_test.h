@@ -19,6 +19,7 @@ struct inside {
 
 void inside_setup(struct inside *inside);
 void inside_teardown(struct inside *inside);
+void inside_limit(struct inside *inside, enum sandbox_limit which, uint64_t value);
 enum sandbox_state inside_state(const struct inside *inside, enum sandbox_mechanism which);
 
 typedef int inside_act(void *arg);

@@ -27,11 +27,6 @@ static void teardown(void)
 	inside_teardown(&inside);
 }
 
-static void limit(enum sandbox_limit which, uint64_t value)
-{
-	ck_assert_int_eq(sandbox_policy_set_limit(inside.policy, which, value, NULL), 0);
-}
-
 static void prepare(const struct rlimits_needs *needs)
 {
 	ck_assert_int_eq(rlimits_prepare(&inside.judge, needs, &rlimits), 0);
@@ -76,10 +71,10 @@ static int open_many(void *arg)
 
 START_TEST(a_process_opens_no_more_files)
 {
-	limit(SANDBOX_LIMIT_FILES, 20);
+	inside_limit(&inside, SANDBOX_LIMIT_FILES, 20);
 	prepare_rest();
 	compare(open_many, NULL, 0, EMFILE);
-	limit(SANDBOX_LIMIT_FILES, 60);
+	inside_limit(&inside, SANDBOX_LIMIT_FILES, 60);
 	prepare_rest();
 	compare(open_many, NULL, 0, 0);
 	ck_assert_int_eq(inside_state(&inside, SANDBOX_MECH_RLIMITS), SANDBOX_STATE_ENFORCED);
@@ -109,10 +104,10 @@ static int write_2_mb(void *arg)
 
 START_TEST(a_file_grows_no_larger)
 {
-	limit(SANDBOX_LIMIT_FILE_MB, 1);
+	inside_limit(&inside, SANDBOX_LIMIT_FILE_MB, 1);
 	prepare_rest();
 	compare(write_2_mb, NULL, 0, EFBIG);
-	limit(SANDBOX_LIMIT_FILE_MB, 2);
+	inside_limit(&inside, SANDBOX_LIMIT_FILE_MB, 2);
 	prepare_rest();
 	compare(write_2_mb, NULL, 0, 0);
 }
@@ -134,7 +129,7 @@ static int compute(void *arg)
 
 START_TEST(a_process_computes_no_longer)
 {
-	limit(SANDBOX_LIMIT_CPU_S, 1);
+	inside_limit(&inside, SANDBOX_LIMIT_CPU_S, 1);
 	prepare_rest();
 	compare(compute, NULL, 0, INSIDE_SIGNAL + SIGXCPU);
 	ck_assert_int_eq(inside_run(compute, "ignores the signal"), INSIDE_SIGNAL + SIGKILL);
@@ -159,7 +154,7 @@ START_TEST(there_are_no_cores)
 	prepare_rest();
 	if (own.rlim_max > 0)
 		ck_assert_int_eq(inside_run(read_core_limit, NULL), 1);
-	limit(SANDBOX_LIMIT_CORE_MB, SANDBOX_NO_LIMIT);
+	inside_limit(&inside, SANDBOX_LIMIT_CORE_MB, SANDBOX_NO_LIMIT);
 	prepare_rest();
 	for (size_t i = 0; i < rlimits.count; i++)
 		ck_assert_int_ne(rlimits.item[i].resource, RLIMIT_CORE);
@@ -200,14 +195,14 @@ START_TEST(a_process_takes_no_more_memory)
 {
 	const uint64_t own = own_data_mb();
 
-	limit(SANDBOX_LIMIT_MEMORY_MB, own + 48);
+	inside_limit(&inside, SANDBOX_LIMIT_MEMORY_MB, own + 48);
 	prepare(&(struct rlimits_needs){.memory = true});
 	compare(take_64_mb, NULL, 0, ENOMEM);
 	ck_assert_int_eq(inside_state(&inside, SANDBOX_MECH_RLIMITS), SANDBOX_STATE_PARTIAL);
-	limit(SANDBOX_LIMIT_MEMORY_MB, own + 256);
+	inside_limit(&inside, SANDBOX_LIMIT_MEMORY_MB, own + 256);
 	prepare(&(struct rlimits_needs){.memory = true});
 	compare(take_64_mb, NULL, 0, 0);
-	limit(SANDBOX_LIMIT_MEMORY_MB, own + 48);
+	inside_limit(&inside, SANDBOX_LIMIT_MEMORY_MB, own + 48);
 	prepare_rest(); /* a cgroup keeps it */
 	compare(take_64_mb, NULL, 0, 0);
 }
@@ -284,7 +279,7 @@ START_TEST(an_ordinary_user_starts_no_more_processes)
 
 	rlimits.count = 0;
 	ck_assert_int_eq(inside_run_as_user(fork_many_here, NULL), 200);
-	limit(SANDBOX_LIMIT_PROCESSES, 20);
+	inside_limit(&inside, SANDBOX_LIMIT_PROCESSES, 20);
 	count = inside_run_as_user(prepare_and_fork_in_namespace, &needs);
 	if (count != 253) /* else there are no user namespaces here */
 		ck_assert_int_eq(count, 19);
@@ -343,7 +338,7 @@ START_TEST(root_is_exempt_and_that_is_said)
 	ck_assert_int_eq(inside_state(&inside, SANDBOX_MECH_RLIMITS), SANDBOX_STATE_PARTIAL);
 	ck_assert_ptr_nonnull(
 		strstr(inside.layers.layer[SANDBOX_MECH_RLIMITS].why, "root is exempt"));
-	limit(SANDBOX_LIMIT_PROCESSES, 20);
+	inside_limit(&inside, SANDBOX_LIMIT_PROCESSES, 20);
 	ck_assert_int_eq(rlimits_prepare(&inside.judge, &alone, &rlimits), ERR_UNSUPPORTED);
 	ck_assert_ptr_nonnull(strstr(inside.err.text, "root is exempt"));
 	ck_assert_int_eq(inside_run(fork_many_here, NULL), 200);
@@ -369,7 +364,7 @@ static int keeps_the_lower_limit(void *arg)
 /* Raising it asks for CAP_SYS_RESOURCE, which root may have: so only when it was known. */
 START_TEST(a_hard_limit_is_never_raised)
 {
-	limit(SANDBOX_LIMIT_FILES, 100);
+	inside_limit(&inside, SANDBOX_LIMIT_FILES, 100);
 	prepare_rest();
 	ck_assert_int_eq(inside_run(keeps_the_lower_limit, "prepares"), 40);
 	ck_assert_int_eq(inside_run_as_user(keeps_the_lower_limit, NULL), 40);
@@ -381,7 +376,7 @@ START_TEST(it_can_be_switched_off)
 	ck_assert_int_eq(sandbox_policy_set_strictness(inside.policy, SANDBOX_MECH_RLIMITS,
 						       SANDBOX_STRICT_OFF, NULL),
 			 0);
-	limit(SANDBOX_LIMIT_FILES, 20);
+	inside_limit(&inside, SANDBOX_LIMIT_FILES, 20);
 	prepare(&alone);
 	ck_assert_int_eq(inside_run(open_many, NULL), 0);
 	ck_assert_int_eq(inside_state(&inside, SANDBOX_MECH_RLIMITS), SANDBOX_STATE_OFF);
