@@ -5,8 +5,9 @@ import os
 import shutil
 import subprocess
 
-from harness import (SANDTAPE, case, expect, expect_equal, expect_status, expect_text, short)
-from sandbox import KEEP_MARK, inside, outside_tmp
+from harness import (SANDTAPE, Skipped, case, expect, expect_equal, expect_status, expect_text,
+                     short)
+from sandbox import KEEP_MARK, PYTHON, inside, outside_tmp
 from sandbox_ends import check_layers
 
 TOUCH = ["/bin/sh", "-c", "echo x >new && cat new && pwd"]
@@ -171,6 +172,35 @@ def roots_below_tmp(place):
     expect_status(result, 0)
     expect_equal("stdout", b"xy\n", result.out)
     expect(os.path.exists(place.path("extra", "deep", "f")), "it is not there outside")
+
+
+@case("run: places: a read-only root below /tmp is seen there, and cannot be written")
+def read_only_below_tmp(place):
+    place.fresh({})
+    extra = place.path("extra")
+    os.makedirs(extra)
+    with open(os.path.join(extra, "f"), "w", encoding="ascii") as f:
+        f.write("x")
+    script = f"cat {extra}/f; echo y >{extra}/f; echo z >{extra}/new; ls {extra}"
+    result = inside(place, ["/bin/sh", "-c", script], "--read-only", extra)
+    expect_equal("stdout", b"xf\n", result.out)
+    expect_equal("refused", 2, result.err.count(b"\n"))
+    with open(os.path.join(extra, "f"), encoding="ascii") as f:
+        expect_equal("outside", "x", f.read())
+    result = inside(place, ["/bin/sh", "-c", script], "--write", extra)
+    expect_equal("control", b"xf\nnew\n", result.out)
+
+
+@case("run: places: python's pty.spawn")
+def pty_spawn(place):
+    if not PYTHON:
+        raise Skipped("there is no python3 in /usr or /opt")
+    place.fresh({"s.py": "import pty, sys\n"
+                         "script = 'test -t 0 && tty && exit 7'\n"
+                         "sys.exit(pty.spawn(['/bin/sh', '-c', script]) >> 8)\n"})
+    result = inside(place, [PYTHON, "s.py"])
+    expect_status(result, 7)
+    expect(result.out.startswith(b"/dev/pts/"), short(result.out))
 
 
 # --- In itself, and under a recording -------------------------------------------------------------
