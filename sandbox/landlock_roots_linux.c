@@ -384,11 +384,21 @@ static int add_carved(struct adding *a, const struct root *level)
 	return carve(a, &path);
 }
 
+/* Each start makes all rules, so that one which changes nothing costs time. */
+static bool is_granted_around(const struct adding *a, const struct root *level)
+{
+	const char *slash = memrchr(level->path, '/', level->len);
+	size_t above = slash == level->path ? 1 : (size_t)(slash - level->path);
+
+	return a->masked && level->len > 1 &&
+	       !(a->operations & ~paths_whole(a->paths, level->path, above));
+}
+
 static int add_level(struct adding *a, const struct root *level)
 {
 	bool cuts = paths_level(a->paths, level->path, level->len, &a->operations);
 
-	if (!(a->operations & ~(unsigned)SANDBOX_OP_EXISTS))
+	if (!(a->operations & ~(unsigned)SANDBOX_OP_EXISTS) || is_granted_around(a, level))
 		return 0;
 	a->cuts = 0;
 	if (!a->masked)
