@@ -56,6 +56,7 @@ struct birth {
 	const struct cgroup_child *cgroup;
 	bool in_cgroup;
 	sigset_t mask;	       /* the caller's */
+	int observer;	       /* a socket; -1: none */
 	int ruleset;	       /* of the plan, for these streams; -1: none */
 	struct mounts_run run; /* written */
 	struct birth_end *end; /* written */

@@ -10,6 +10,7 @@
  */
 #include "sandbox/child.h"
 
+#include "sandbox/observed.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -65,6 +66,12 @@ static int go_to_work(struct birth *b)
 		return -errno;
 	b->end->elsewhere = true;
 	return chdir("/") == 0 ? 0 : -errno;
+}
+
+/* The memory is that of the first process, which hides it, in a pid namespace. */
+static int meet_observer(const struct birth *b)
+{
+	return b->observer < 0 ? 0 : observed_meet(b->observer, b->alive >= 0);
 }
 
 struct extras {
@@ -127,6 +134,10 @@ static int become_program(struct birth *b)
 	if (rc == 0) {
 		b->end->stage = "working directory";
 		rc = go_to_work(b);
+	}
+	if (rc == 0) {
+		b->end->stage = "observer";
+		rc = meet_observer(b);
 	}
 	if (rc == 0)
 		rc = restrict_it(b);

@@ -22,6 +22,7 @@ struct variant {
 	struct landlock landlock;
 	struct rlimits rlimits;
 	struct filter_needs needs;
+	struct filter observed; /* of a program with an observer: installed before `filter` */
 	struct filter filter;
 	bool private_tmp; /* by TMPDIR */
 };
@@ -44,6 +45,7 @@ struct sandbox_plan {
 	pthread_mutex_t
 		lock; /* of `variant`, each of which is made when it is needed, and `told` */
 	struct variant *variant[VARIANTS]; /* by enum namespaces_level */
+	bool observed;			   /* SANDBOX_PLAN_OBSERVED */
 	struct streams_kept streams;	   /* of the variant without namespaces */
 	atomic_bool swept;		   /* what others left in place of a /tmp */
 	atomic_int level;		   /* the most that this host has let be made so far */

@@ -1,6 +1,7 @@
 /* Plans: a policy made ready for this host. */
 #include "sandbox/compiled.h"
 
+#include "sandbox/observed.h"
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -109,7 +110,12 @@ static int prepare_variant(struct sandbox_plan *plan, const struct judge *judge,
 		rc = rlimits_prepare(judge, &needs, &v->rlimits);
 	if (rc == 0)
 		rc = find_needs(judge, v);
-	return rc < 0 ? rc : filter_prepare(judge, &v->needs, &v->filter);
+	if (rc == 0)
+		rc = filter_prepare(judge, &v->needs, &v->filter);
+	if (rc < 0 || !plan->observed)
+		return rc;
+	observed_hand_over(&v->filter);
+	return observed_filter_new(&v->observed, judge->err);
 }
 
 static void free_variant(struct variant *v)
@@ -118,6 +124,7 @@ static void free_variant(struct variant *v)
 		return;
 	namespaces_free(&v->namespaces);
 	landlock_free(&v->landlock);
+	filter_free(&v->observed);
 	filter_free(&v->filter);
 	free(v);
 }
@@ -182,7 +189,8 @@ static int prepare(struct sandbox_plan *plan, enum sandbox_plan_use use, struct 
 
 	if (rc < 0)
 		return rc;
-	plan->level = use == SANDBOX_PLAN_START ? NAMESPACES_ALL : NAMESPACES_NONE;
+	plan->observed = use == SANDBOX_PLAN_OBSERVED;
+	plan->level = use == SANDBOX_PLAN_APPLY ? NAMESPACES_NONE : NAMESPACES_ALL;
 	rc = make_variant(plan, plan->level, err);
 	plan->paths->old = true; /* another variant may be made much later */
 	return rc;
@@ -294,7 +302,8 @@ static int lock_in(const struct sandbox_plan *plan, const struct variant *v, int
 	if (rc < 0)
 		return rc;
 	*ret_stage = "seccomp";
-	return filter_apply(&v->filter);
+	rc = filter_apply(&v->observed);
+	return rc < 0 ? rc : filter_apply(&v->filter);
 }
 
 int plan_restrict(const struct sandbox_plan *plan, const struct variant *v, int ruleset,

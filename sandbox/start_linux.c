@@ -381,8 +381,19 @@ static void init_child(struct starter *s)
 		s->child->stream[i].fd = -1;
 		s->theirs[i] = -1;
 	}
-	s->birth.tmp = s->birth.alive = s->birth.ruleset = -1;
+	s->birth.tmp = s->birth.alive = s->birth.ruleset = s->birth.observer = -1;
 	s->birth.end = &s->end;
+}
+
+/* Out of the way of the streams, and closed when a program is executed. */
+static int copy_observer(struct starter *s)
+{
+	if (s->start->observer <= 0)
+		return 0;
+	s->birth.observer = fcntl(s->start->observer, F_DUPFD_CLOEXEC, 3);
+	return s->birth.observer < 0
+		       ? error_sys(s->err, errno, "cannot hand over the socket of the observer")
+		       : 0;
 }
 
 /* What a child makes or is given for itself has rules of its own. */
@@ -407,6 +418,8 @@ static int prepare(struct starter *s, char **ret_variable)
 	if (rc == 0)
 		rc = make_streams(s);
 	if (rc == 0)
+		rc = copy_observer(s);
+	if (rc == 0)
 		find_ruleset(s);
 	if (rc == 0 && s->birth.variant->private_tmp)
 		rc = make_tmp(s);
@@ -427,6 +440,8 @@ static void clean_up(struct starter *s, char *variable)
 	for (int i = 0; i < CHILD_STREAMS; i++)
 		if (s->theirs[i] >= 0)
 			close(s->theirs[i]);
+	if (s->birth.observer >= 0)
+		close(s->birth.observer);
 	mounts_run_free(&s->birth.run);
 	program_free(&s->program);
 	free(s->birth.env);

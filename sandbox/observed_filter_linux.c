@@ -1,0 +1,84 @@
+/* Filters that let an observer look at calls. */
+#include "sandbox/observed.h"
+
+#include "base/cleanup.h"
+#include "sandbox/filter_code.h"
+#include "sandbox/kernel_calls_linux.h"
+#include <linux/seccomp.h>
+#include <stdlib.h>
+
+static uint32_t action_of(const struct observed_call *call)
+{
+	return call->refusal ? SECCOMP_RET_ERRNO | (uint32_t)call->refusal
+			     : SECCOMP_RET_TRACE | OBSERVED_COOKIE;
+}
+
+static unsigned emit_call(struct code *c, uint32_t number)
+{
+	unsigned at = code_return(c, SECCOMP_RET_ALLOW);
+
+	for (size_t i = observed_call_count; i-- > 0;) {
+		const struct observed_call *call = &observed_calls[i];
+		struct call_rule rule = {.number = call->number};
+
+		if ((uint32_t)call->number != number)
+			continue;
+		for (size_t t = 0; t < CALL_TESTS; t++)
+			rule.tests[t] = call->tests[t];
+		at = code_rule(c, &rule, code_return(c, action_of(call)), at);
+	}
+	return at;
+}
+
+struct build {
+	struct code code;
+	struct code_span spans[CODE_SPANS + 1];
+};
+
+static void compose(struct build *b)
+{
+	unsigned allow = code_return(&b->code, SECCOMP_RET_ALLOW);
+	size_t count = 0;
+
+	for (uint32_t number = 0; number < KERNEL_CALLS_END; number++) {
+		unsigned at = emit_call(&b->code, number);
+
+		if (count == 0 || b->spans[count - 1].at != at)
+			b->spans[count++] = (struct code_span){number, at};
+	}
+	b->spans[count++] = (struct code_span){KERNEL_CALLS_END, allow};
+	b->spans[count] = (struct code_span){UINT32_MAX, allow};
+	code_begin(&b->code, code_search(&b->code, b->spans, count), allow);
+	code_finish(&b->code);
+}
+
+int observed_filter_new(struct filter *ret, struct error *err)
+{
+	cleanup_free struct sock_filter *op = malloc(BPF_MAXINSNS * sizeof(*op));
+	struct build b;
+	struct sock_filter *shrunk;
+
+	if (!op)
+		return error_no_memory(err);
+	b.code = (struct code){.op = op};
+	compose(&b);
+	if (b.code.full)
+		return error_set(err, ERR_LIMIT, "the filter of observed calls gets too long");
+	shrunk = realloc(op, b.code.len * sizeof(*op));
+	if (shrunk)
+		op = shrunk;
+	*ret = (struct filter){steal_ptr(&op), (unsigned short)b.code.len};
+	return 0;
+}
+
+void observed_hand_over(struct filter *policys)
+{
+	for (unsigned i = 0; i < policys->len; i++) {
+		struct sock_filter *op = &policys->code[i];
+
+		if (op->code == (BPF_RET | BPF_K) &&
+		    (op->k & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO)
+			op->k = SECCOMP_RET_TRACE | OBSERVED_COOKIE |
+				(op->k & SECCOMP_RET_DATA & OBSERVED_ERRNO);
+	}
+}
