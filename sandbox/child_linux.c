@@ -71,7 +71,7 @@ static int go_to_work(struct birth *b)
 /* The memory is that of the first process, which hides it, in a pid namespace. */
 static int meet_observer(const struct birth *b)
 {
-	return b->observer < 0 ? 0 : observed_meet(b->observer, b->alive >= 0);
+	return b->observer < 0 ? 0 : observed_meet(b->observer, &b->variant->filter, b->alive >= 0);
 }
 
 struct extras {

@@ -11,6 +11,7 @@
 
 #include "sandbox/calls.h"
 #include "sandbox/filter.h"
+#include <linux/seccomp.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -81,16 +82,19 @@ int observed_filter_new(struct filter *ret, struct error *err);
 /* What the policy's filter refuses with an errno is handed over to the observer. */
 void observed_hand_over(struct filter *policys);
 
+/* What a filter answers: SECCOMP_RET_*. It has instructions that filter_code.c makes only. */
+uint32_t observed_run(const struct filter *f, const struct seccomp_data *call);
+
 /* --- observed_start_linux.c --------------------------------------------------------------------
  */
 
 /* In the program's process, which may share its parent's memory: waits until it is observed. 0 or
  * -errno. `hidden`: it is not to be looked into by its own user. */
-int observed_meet(int socket, bool hidden);
+int observed_meet(int socket, const struct filter *policys, bool hidden);
 
-/* The other side. 0: a program waits, *ret_pid is it; ERR_NOTFOUND: the runner, which `runner` is a
- * pidfd of, has ended, or nobody has the other end any more. */
-int observed_await(int socket, int runner, pid_t *ret_pid, struct error *err);
+/* The other side. 0: a program waits, *ret_pid is it, and *ret its policy's filter; ERR_NOTFOUND:
+ * the runner, which `runner` is a pidfd of, has ended, or nobody has the other end any more. */
+int observed_await(int socket, int runner, pid_t *ret_pid, struct filter *ret, struct error *err);
 /* It may go on. */
 int observed_answer(int socket, struct error *err);
 

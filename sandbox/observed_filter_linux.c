@@ -6,6 +6,7 @@
 #include "sandbox/kernel_calls_linux.h"
 #include <linux/seccomp.h>
 #include <stdlib.h>
+#include <string.h>
 
 static uint32_t action_of(const struct observed_call *call)
 {
@@ -81,4 +82,49 @@ void observed_hand_over(struct filter *policys)
 			op->k = SECCOMP_RET_TRACE | OBSERVED_COOKIE |
 				(op->k & SECCOMP_RET_DATA & OBSERVED_ERRNO);
 	}
+}
+
+static uint32_t load(const struct seccomp_data *call, uint32_t offset)
+{
+	uint32_t word = 0;
+
+	if (offset <= sizeof(*call) - sizeof(word))
+		memcpy(&word, (const char *)call + offset, sizeof(word));
+	return word;
+}
+
+static bool jumps(const struct sock_filter *op, uint32_t value)
+{
+	switch (op->code) {
+	case BPF_JMP | BPF_JEQ | BPF_K:
+		return value == op->k;
+	case BPF_JMP | BPF_JGE | BPF_K:
+		return value >= op->k;
+	default: /* BPF_JSET */
+		return value & op->k;
+	}
+}
+
+/* An end that is missing kills, as does what is no instruction. */
+uint32_t observed_run(const struct filter *f, const struct seccomp_data *call)
+{
+	uint32_t value = 0;
+
+	if (f->len == 0)
+		return SECCOMP_RET_ALLOW;
+	for (unsigned at = 0; at < f->len; at++) {
+		const struct sock_filter *op = &f->code[at];
+
+		if (op->code == (BPF_RET | BPF_K))
+			return op->k;
+		if (op->code == (BPF_LD | BPF_W | BPF_ABS))
+			value = load(call, op->k);
+		else if (op->code == (BPF_ALU | BPF_AND | BPF_K))
+			value &= op->k;
+		else if (op->code == (BPF_JMP | BPF_JA))
+			at += op->k;
+		else
+			at += jumps(op, value) ? op->jt : op->jf;
+	}
+	return SECCOMP_RET_KILL_PROCESS;
 }

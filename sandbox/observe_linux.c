@@ -1,0 +1,337 @@
+/*
+ * The observer of a program: its tracer (ptrace(2)). Of tasks it keeps nothing: what it has to know
+ * of a stop is in the task itself.
+ */
+#include "sandbox/observe.h"
+
+#include "base/cleanup.h"
+#include <dirent.h>
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define OPTIONS                                                                                    \
+	(PTRACE_O_EXITKILL | PTRACE_O_TRACESECCOMP | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |    \
+	 PTRACE_O_TRACECLONE | PTRACE_O_TRACESYSGOOD)
+
+/* What cannot be resumed would stand still for ever, and what cannot be refused would be done. */
+static void check(pid_t tid, long rc)
+{
+	if (rc < 0 && rc != -ESRCH)
+		kill(tid, SIGKILL);
+}
+
+static void resume(pid_t tid, int request, int signal)
+{
+	check(tid, ptrace(request, tid, 0, signal) < 0 ? -errno : 0);
+}
+
+static void go_on(pid_t tid)
+{
+	resume(tid, PTRACE_CONT, 0);
+}
+
+/* --- calls -------------------------------------------------------------------------------------
+ */
+
+/* Those that tell of a sandbox. What is not there is told when it is there outside. */
+static bool may_be_denied(int error)
+{
+	switch (error) {
+	case EACCES:
+	case EADDRNOTAVAIL:
+	case EAGAIN:
+	case EFBIG:
+	case ELOOP:
+	case EMFILE:
+	case ENETUNREACH:
+	case ENFILE:
+	case ENOENT:
+	case ENOMEM:
+	case ENOSYS:
+	case EPERM:
+	case EROFS:
+	case EXDEV:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void refuse(pid_t tid, int error)
+{
+	check(tid, observed_skip(tid, -error));
+	go_on(tid);
+}
+
+/*
+ * What the policy refuses is known from its filter, not from what the stop says: a filter that the
+ * program has installed itself could say the same. Who asks for a tracer gets none.
+ */
+static void on_seccomp(struct observer *o, pid_t tid)
+{
+	struct __ptrace_syscall_info info;
+	struct observe_call call = {.filtered = true};
+	uint32_t answer;
+
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, tid, sizeof(info), &info) < 0 ||
+	    info.op != PTRACE_SYSCALL_INFO_SECCOMP) {
+		kill(tid, SIGKILL);
+		return;
+	}
+	call.arch = info.arch;
+	call.number = (int)info.seccomp.nr;
+	for (size_t i = 0; i < 6; i++)
+		call.args[i] = info.seccomp.args[i];
+	answer = observe_policy(o, call.arch, call.number, call.args);
+	if ((answer & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_TRACE) {
+		call.error = (int)(answer & OBSERVED_ERRNO);
+		observe_tell_call(o, tid, &call);
+		refuse(tid, call.error);
+		return;
+	}
+	if (info.seccomp.ret_data != OBSERVED_COOKIE) {
+		refuse(tid, ENOSYS);
+		return;
+	}
+	if (call.arch == AUDIT_ARCH_X86_64 && call.number == SYS_clone)
+		check(tid, observed_keep_traced(tid));
+	resume(tid, PTRACE_SYSCALL, 0);
+}
+
+static void on_call_end(struct observer *o, pid_t tid)
+{
+	struct __ptrace_syscall_info info;
+	struct observe_call call = {.filtered = false};
+
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, tid, sizeof(info), &info) < 0)
+		info.op = PTRACE_SYSCALL_INFO_NONE;
+	if (info.op == PTRACE_SYSCALL_INFO_EXIT && info.exit.is_error &&
+	    may_be_denied((int)-info.exit.rval) &&
+	    observed_args(tid, &call.number, call.args) == 0) {
+		call.arch = info.arch;
+		call.error = (int)-info.exit.rval;
+		observe_tell_call(o, tid, &call);
+	}
+	go_on(tid);
+}
+
+/* --- stops -------------------------------------------------------------------------------------
+ */
+
+static bool is_stop(int signal)
+{
+	return signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
+}
+
+static void on_exit_stop(struct observer *o, pid_t tid)
+{
+	unsigned long status;
+
+	if (ptrace(PTRACE_GETEVENTMSG, tid, 0, &status) == 0)
+		observe_tell_exit(o, tid, (int)status);
+	go_on(tid);
+}
+
+static void on_stop(struct observer *o, pid_t tid, int status)
+{
+	int signal = WSTOPSIG(status);
+
+	switch (status >> 16) {
+	case PTRACE_EVENT_SECCOMP:
+		on_seccomp(o, tid);
+		break;
+	case PTRACE_EVENT_EXIT:
+		on_exit_stop(o, tid);
+		break;
+	case PTRACE_EVENT_STOP: /* of its group, which stays one; or it is new */
+		resume(tid, is_stop(signal) ? PTRACE_LISTEN : PTRACE_CONT, 0);
+		break;
+	case 0:
+		if (signal == (SIGTRAP | 0x80)) {
+			on_call_end(o, tid);
+			break;
+		}
+		observe_tell_signal(o, tid, signal);
+		resume(tid, PTRACE_CONT, signal);
+		break;
+	default:
+		go_on(tid);
+	}
+}
+
+/* Until the runner has ended. */
+static int serve(struct observer *o, int *ret_status, struct error *err)
+{
+	for (;;) {
+		int status;
+		pid_t tid = waitpid(-1, &status, __WALL);
+
+		if (tid < 0 && errno == EINTR)
+			continue;
+		if (tid < 0)
+			return error_sys(err, errno, "cannot wait for the program");
+		if (WIFSTOPPED(status)) {
+			on_stop(o, tid, status);
+		} else if (tid == o->runner) {
+			*ret_status = status;
+			return 0;
+		}
+	}
+}
+
+/* --- the end -----------------------------------------------------------------------------------
+ */
+
+static bool is_traced_by(const char *pid, pid_t tracer)
+{
+	char path[64], line[256];
+	cleanup_fclose FILE *f = NULL;
+	int found = 0;
+
+	snprintf(path, sizeof(path), "/proc/%.20s/status", pid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "TracerPid: %d", &found) == 1)
+			break;
+	return found == tracer;
+}
+
+/* false: there is no list of processes. */
+static bool kill_traced(void)
+{
+	const pid_t self = (pid_t)syscall(SYS_gettid);
+	cleanup_closedir DIR *proc = opendir("/proc");
+	struct dirent *entry;
+
+	while (proc && (entry = readdir(proc)))
+		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' &&
+		    is_traced_by(entry->d_name, self))
+			kill((pid_t)strtol(entry->d_name, NULL, 10), SIGKILL);
+	return proc;
+}
+
+/* What the runner has left. What is new since the list was read stops. */
+static void end_traced(void)
+{
+	int status;
+	pid_t tid = waitpid(-1, &status, __WALL | WNOHANG);
+
+	if ((tid < 0 && errno == ECHILD) || !kill_traced())
+		return;
+	for (;;) {
+		if (tid > 0 && WIFSTOPPED(status)) {
+			kill(tid, SIGKILL);
+			ptrace(PTRACE_CONT, tid, 0, 0);
+		}
+		tid = waitpid(-1, &status, __WALL);
+		if (tid < 0 && errno != EINTR)
+			return;
+	}
+}
+
+static void end_runner(pid_t runner, int *ret_status)
+{
+	kill(runner, SIGKILL);
+	while (waitpid(runner, ret_status, __WALL) < 0 && errno == EINTR)
+		;
+}
+
+/* --- the beginning -----------------------------------------------------------------------------
+ */
+
+static int read_number(const char *path)
+{
+	cleanup_fclose FILE *f = fopen(path, "re");
+	int number = -1;
+
+	return f && fscanf(f, "%d", &number) == 1 ? number : -1;
+}
+
+/* What is no process of this one's own is ESRCH, unless a filter refuses the call as such. */
+static bool is_filtered(void)
+{
+	return ptrace(PTRACE_CONT, getpid(), 0, 0) < 0 && errno != ESRCH;
+}
+
+static int explain_refusal(int error, struct error *err)
+{
+	int scope = read_number("/proc/sys/kernel/yama/ptrace_scope");
+
+	if (is_filtered())
+		return error_set(err, ERR_UNSUPPORTED,
+				 "a filter of system calls around this process, as containers have "
+				 "one, refuses ptrace: allow it there, or run without observing");
+	if (scope >= 2)
+		return error_set(err, ERR_UNSUPPORTED,
+				 "this host does not let processes be traced "
+				 "(kernel.yama.ptrace_scope is %d): lower it, or run without "
+				 "observing",
+				 scope);
+	return error_set(err, ERR_UNSUPPORTED,
+			 "the program cannot be traced (%s), perhaps since another tracer (strace, "
+			 "gdb, sandtape) has it already, or a container forbids it: run without "
+			 "that, or without observing",
+			 strerror(error));
+}
+
+static bool has_kills(const struct filter *f)
+{
+	for (unsigned i = 0; i < f->len; i++) {
+		uint32_t action = f->code[i].k & SECCOMP_RET_ACTION_FULL;
+
+		if (f->code[i].code == (BPF_RET | BPF_K) &&
+		    (action == SECCOMP_RET_KILL_PROCESS || action == SECCOMP_RET_KILL_THREAD))
+			return true;
+	}
+	return false;
+}
+
+/* Whether nothing was started (ERR_NOTFOUND) the runner tells itself. */
+static int take_over(struct observer *o, int socket, struct error *err)
+{
+	cleanup_close int runner = (int)syscall(SYS_pidfd_open, o->runner, 0);
+	unsigned long options = OPTIONS;
+	pid_t program = 0;
+	int rc;
+
+	if (runner < 0)
+		return error_sys(err, errno, "cannot watch process %d", (int)o->runner);
+	rc = observed_await(socket, runner, &program, &o->policys, err);
+	if (rc < 0)
+		return rc;
+	if (has_kills(&o->policys))
+		options |= PTRACE_O_TRACEEXIT;
+	if (ptrace(PTRACE_SEIZE, program, 0, options) < 0)
+		return errno == ESRCH ? error_set(err, ERR_NOTFOUND, "the program was killed")
+				      : explain_refusal(errno, err);
+	return observed_answer(socket, err);
+}
+
+int sandbox_observe(int socket, pid_t runner, sandbox_see see, void *ctx, int *ret_status,
+		    struct error *err)
+{
+	struct observer o = {.runner = runner, .see = see, .ctx = ctx};
+	int rc = take_over(&o, socket, err);
+
+	if (rc < 0 && rc != ERR_NOTFOUND)
+		end_runner(runner, ret_status);
+	/* A program that still waits for an answer has no one to give it. */
+	shutdown(socket, SHUT_RDWR);
+	if (rc == 0 || rc == ERR_NOTFOUND)
+		rc = serve(&o, ret_status, err);
+	end_traced();
+	filter_free(&o.policys);
+	buf_free(&o.path);
+	buf_free(&o.path2);
+	return rc;
+}
