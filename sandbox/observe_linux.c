@@ -7,7 +7,6 @@
 #include "base/cleanup.h"
 #include <dirent.h>
 #include <errno.h>
-#include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -79,12 +78,12 @@ static void refuse(pid_t tid, int error)
  */
 static void on_seccomp(struct observer *o, pid_t tid)
 {
-	struct __ptrace_syscall_info info;
+	struct __ptrace_syscall_info info = {.op = PTRACE_SYSCALL_INFO_NONE};
 	struct observe_call call = {.filtered = true};
 	uint32_t answer;
 
-	if (ptrace(PTRACE_GET_SYSCALL_INFO, tid, sizeof(info), &info) < 0 ||
-	    info.op != PTRACE_SYSCALL_INFO_SECCOMP) {
+	ptrace(PTRACE_GET_SYSCALL_INFO, tid, sizeof(info), &info);
+	if (info.op != PTRACE_SYSCALL_INFO_SECCOMP) {
 		kill(tid, SIGKILL);
 		return;
 	}
@@ -99,11 +98,11 @@ static void on_seccomp(struct observer *o, pid_t tid)
 		refuse(tid, call.error);
 		return;
 	}
-	if (info.seccomp.ret_data != OBSERVED_COOKIE) {
+	if (info.seccomp.ret_data != OBSERVED_COOKIE || !observed_find(call.arch, call.number)) {
 		refuse(tid, ENOSYS);
 		return;
 	}
-	if (call.arch == AUDIT_ARCH_X86_64 && call.number == SYS_clone)
+	if (call.number == SYS_clone)
 		check(tid, observed_keep_traced(tid));
 	resume(tid, PTRACE_SYSCALL, 0);
 }
