@@ -320,10 +320,14 @@ int sandbox_observe(int socket, pid_t runner, sandbox_see see, void *ctx, int *r
 		    struct error *err)
 {
 	struct observer o = {.runner = runner, .see = see, .ctx = ctx};
-	int rc = take_over(&o, socket, err);
+	struct error why = {0};
+	int rc = take_over(&o, socket, &why);
 
-	if (rc < 0 && rc != ERR_NOTFOUND)
+	if (rc < 0 && rc != ERR_NOTFOUND) {
 		end_runner(runner, ret_status);
+		if (err)
+			*err = why;
+	}
 	/* A program that still waits for an answer has no one to give it. */
 	shutdown(socket, SHUT_RDWR);
 	if (rc == 0 || rc == ERR_NOTFOUND)

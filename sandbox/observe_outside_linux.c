@@ -36,12 +36,12 @@ static bool parent_of(const char *path, char into[PATH_MAX])
 {
 	size_t len = (size_t)(strrchr(path, '/') - path);
 
+	if (len == 0)
+		len = 1;
 	if (!path[1] || len >= PATH_MAX)
 		return false;
 	memcpy(into, path, len);
 	into[len] = '\0';
-	if (len == 0)
-		strcpy(into, "/");
 	return true;
 }
 

@@ -176,7 +176,14 @@ static void describe(struct observer *o, pid_t tid, const struct observe_call *c
 /* --- telling -----------------------------------------------------------------------------------
  */
 
-/* What is not there outside either is the most that programs look for. */
+/* What is not there outside either is the most that programs look for. A socket that does not wait
+ * has EAGAIN. */
+static bool is_everyday(const struct observe_call *call, const struct described *d)
+{
+	return !call->filtered && ((call->error == ENOENT && d->outside != SANDBOX_OUTSIDE_YES) ||
+				   (call->error == EAGAIN && d->address_len > 0));
+}
+
 void observe_tell_call(struct observer *o, pid_t tid, const struct observe_call *call)
 {
 	struct described d = {.outside = SANDBOX_OUTSIDE_UNKNOWN};
@@ -184,7 +191,7 @@ void observe_tell_call(struct observer *o, pid_t tid, const struct observe_call 
 	struct task_status status;
 
 	describe(o, tid, call, &d);
-	if (call->error == ENOENT && !call->filtered && d.outside != SANDBOX_OUTSIDE_YES)
+	if (is_everyday(call, &d))
 		return;
 	status = status_of(tid);
 	seen.pid = status.pid;
