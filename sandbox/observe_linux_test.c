@@ -1,248 +1,31 @@
 /* Programs that are observed: what is told of them, and that they do not notice it. */
-#include "sandbox/denial.h"
+#include "sandbox/observe_run_test.h"
 #include "sandbox/started_test.h"
 
 #include "tools/tests.h"
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <grp.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-/* --- what is seen ------------------------------------------------------------------------------
- */
-
-struct seen {
-	enum sandbox_seen what;
-	pid_t pid;
-	int number, error, signal, code;
-	bool filtered;
-	enum sandbox_outside outside;
-	uint64_t limit;
-	uint64_t args[6];
-	char path[256], path2[256];
-	struct sockaddr_storage address;
-};
-
-#define SEEN_MAX 4096
-
-struct all_seen {
-	size_t count;
-	struct seen item[SEEN_MAX];
-};
-
-static struct all_seen all;
-
-static void see(void *ctx, const struct sandbox_observation *o)
-{
-	struct all_seen *list = ctx;
-	struct seen *s;
-
-	ck_assert_uint_lt(list->count, SEEN_MAX);
-	s = &list->item[list->count++];
-	*s = (struct seen){
-		.what = o->what,
-		.pid = o->pid,
-		.number = o->number,
-		.error = o->error,
-		.signal = o->signal,
-		.code = o->code,
-		.filtered = o->filtered,
-		.outside = o->outside,
-		.limit = o->limit,
-	};
-	memcpy(s->args, o->args, sizeof(s->args));
-	snprintf(s->path, sizeof(s->path), "%s", o->path ? o->path : "");
-	snprintf(s->path2, sizeof(s->path2), "%s", o->path2 ? o->path2 : "");
-	if (o->address)
-		memcpy(&s->address, o->address, o->address_len);
-}
-
-static const struct seen *find(long number, int error, const char *path)
-{
-	for (size_t i = 0; i < all.count; i++) {
-		const struct seen *s = &all.item[i];
-
-		if (s->what == SANDBOX_SEEN_CALL && s->number == number && s->error == error &&
-		    (!path || strcmp(s->path, path) == 0))
-			return s;
-	}
-	return NULL;
-}
-
-static const struct seen *find_signal(int signal)
-{
-	for (size_t i = 0; i < all.count; i++)
-		if (all.item[i].what == SANDBOX_SEEN_SIGNAL && all.item[i].signal == signal)
-			return &all.item[i];
-	return NULL;
-}
-
-/* Of what failed, for whoever reads the failure. */
-static const char *list_seen(void)
-{
-	static char text[4096];
-	size_t len = 0;
-
-	text[0] = '\0';
-	for (size_t i = 0; i < all.count && len < sizeof(text) - 400; i++) {
-		const struct seen *s = &all.item[i];
-
-		len += (size_t)snprintf(text + len, sizeof(text) - len,
-					"[call %d: %d %s %s; signal %d] ", s->number, s->error,
-					s->path, s->filtered ? "filtered" : "", s->signal);
-	}
-	return text;
-}
-
-/* --- runs --------------------------------------------------------------------------------------
- */
-
-struct observed_run {
-	int rc;
-	int status; /* of the runner: the program's exit status, or 100 and its signal */
-	char out[4096];
-	struct error err;
-};
-
-struct runner {
-	const char *script;
-	enum sandbox_plan_use use;
-	int socket, out;
-};
-
-static int run_script(const struct runner *r)
-{
-	const char *const argv[] = {"sh", "-c", r->script, NULL};
-	const struct sandbox_start start = {
-		.argv = argv,
-		.cwd = started_scratch,
-		.stdin_fd = -1,
-		.out = {.kind = SANDBOX_OUTPUT_FD, .fd = r->out},
-		.err = {.kind = SANDBOX_OUTPUT_FD, .fd = r->out},
-		.dedicated = true,
-		.observer = r->socket,
-	};
-	struct sandbox_plan *plan = NULL;
-	struct sandbox_child *child = NULL;
-	struct sandbox_result result;
-	struct error err = {0};
-
-	if (sandbox_plan_new(started_policy, r->use, NULL, NULL, &plan, &err) < 0 ||
-	    sandbox_start(plan, &start, &child, &err) < 0 ||
-	    sandbox_wait(child, &result, &err) < 0) {
-		dprintf(r->out, "%s\n", err.text);
-		return 99;
-	}
-	sandbox_child_free(child);
-	sandbox_plan_free(plan);
-	return result.end == SANDBOX_END_EXIT ? result.status : 100 + result.status;
-}
-
-static pid_t fork_runner(const char *script, enum sandbox_plan_use use, int ends[2], int out)
-{
-	struct runner runner = {.script = script, .use = use, .out = out};
-	pid_t pid = fork();
-
-	ck_assert_int_ge(pid, 0);
-	if (pid > 0)
-		return pid;
-	if (ends) {
-		close(ends[0]);
-		runner.socket = ends[1];
-	}
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	_exit(run_script(&runner));
-}
-
-static int make_output(void)
-{
-	int fd = memfd_create("output", MFD_CLOEXEC);
-
-	ck_assert_int_ge(fd, 0);
-	return fd;
-}
-
-static void take_output(int fd, char text[4096])
-{
-	ssize_t n = pread(fd, text, 4095, 0);
-
-	text[n > 0 ? n : 0] = '\0';
-	close(fd);
-}
-
-static void run_plainly(const char *script, struct observed_run *run)
-{
-	int out = make_output(), status;
-	pid_t pid = fork_runner(script, SANDBOX_PLAN_START, NULL, out);
-
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	run->status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-	take_output(out, run->out);
-}
-
-static void run_observed(const char *script, struct observed_run *run)
-{
-	int ends[2], out = make_output(), status = -1;
-	pid_t pid;
-
-	all.count = 0;
-	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
-	pid = fork_runner(script, SANDBOX_PLAN_OBSERVED, ends, out);
-	close(ends[1]);
-	run->err = (struct error){0};
-	run->rc = sandbox_observe(ends[0], pid, see, &all, &status, &run->err);
-	close(ends[0]);
-	run->status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-	take_output(out, run->out);
-	ck_assert_int_eq(waitpid(-1, NULL, __WALL | WNOHANG), -1);
-	ck_assert_int_eq(errno, ECHILD);
-}
-
-static void observe(const char *script, struct observed_run *run)
-{
-	run_observed(script, run);
-	ck_assert_msg(run->rc == 0, "%s", run->err.text);
-}
-
-/* --- users -------------------------------------------------------------------------------------
- */
-
-enum { USERS = 2 }; /* root, and an ordinary one; or twice whoever runs the tests */
-
-static void become(int which)
-{
-	const uid_t user = 65534;
-
-	if (which == 0 || geteuid() != 0)
-		return;
-	ck_assert_int_eq(chown(started_scratch, user, user), 0);
-	ck_assert_int_eq(setgroups(0, NULL), 0);
-	ck_assert_int_eq(setresgid(user, user, user), 0);
-	ck_assert_int_eq(setresuid(user, user, user), 0);
-	ck_assert_int_eq(prctl(PR_SET_DUMPABLE, 1), 0);
-}
 
 /* --- what is told ------------------------------------------------------------------------------
  */
 
 static void assert_told(long number, int error, const char *path, enum sandbox_outside outside)
 {
-	const struct seen *s = find(number, error, path);
+	const struct seen *s = observe_find(number, error, path);
 
-	ck_assert_msg(s, "%ld %s in: %s", number, path, list_seen());
+	ck_assert_msg(s, "%ld %s in: %s", number, path, observe_list());
 	ck_assert_int_eq(s->outside, outside);
 	ck_assert_int_gt(s->pid, 0);
 	ck_assert(!s->filtered);
@@ -252,16 +35,16 @@ START_TEST(a_denied_file_is_told_by_its_path)
 {
 	struct observed_run run;
 
-	become(_i);
-	observe("ln -s /usr/share link; echo x >/usr/new; cd /usr/share; echo x >../other;"
-		"cd "
-		"$OLDPWD; echo x >link/linked; exit 3",
-		&run);
+	observe_become(_i);
+	observe_run("ln -s /usr/share link; echo x >/usr/new; cd /usr/share; echo x >../other;"
+		    "cd "
+		    "$OLDPWD; echo x >link/linked; exit 3",
+		    &run);
 	ck_assert_int_eq(run.status, 3);
 	assert_told(SYS_openat, EACCES, "/usr/new",
 		    geteuid() == 0 ? SANDBOX_OUTSIDE_YES : SANDBOX_OUTSIDE_NO);
-	ck_assert_msg(find(SYS_openat, EACCES, "/usr/other"), "%s", list_seen());
-	ck_assert_msg(find(SYS_openat, EACCES, "/usr/share/linked"), "%s", list_seen());
+	ck_assert_msg(observe_find(SYS_openat, EACCES, "/usr/other"), "%s", observe_list());
+	ck_assert_msg(observe_find(SYS_openat, EACCES, "/usr/share/linked"), "%s", observe_list());
 }
 END_TEST
 
@@ -272,15 +55,15 @@ START_TEST(both_paths_of_a_call_are_told)
 	struct observed_run run;
 	char from[128];
 
-	become(_i);
-	observe("echo x >file; mkdir dir; ln -s /usr/lib link; cd dir;"
-		"mv -T ../file /usr/moved; ln ../file ../link/hard",
-		&run);
+	observe_become(_i);
+	observe_run("echo x >file; mkdir dir; ln -s /usr/lib link; cd dir;"
+		    "mv -T ../file /usr/moved; ln ../file ../link/hard",
+		    &run);
 	snprintf(from, sizeof(from), "%s/file", started_scratch);
-	s = find(SYS_renameat2, EXDEV, from);
-	ck_assert_msg(s && strcmp(s->path2, "/usr/moved") == 0, "%s", list_seen());
-	s = find(SYS_linkat, EXDEV, from);
-	ck_assert_msg(s && strcmp(s->path2, "/usr/lib/hard") == 0, "%s", list_seen());
+	s = observe_find(SYS_renameat2, EXDEV, from);
+	ck_assert_msg(s && strcmp(s->path2, "/usr/moved") == 0, "%s", observe_list());
+	s = observe_find(SYS_linkat, EXDEV, from);
+	ck_assert_msg(s && strcmp(s->path2, "/usr/lib/hard") == 0, "%s", observe_list());
 }
 END_TEST
 
@@ -288,12 +71,13 @@ START_TEST(what_is_not_there_outside_either_is_not_told)
 {
 	struct observed_run run;
 
-	become(_i);
-	observe("cat /no/such/file; cat nothing; nothing-of-this-name; exec 2>/dev/null; exit 4",
+	observe_become(_i);
+	observe_run(
+		"cat /no/such/file; cat nothing; nothing-of-this-name; exec 2>/dev/null; exit 4",
 		&run);
 	ck_assert_int_eq(run.status, 4);
-	for (size_t i = 0; i < all.count; i++)
-		ck_assert_msg(all.item[i].error != ENOENT, "%s", list_seen());
+	for (size_t i = 0; i < observe_all.count; i++)
+		ck_assert_msg(observe_all.item[i].error != ENOENT, "%s", observe_list());
 }
 END_TEST
 
@@ -302,11 +86,11 @@ START_TEST(what_the_filter_refuses_is_told)
 	const struct seen *s;
 	struct observed_run run;
 
-	become(_i);
-	observe("unshare -m true", &run);
+	observe_become(_i);
+	observe_run("unshare -m true", &run);
 	ck_assert_int_eq(run.status, 1);
-	s = find(SYS_unshare, EPERM, NULL);
-	ck_assert_msg(s, "%s", list_seen());
+	s = observe_find(SYS_unshare, EPERM, NULL);
+	ck_assert_msg(s, "%s", observe_list());
 	ck_assert(s->filtered);
 	ck_assert_uint_ne(s->args[0], 0);
 }
@@ -318,15 +102,16 @@ START_TEST(limits_are_told)
 	const struct seen *s;
 	struct observed_run run;
 
-	become(_i);
+	observe_become(_i);
 	sandbox_policy_set_limit(started_policy, SANDBOX_LIMIT_FILES, 20, NULL);
 	sandbox_policy_set_limit(started_policy, SANDBOX_LIMIT_FILE_MB, 1, NULL);
-	observe("(ulimit -n 3; cat /dev/null); ulimit -f 1; (head -c 100000 /dev/zero >big)", &run);
-	s = find(SYS_openat, EMFILE, NULL);
-	ck_assert_msg(s, "%s", list_seen());
+	observe_run("(ulimit -n 3; cat /dev/null); ulimit -f 1; (head -c 100000 /dev/zero >big)",
+		    &run);
+	s = observe_find(SYS_openat, EMFILE, NULL);
+	ck_assert_msg(s, "%s", observe_list());
 	ck_assert_uint_eq(s->limit, 3);
-	s = find_signal(SIGXFSZ);
-	ck_assert_msg(s, "%s", list_seen());
+	s = observe_find_signal(SIGXFSZ);
+	ck_assert_msg(s, "%s", observe_list());
 	ck_assert_uint_eq(s->limit, 512);
 }
 END_TEST
@@ -344,27 +129,27 @@ static void assert_sigsys(enum sandbox_action_kind kind)
 	ck_assert_int_eq(sandbox_policy_set_syscalls(started_policy, SANDBOX_SYSCALLS_NAMESPACES,
 						     action, NULL),
 			 0);
-	observe("unshare -m true", &run);
+	observe_run("unshare -m true", &run);
 	ck_assert_int_eq(run.status, 128 + SIGSYS);
-	s = find_signal(SIGSYS);
-	ck_assert_msg(s, "%s", list_seen());
+	s = observe_find_signal(SIGSYS);
+	ck_assert_msg(s, "%s", observe_list());
 	ck_assert_int_eq(s->number, SYS_unshare);
 	ck_assert_int_eq(s->code, 1);
-	for (size_t i = 0; i < all.count; i++)
-		count += all.item[i].what == SANDBOX_SEEN_SIGNAL;
+	for (size_t i = 0; i < observe_all.count; i++)
+		count += observe_all.item[i].what == SANDBOX_SEEN_SIGNAL;
 	ck_assert_uint_eq(count, 1);
 }
 
 START_TEST(a_call_that_kills_is_told)
 {
-	become(_i);
+	observe_become(_i);
 	assert_sigsys(SANDBOX_ACTION_KILL);
 }
 END_TEST
 
 START_TEST(a_call_that_is_trapped_is_told)
 {
-	become(_i);
+	observe_become(_i);
 	assert_sigsys(SANDBOX_ACTION_TRAP);
 }
 END_TEST
@@ -405,11 +190,11 @@ START_TEST(programs_see_no_observer)
 	char script[512];
 
 	copy_acts();
-	become(_i % USERS);
+	observe_become(_i % OBSERVE_USERS);
 	sandbox_policy_set_limit(started_policy, SANDBOX_LIMIT_PROCESSES, SANDBOX_NO_LIMIT, NULL);
-	snprintf(script, sizeof(script), "./acts %s", acts[_i / USERS]);
-	run_plainly(script, &plain);
-	observe(script, &observed);
+	snprintf(script, sizeof(script), "./acts %s", acts[_i / OBSERVE_USERS]);
+	observe_plainly(script, &plain);
+	observe_run(script, &observed);
 	ck_assert_int_eq(plain.status, 0);
 	ck_assert_int_eq(observed.status, 0);
 	ck_assert_str_eq(plain.out, observed.out);
@@ -423,9 +208,9 @@ START_TEST(programs_get_no_listener)
 	struct observed_run plain, observed;
 
 	copy_acts();
-	become(_i);
-	run_plainly("./acts listen_to_calls", &plain);
-	observe("./acts listen_to_calls", &observed);
+	observe_become(_i);
+	observe_plainly("./acts listen_to_calls", &plain);
+	observe_run("./acts listen_to_calls", &observed);
 	ck_assert_ptr_null(strstr(plain.out, "-16"));
 	ck_assert_str_eq(observed.out, "listen_to_calls: -16\n");
 }
@@ -445,17 +230,17 @@ static unsigned count_fds(void)
 	return count;
 }
 
-/* run_observed() looks for children that are left. */
+/* observe_try() looks for children that are left. */
 START_TEST(nothing_is_left)
 {
 	unsigned before = count_fds();
 	struct observed_run run;
 
-	become(_i % USERS);
-	if (_i / USERS)
+	observe_become(_i % OBSERVE_USERS);
+	if (_i / OBSERVE_USERS)
 		sandbox_policy_set_namespace(started_policy, SANDBOX_NS_PID, SANDBOX_USE_OFF, NULL);
 	for (int i = 0; i < 3; i++) {
-		observe("setsid sleep 1000 & (setsid setsid sleep 1000 &) ; exit 0", &run);
+		observe_run("setsid sleep 1000 & (setsid setsid sleep 1000 &) ; exit 0", &run);
 		ck_assert_int_eq(run.status, 0);
 	}
 	ck_assert_uint_eq(count_fds(), before);
@@ -471,7 +256,8 @@ START_TEST(a_runner_that_starts_nothing_is_waited_for)
 	pid = fork();
 	if (pid == 0)
 		_exit(42);
-	ck_assert_int_eq(sandbox_observe(ends[0], pid, see, &all, &status, NULL), 0);
+	ck_assert_int_eq(sandbox_observe(ends[0], pid, observe_see, &observe_all, &status, NULL),
+			 0);
 	ck_assert_int_eq(WEXITSTATUS(status), 42);
 	close(ends[0]);
 	close(ends[1]);
@@ -485,7 +271,7 @@ START_TEST(the_program_dies_with_its_observer)
 	struct pollfd end = {.events = POLLHUP};
 	pid_t observer;
 
-	become(_i);
+	observe_become(_i);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	sandbox_policy_set_namespace(started_policy, SANDBOX_NS_PID, SANDBOX_USE_OFF, NULL);
 	ck_assert_int_eq(pipe2(alive, 0), 0);
@@ -514,7 +300,7 @@ START_TEST(the_program_dies_with_its_observer)
 		}
 		close(alive[1]);
 		close(ends[1]);
-		_exit(sandbox_observe(ends[0], runner, see, &all, &status, NULL));
+		_exit(sandbox_observe(ends[0], runner, observe_see, &observe_all, &status, NULL));
 	}
 	close(alive[1]);
 	ck_assert_int_eq(read(alive[0], &(char){0}, 1), 1);
@@ -548,13 +334,13 @@ START_TEST(a_refused_tracer_is_told_with_the_reason)
 	pid_t pid;
 	int status;
 
-	become(_i);
+	observe_become(_i);
 	pid = fork();
 	if (pid == 0) {
 		struct observed_run run;
 
 		refuse_ptrace(_i ? EPERM : ENOSYS);
-		run_observed("echo run", &run);
+		observe_try("echo run", &run);
 		_exit(run.rc == ERR_UNSUPPORTED && strstr(run.err.text, "filter") &&
 				      !strstr(run.out, "run")
 			      ? 0
@@ -594,19 +380,19 @@ Suite *sandbox_observe_suite(void)
 	TCase *told = add_case(suite, "told"), *seen = add_case(suite, "seen"),
 	      *ends = add_case(suite, "ends");
 
-	tcase_add_loop_test(told, a_denied_file_is_told_by_its_path, 0, USERS);
-	tcase_add_loop_test(told, both_paths_of_a_call_are_told, 0, USERS);
-	tcase_add_loop_test(told, what_is_not_there_outside_either_is_not_told, 0, USERS);
-	tcase_add_loop_test(told, what_the_filter_refuses_is_told, 0, USERS);
-	tcase_add_loop_test(told, limits_are_told, 0, USERS);
-	tcase_add_loop_test(told, a_call_that_kills_is_told, 0, USERS);
-	tcase_add_loop_test(told, a_call_that_is_trapped_is_told, 0, USERS);
-	tcase_add_loop_test(seen, programs_see_no_observer, 0, ACTS * USERS);
-	tcase_add_loop_test(seen, programs_get_no_listener, 0, USERS);
-	tcase_add_loop_test(ends, nothing_is_left, 0, USERS * 2);
+	tcase_add_loop_test(told, a_denied_file_is_told_by_its_path, 0, OBSERVE_USERS);
+	tcase_add_loop_test(told, both_paths_of_a_call_are_told, 0, OBSERVE_USERS);
+	tcase_add_loop_test(told, what_is_not_there_outside_either_is_not_told, 0, OBSERVE_USERS);
+	tcase_add_loop_test(told, what_the_filter_refuses_is_told, 0, OBSERVE_USERS);
+	tcase_add_loop_test(told, limits_are_told, 0, OBSERVE_USERS);
+	tcase_add_loop_test(told, a_call_that_kills_is_told, 0, OBSERVE_USERS);
+	tcase_add_loop_test(told, a_call_that_is_trapped_is_told, 0, OBSERVE_USERS);
+	tcase_add_loop_test(seen, programs_see_no_observer, 0, ACTS * OBSERVE_USERS);
+	tcase_add_loop_test(seen, programs_get_no_listener, 0, OBSERVE_USERS);
+	tcase_add_loop_test(ends, nothing_is_left, 0, OBSERVE_USERS * 2);
 	tcase_add_test(ends, a_runner_that_starts_nothing_is_waited_for);
-	tcase_add_loop_test(ends, the_program_dies_with_its_observer, 0, USERS);
-	tcase_add_loop_test(ends, a_refused_tracer_is_told_with_the_reason, 0, USERS);
+	tcase_add_loop_test(ends, the_program_dies_with_its_observer, 0, OBSERVE_USERS);
+	tcase_add_loop_test(ends, a_refused_tracer_is_told_with_the_reason, 0, OBSERVE_USERS);
 	tcase_add_test(ends, without_an_observer_what_is_refused_fails);
 	return suite;
 }

@@ -1,0 +1,53 @@
+/* What tests of observed programs share: runs with an observer and without, what was told. */
+#ifndef SANDTAPE_SANDBOX_OBSERVE_RUN_TEST_H
+#define SANDTAPE_SANDBOX_OBSERVE_RUN_TEST_H
+
+#include "sandbox/denial.h"
+
+struct seen {
+	enum sandbox_seen what;
+	pid_t pid;
+	int number, error, signal, code;
+	bool filtered;
+	enum sandbox_outside outside;
+	uint64_t limit;
+	uint64_t args[6];
+	char path[256], path2[256];
+	struct sockaddr_storage address;
+};
+
+#define OBSERVE_SEEN_MAX 4096
+
+struct all_seen {
+	size_t count;
+	struct seen item[OBSERVE_SEEN_MAX];
+};
+
+/* What observe_see() was called with, since the last run began. */
+extern struct all_seen observe_all;
+void observe_see(void *ctx, const struct sandbox_observation *o);
+
+/* A call; `path` may be NULL. NULL: it was not told. */
+const struct seen *observe_find(long number, int error, const char *path);
+const struct seen *observe_find_signal(int signal);
+/* All of it, for whoever reads a failure. */
+const char *observe_list(void);
+
+struct observed_run {
+	int rc;
+	int status; /* of the runner: the program's exit status, or 100 and its signal */
+	char out[4096];
+	struct error err;
+};
+
+/* What `sh -c` does under the policy of started_test.h: without an observer; with one, which fails
+ * the test when something is left; the same, and it must go well. */
+void observe_plainly(const char *script, struct observed_run *run);
+void observe_try(const char *script, struct observed_run *run);
+void observe_run(const char *script, struct observed_run *run);
+
+/* Whoever runs the tests; and, when that is root, an ordinary user. */
+enum { OBSERVE_USERS = 2 };
+void observe_become(int which);
+
+#endif
