@@ -54,7 +54,7 @@ static const struct {
 } limits[] = {
 	{EMFILE, RLIMIT_NOFILE},
 	{EFBIG, RLIMIT_FSIZE},
-	{ENOMEM, RLIMIT_AS},
+	{ENOMEM, RLIMIT_DATA}, /* as the sandbox limits memory */
 	{EAGAIN, RLIMIT_NPROC},
 };
 
