@@ -41,7 +41,8 @@ struct sandbox_observation {
 	 * there are files; NULL: the call has none. `path2` is the second one, of rename. */
 	const char *path;
 	const char *path2;
-	enum sandbox_outside outside; /* of a call that has a path */
+	enum sandbox_outside outside; /* of a call that has a path or names a process */
+	enum sandbox_outside there;   /* whether there is a file at `path` */
 	const struct sockaddr *address;
 	socklen_t address_len; /* 0: none */
 	uint64_t limit; /* the process's own soft limit of what the call ran out of (descriptors
@@ -63,20 +64,23 @@ enum sandbox_evidence {
 #define SANDBOX_DENIAL_TEXT 4400
 
 struct sandbox_denial {
-	enum sandbox_mechanism mechanism;
+	enum sandbox_mechanism mechanism; /* of what sandbox_wait() itself keeps: rlimits */
 	enum sandbox_evidence evidence;
 	pid_t pid;
 	const char *call;    /* "openat"; NULL: no call. A constant */
 	char arguments[160]; /* "AT_FDCWD, \"/etc/shadow\", O_RDONLY", without brackets */
-	char what[SANDBOX_DENIAL_TEXT];	  /* a path, or an address ("127.0.0.1:80"), quoted where
-					     bytes need it; "" */
-	int error;			  /* an errno, or 0 */
-	int signal;			  /* or 0 */
-	char why[240];			  /* a phrase: which rule, or which that is not there */
-	char option[SANDBOX_DENIAL_TEXT]; /* of sandtape run, which would allow it: "--write /a";
-					     "": there is none */
-	char policy[SANDBOX_DENIAL_TEXT]; /* the same as a JSON object to be merged into a policy:
-					     {"fs": {"write": ["/a"]}}; "" */
+	char what[SANDBOX_DENIAL_TEXT]; /* a path, or an address ("127.0.0.1:80"), quoted where
+					   bytes need it; "" */
+	int error;			/* an errno, or 0 */
+	int signal;			/* or 0 */
+	char why[240];			/* a phrase: which rule, or which that is not there */
+	/* What would allow it; "": there is nothing, or it is too long. Of sandtape run, for sh:
+	 * "--write /a". */
+	char option[SANDBOX_DENIAL_TEXT];
+	/* The same, or what only a policy can say, as a JSON object to be merged into the policy:
+	 * {"fs": {"write": ["/a"]}}. A list has what the policy names already, as long as there is
+	 * room, so that it may take the place of that one or be joined to it. */
+	char policy[SANDBOX_DENIAL_TEXT];
 };
 
 /* "kernel", "observed", "inferred". */

@@ -8,6 +8,7 @@
 #ifndef SANDTAPE_SANDBOX_FILTER_H
 #define SANDTAPE_SANDBOX_FILTER_H
 
+#include "sandbox/calls.h"
 #include "sandbox/layers.h"
 #include <linux/filter.h>
 
@@ -26,6 +27,15 @@ struct filter_needs {
 /* Judges SANDBOX_MECH_SECCOMP, and what is needed of it. ERR_UNSUPPORTED, ERR_NOMEM, ERR_LIMIT. */
 int filter_prepare(const struct judge *judge, const struct filter_needs *needs, struct filter *ret);
 void filter_free(struct filter *f);
+
+/* The policy that the filter is made of. It refers to the other one. */
+struct sandbox_policy filter_policy(const struct sandbox_policy *policy,
+				    const struct filter_needs *needs);
+
+/* The rule by which a filter of that policy refuses a call of this machine's own ABI, whatever
+ * refusing means; NULL: there is none. */
+const struct call_rule *filter_find(const struct sandbox_policy *policy, int number,
+				    const uint64_t args[6]);
 
 /* For the calling thread and what it starts; needs no_new_privs. 0 or a negative errno.
  * Async-signal-safe, leaves errno alone. */

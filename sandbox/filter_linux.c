@@ -107,6 +107,54 @@ static void drop_needless(struct decisions *list)
 		list->count--;
 }
 
+/* --- what becomes of one call ------------------------------------------------------------------
+ */
+
+static bool test_holds(const struct call_test *test, const uint64_t args[6])
+{
+	uint64_t arg = args[test->arg & ~CALL_HIGH];
+	uint32_t half = (uint32_t)(test->arg & CALL_HIGH ? arg >> 32 : arg) & test->mask;
+	bool in = half == test->value[0] || half == test->value[1];
+
+	switch (test->match) {
+	case CALL_MATCH_IN:
+		return in;
+	case CALL_MATCH_NOT_IN:
+		return !in;
+	case CALL_MATCH_BITS:
+		return half != 0;
+	default:
+		return half == 0;
+	}
+}
+
+static bool rule_holds(const struct call_rule *rule, const uint64_t args[6])
+{
+	for (int i = 0; i < CALL_TESTS && rule->tests[i].match != CALL_MATCH_NONE; i++)
+		if (!test_holds(&rule->tests[i], args))
+			return false;
+	return true;
+}
+
+const struct call_rule *filter_find(const struct sandbox_policy *policy, int number,
+				    const uint64_t args[6])
+{
+	struct decisions list = {.count = 0};
+
+	for (size_t i = 0; i < call_rule_count; i++)
+		if (call_rules[i].number == number)
+			add(&list, policy, &call_rules[i]);
+	for (unsigned i = 0; i < list.count; i++) {
+		const struct decision *d = &list.item[i];
+
+		if (rule_holds(d->rule, args))
+			return d->action == SECCOMP_RET_ALLOW || d->action == SECCOMP_RET_LOG
+				       ? NULL
+				       : d->rule;
+	}
+	return NULL;
+}
+
 /* --- the program ------------------------------------------------------------------------------ */
 
 /* Rules by the number of their call, as lists: indices into call_rules[], from 1 on. */
@@ -353,16 +401,24 @@ static int prepare(const struct judge *judge, const struct sandbox_policy *polic
 	return 0;
 }
 
+struct sandbox_policy filter_policy(const struct sandbox_policy *policy,
+				    const struct filter_needs *needs)
+{
+	struct sandbox_policy own = *policy;
+
+	if (needs->no_ip)
+		own.net = SANDBOX_NET_NONE;
+	if (needs->no_unix)
+		own.unix_sockets = SANDBOX_UNIX_NONE;
+	return own;
+}
+
 int filter_prepare(const struct judge *judge, const struct filter_needs *needs, struct filter *ret)
 {
-	struct sandbox_policy policy = *judge->policy;
+	struct sandbox_policy policy = filter_policy(judge->policy, needs);
 	struct filter filter = {0};
 	int rc = 0;
 
-	if (needs->no_ip)
-		policy.net = SANDBOX_NET_NONE;
-	if (needs->no_unix)
-		policy.unix_sockets = SANDBOX_UNIX_NONE;
 	if (judge_is_off(judge, MECH))
 		rc = judge_needs(judge, needs);
 	else if (asks_for_something(&policy))

@@ -11,6 +11,7 @@
 #include "sandbox/layers.h"
 
 struct privileges {
+	uint64_t had;	       /* the capabilities that are effective outside */
 	uint64_t keep;	       /* the capabilities that stay, as far as the process has them */
 	unsigned capabilities; /* how many the kernel knows */
 	bool drop;

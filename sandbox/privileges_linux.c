@@ -63,6 +63,7 @@ static int prepare_capabilities(const struct judge *judge, struct privileges *pr
 	if (get_sets(&sets) < 0)
 		return judge_missing(judge, SANDBOX_MECH_CAPABILITIES, SANDBOX_STATE_UNAVAILABLE,
 				     "the sets of capabilities cannot be read");
+	privileges->had = sets.effective;
 	/* A new user namespace gives CAP_SETPCAP for what is inside it; what is outside, the
 	 * program cannot gain from there. */
 	if (!privileges->no_new_privs && !(sets.effective & BIT(CAP_SETPCAP)))
