@@ -63,7 +63,8 @@ static void open_way_around(struct explained *e, const struct sandbox_policy *po
 	    e->plan->policy->namespaces[SANDBOX_NS_NET] != SANDBOX_USE_ON)
 		e->fix.net = can_have_net ? SANDBOX_NET_LOOPBACK : SANDBOX_NET_FULL;
 	if (policy->unix_sockets == SANDBOX_UNIX_NONE)
-		e->fix.unix_mode = SANDBOX_UNIX_INSIDE;
+		e->fix.unix_mode =
+			e->variant->needs.no_unix ? SANDBOX_UNIX_ALL : SANDBOX_UNIX_INSIDE;
 }
 
 /* Makes the policy one in which this rule refuses nothing. */

@@ -12,6 +12,7 @@
 #include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 /* --- roots -------------------------------------------------------------------------------------
@@ -135,7 +136,6 @@ static bool allow(struct explained *e, const struct need *need)
 		drop_fix(e);
 		return false;
 	}
-	e->fix.policy_only |= root && root->denies;
 	if (need->right == LL_FS_RESOLVE_UNIX)
 		e->fix.unix_path = need->root.path;
 	else
@@ -503,6 +503,19 @@ static int explain_terminal(struct explained *e)
 	return explain_by(e, SANDBOX_MECH_TTY, SANDBOX_EVIDENCE_INFERRED, "tty is \"none\"");
 }
 
+/* No policy grants it: 1 when it is one, of somebody who could make it outside. */
+static int explain_device(struct explained *e)
+{
+	uint64_t mode = e->seen->args[e->seen->number == SYS_mknodat ? 2 : 1];
+
+	if (e->seen->error != EACCES || !e->variant->landlock.fs ||
+	    e->call->capability != CAP_MKNOD || (!S_ISCHR(mode) && !S_ISBLK(mode)) ||
+	    !(e->plan->privileges.had >> CAP_MKNOD & 1))
+		return 0;
+	return explain_by(e, SANDBOX_MECH_LANDLOCK_FS, SANDBOX_EVIDENCE_OBSERVED,
+			  "no root lets devices be made");
+}
+
 int explain_files(struct explained *e)
 {
 	struct needs needs;
@@ -511,6 +524,8 @@ int explain_files(struct explained *e)
 		return explain_mount(e);
 	if (!e->seen->path || !explain_may_be(e))
 		return 0;
+	if (explain_device(e))
+		return 1;
 	needs_find(e, &needs);
 	switch (e->seen->error) {
 	case EACCES:

@@ -258,6 +258,7 @@ static const struct denial_row mounts[] = {
 	{SECRETS,
 	 {OPEN(O_RDONLY, EACCES, "@/.netrc")},
 	 .want = "namespaces observed: it is denied by a preset's fs.deny: @/.netrc",
+	 .option = "--read-only @/.netrc",
 	 .policy_want = "{\"fs\": {\"read_only\": [\"@/.netrc\"]}}"},
 };
 
@@ -289,6 +290,15 @@ static const struct denial_row carved[] = {
 };
 
 static const struct denial_row rights[] = {
+	/* Nobody else could make one outside; and a FIFO is none. */
+	{FS,
+	 {AT(mknodat, EACCES, "@/root/dev"), .args = {0, 0, S_IFCHR | 0600}},
+	 .had = CAP(MKNOD),
+	 .want = "landlock-fs observed: no root lets devices be made"},
+	{FS, {AT(mknodat, EACCES, "@/root/dev"), .args = {0, 0, S_IFCHR | 0600}}, NOTHING},
+	{FS,
+	 {AT(mknodat, EACCES, "@/root/dev"), .args = {0, 0, S_IFIFO | 0600}},
+	 .had = CAP(MKNOD)},
 	/* Root without capabilities. */
 	{FS,
 	 {OPEN(O_RDONLY, EACCES, "@/root/file"), YES},

@@ -112,11 +112,17 @@ static int option_limit(const struct fix *fix, struct buf *out)
 			larger ? limit_options[fix->limit].larger : limit_options[fix->limit].unit);
 }
 
-/* Whether a part of it can be said in a policy only. */
-static bool has_no_option(const struct fix *fix)
+static bool has_ports(const struct sandbox_policy *policy)
 {
-	return fix->policy_only || fix->unix_mode >= 0 || fix->unix_path || fix->capability >= 0 ||
-	       fix->no_pids || fix->keep_tty ||
+	return policy->ports[SANDBOX_PORT_CONNECT].count || policy->ports[SANDBOX_PORT_BIND].count;
+}
+
+/* Whether a part of it can be said in a policy only. Ports contradict all modes but one, and no
+ * option takes them away. */
+static bool has_no_option(const struct fix *fix, const struct sandbox_policy *policy)
+{
+	return fix->unix_mode >= 0 || fix->unix_path || fix->capability >= 0 || fix->no_pids ||
+	       fix->keep_tty || (fix->net >= 0 && has_ports(policy)) ||
 	       (fix->limit >= 0 && !limit_options[fix->limit].option);
 }
 
@@ -234,7 +240,7 @@ static int write_ports(const struct writing *w, enum sandbox_port kind, const ch
 	int rc = 0;
 
 	if (w->fix->port[kind] < 0)
-		return 0;
+		return w->fix->net >= 0 && ports->count ? set(w->top, "net", key, json_array()) : 0;
 	array = json_array();
 	for (size_t i = 0; rc == 0 && array && w->whole && i < ports->count; i++)
 		rc = append(array, json_integer((json_int_t)ports->item[i]));
@@ -371,7 +377,7 @@ int fix_write(const struct fix *fix, const struct sandbox_policy *policy,
 	      struct sandbox_denial *ret)
 {
 	cleanup_buf struct buf text = BUF_INIT;
-	int rc = has_no_option(fix) ? 0 : write_option(fix, &text);
+	int rc = has_no_option(fix, policy) ? 0 : write_option(fix, &text);
 
 	if (rc < 0)
 		return rc;

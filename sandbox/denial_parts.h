@@ -63,7 +63,6 @@ struct fix {
 		size_t len;
 	} root[2];
 	int roots;
-	bool policy_only;	 /* no option, though there is one */
 	int net;		 /* -1 */
 	int port[SANDBOX_PORTS]; /* -1; with a mode of tcp */
 	uint32_t groups;	 /* bits of enum sandbox_syscalls */

@@ -19,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -124,6 +123,16 @@ static void expect_gone(const struct denial_row *row, const struct sandbox_denia
 	sandbox_plan_free(plan);
 }
 
+/* What is seen of a signal or an end is the same with another limit, when the process's own is not
+ * told. */
+static bool shows_in_row(const struct denial_row *row)
+{
+	const struct sandbox_observation *seen = &row->seen;
+
+	return seen->what == SANDBOX_SEEN_CALL || seen->signal == SIGSYS ||
+	       (seen->what == SANDBOX_SEEN_SIGNAL && seen->limit && seen->limit != RLIM_INFINITY);
+}
+
 void denial_check(const struct denial_row *row)
 {
 	enum sandbox_plan_use use = row->in_place ? SANDBOX_PLAN_APPLY : SANDBOX_PLAN_START;
@@ -145,7 +154,7 @@ void denial_check(const struct denial_row *row)
 	expect_text(got.policy, row->policy_want);
 	ck_assert_int_eq(got.pid, 7);
 	ck_assert_int_eq(got.error, row->seen.what == SANDBOX_SEEN_CALL ? row->seen.error : 0);
-	if (*got.policy)
+	if (*got.policy && shows_in_row(row))
 		expect_gone(row, &got, use);
 }
 
