@@ -17,7 +17,7 @@ struct sandbox_options {
 	struct option_list write, read_only, deny;
 	const char *net;
 	struct option_list tcp_connect, tcp_bind;
-	struct option_list env;
+	struct option_list allow, env;
 	const char *mem, *cpu, *procs, *files, *fsize, *timeout;
 	struct option_list strictness, keep_fd;
 	bool no_sandbox;

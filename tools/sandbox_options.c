@@ -23,6 +23,8 @@ static const struct option options[] = {
 	{"--net", 0, OPTION_STRING, "none|loopback|tcp|full", AT(net), "the network (none)"},
 	{"--tcp-connect", 0, OPTION_LIST, "PORT", AT(tcp_connect), "TCP to this port, anywhere"},
 	{"--tcp-bind", 0, OPTION_LIST, "PORT", AT(tcp_bind), "TCP on this port"},
+	{"--allow", 0, OPTION_LIST, "GROUP", AT(allow),
+	 "system calls of this group, such as debug or keyrings"},
 	{"--env", 0, OPTION_LIST, "NAME[=VALUE]", AT(env), "a variable to keep, or to set"},
 	{"--mem", 0, OPTION_STRING, "SIZE", AT(mem), "memory: 512M, 2G (the default), none"},
 	{"--cpu", 0, OPTION_STRING, "TIME", AT(cpu), "processor time: 90s, 5m (the default), none"},
@@ -48,6 +50,7 @@ void sandbox_options_free(struct sandbox_options *o)
 	option_list_free(&o->deny);
 	option_list_free(&o->tcp_connect);
 	option_list_free(&o->tcp_bind);
+	option_list_free(&o->allow);
 	option_list_free(&o->env);
 	option_list_free(&o->strictness);
 	option_list_free(&o->keep_fd);
@@ -224,7 +227,7 @@ static int add_roots(struct sandbox_policy *policy, const char *option,
 	return 0;
 }
 
-/* --- the network, variables, descriptors ------------------------------------------------------ */
+/* --- the network, system calls, variables, descriptors ---------------------------------------- */
 
 static int find_name(const char *option, const struct policy_names *names, const char *name,
 		     struct error *err)
@@ -274,6 +277,50 @@ static int set_net(const struct sandbox_options *o, struct sandbox_policy *polic
 	if (rc == 0)
 		rc = add_ports(policy, "--tcp-connect", &o->tcp_connect, SANDBOX_PORT_CONNECT, err);
 	return rc < 0 ? rc : add_ports(policy, "--tcp-bind", &o->tcp_bind, SANDBOX_PORT_BIND, err);
+}
+
+#define GROUP_NAMES 320
+
+/* "a, b or c", of the groups in the order of the keys. */
+static void list_groups(char all[GROUP_NAMES])
+{
+	const char *last = NULL;
+	size_t used = 0;
+
+	all[0] = '\0';
+	for (size_t i = 0; i < policy_key_count; i++) {
+		if (policy_keys[i].kind != POLICY_ACTION)
+			continue;
+		if (last && used < GROUP_NAMES)
+			used += (size_t)snprintf(all + used, GROUP_NAMES - used, "%s%s",
+						 used ? ", " : "", last);
+		last = policy_keys[i].name;
+	}
+	if (last && used < GROUP_NAMES)
+		snprintf(all + used, GROUP_NAMES - used, " or %s", last);
+}
+
+static int allow_calls(const struct sandbox_options *o, struct sandbox_policy *policy,
+		       struct error *err)
+{
+	const struct sandbox_action allow = {SANDBOX_ACTION_ALLOW, 0};
+
+	for (size_t i = 0; i < o->allow.count; i++) {
+		const struct policy_key *key = policy_key_find("syscalls", o->allow.item[i]);
+		char all[GROUP_NAMES];
+		int rc;
+
+		if (!key) {
+			list_groups(all);
+			return error_set(err, ERR_INVALID, "--allow: there is no '%s': it is %s",
+					 o->allow.item[i], all);
+		}
+		rc = sandbox_policy_set_syscalls(policy, (enum sandbox_syscalls)key->index, allow,
+						 err);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
 }
 
 static int set_variables(const struct sandbox_options *o, struct sandbox_policy *policy,
@@ -508,6 +555,8 @@ int sandbox_options_policy(const struct sandbox_options *o, sandbox_say say, voi
 		rc = add_roots(policy, "--deny", &o->deny, SANDBOX_ROOT_DENY, err);
 	if (rc == 0)
 		rc = set_net(o, policy, err);
+	if (rc == 0)
+		rc = allow_calls(o, policy, err);
 	if (rc == 0)
 		rc = set_variables(o, policy, err);
 	if (rc == 0)

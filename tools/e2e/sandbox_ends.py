@@ -54,6 +54,15 @@ STATUSES = [
         files={"f": ("#!/bin/sh\necho $1; exit 3\n", 0o755)}),
 ]
 
+# A level below process_exec has no new processes.
+NEW_PROCESS = ("--", PYTHON or "python3", "-c", """
+import os
+try:
+    os.waitpid(os.fork() or os._exit(0), 0)
+except OSError:
+    os._exit(1)
+""")
+
 OPTIONS = [
     Use("an unknown option", ("--nonsense", "--", "true"), 125, err="--nonsense"),
     Use("an unknown network", ("--net", "some", "--", "true"), 125, err="--net: there is no 'some'"),
@@ -62,6 +71,16 @@ OPTIONS = [
     Use("ports with --net full", ("--net", "full", "--tcp-connect", "80", "--", "true"), 125,
         err='ports are for the mode "tcp"'),
     Use("an unknown level", ("--level", "some", "--", "true"), 125, err="there is no 'some'"),
+    Use("an unknown group of system calls", ("--allow", "some", "--", "true"), 125,
+        err="--allow: there is no 'some': it is processes, foreign_abi, sockets, tty_inject, "
+            "namespaces, mount, debug, io_uring, bpf, perf, userfaultfd, keyrings, ipc, handles, "
+            "personality, modules, kexec, raw_io, clock, admin, obsolete or setid\n"),
+    Use("a group without a name", ("--allow", "", "--", "true"), 125, err="--allow: there is no ''"),
+    Use("a key of a policy that is no group", ("--allow", "memory_mb", "--", "true"), 125,
+        err="--allow: there is no 'memory_mb'"),
+    Use("a group that the level leaves out", ("--level", "workspace_write", *NEW_PROCESS), 1),
+    Use("… is allowed", ("--level", "workspace_write", "--allow", "processes", "--allow", "debug",
+                         *NEW_PROCESS), 0),
     Use("a size that is none", ("--mem", "much", "--", "true"), 125, err="--mem: 'much'"),
     Use("a negative size", ("--mem", "-1", "--", "true"), 125, err="--mem"),
     Use("no memory at all", ("--mem", "0", "--", "true"), 125, err="--mem"),
