@@ -48,7 +48,10 @@ struct sandbox_plan {
 	bool observed;			   /* SANDBOX_PLAN_OBSERVED */
 	struct streams_kept streams;	   /* of the variant without namespaces */
 	atomic_bool swept;		   /* what others left in place of a /tmp */
-	atomic_int level;		   /* the most that this host has let be made so far */
+	atomic_int own_level;
+	/* The most that this host has let be made so far: `own_level`, or, when observed, in memory
+	 * that processes share which have forked: one starts, and another one explains. */
+	atomic_int *level;
 };
 
 /* sandbox_plan_new() as if the kernel's Landlock had this ABI, which is not above its own. */
@@ -64,6 +67,10 @@ void plan_say(struct sandbox_plan *plan, const char *text);
 
 /* The one that programs are started by next, as far as it is known. */
 const struct variant *plan_likely(const struct sandbox_plan *plan);
+
+/* The one that the program of an observed plan was started by, maybe in a process that has forked
+ * from this one. Says nothing of it once more. */
+int plan_started(struct sandbox_plan *plan, const struct variant **ret, struct error *err);
 
 /* In the process that is restricted: all but the namespaces, from outside in. `ruleset` is for
  * landlock_restrict(); without one (-1) `extra` is for landlock_apply(). 0 or -errno, with the

@@ -268,18 +268,6 @@ static int check(const struct sandbox_observation *seen, struct error *err)
 	return check_places(seen, err);
 }
 
-/* Variants live as long as their plan. */
-static const struct variant *variant_of(const struct sandbox_plan *plan)
-{
-	struct sandbox_plan *own = (struct sandbox_plan *)plan;
-	const struct variant *variant;
-
-	pthread_mutex_lock(&own->lock);
-	variant = plan_likely(plan);
-	pthread_mutex_unlock(&own->lock);
-	return variant;
-}
-
 static int begin(struct explained *e)
 {
 	const struct sandbox_observation *seen = e->seen;
@@ -316,7 +304,10 @@ int sandbox_explain(const struct sandbox_plan *plan, const struct sandbox_observ
 	if (!own)
 		return error_no_memory(err);
 	e.ret = own;
-	e.variant = variant_of(plan);
+	/* Variants live as long as their plan; which have been made shows to nobody. */
+	rc = plan_started((struct sandbox_plan *)plan, &e.variant, err);
+	if (rc < 0)
+		return rc;
 	rc = begin(&e);
 	if (rc == 0)
 		rc = explain(&e);

@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* --- what is said ------------------------------------------------------------------------------
  */
@@ -161,6 +162,21 @@ int plan_variant(struct sandbox_plan *plan, int level, const struct variant **re
 	return rc;
 }
 
+int plan_started(struct sandbox_plan *plan, const struct variant **ret, struct error *err)
+{
+	sandbox_say say = plan->say;
+	int level = atomic_load(plan->level), rc = 0;
+
+	pthread_mutex_lock(&plan->lock);
+	plan->say = NULL;
+	if (!plan->variant[level])
+		rc = make_variant(plan, level, err);
+	plan->say = say;
+	*ret = plan->variant[level];
+	pthread_mutex_unlock(&plan->lock);
+	return rc;
+}
+
 /* Layers that are the same in both variants. */
 static int prepare_common(struct sandbox_plan *plan, const struct judge *judge)
 {
@@ -182,6 +198,20 @@ static int prepare_common(struct sandbox_plan *plan, const struct judge *judge)
 	return rc;
 }
 
+static int place_level(struct sandbox_plan *plan)
+{
+	if (!plan->observed) {
+		plan->level = &plan->own_level;
+		return 0;
+	}
+	plan->level = mmap(NULL, sizeof(*plan->level), PROT_READ | PROT_WRITE,
+			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (plan->level != MAP_FAILED)
+		return 0;
+	plan->level = NULL;
+	return ERR_NOMEM;
+}
+
 static int prepare(struct sandbox_plan *plan, enum sandbox_plan_use use, struct error *err)
 {
 	const struct judge judge = judge_of(plan, &plan->layers, err);
@@ -190,8 +220,11 @@ static int prepare(struct sandbox_plan *plan, enum sandbox_plan_use use, struct 
 	if (rc < 0)
 		return rc;
 	plan->observed = use == SANDBOX_PLAN_OBSERVED;
-	plan->level = use == SANDBOX_PLAN_APPLY ? NAMESPACES_NONE : NAMESPACES_ALL;
-	rc = make_variant(plan, plan->level, err);
+	rc = place_level(plan);
+	if (rc < 0)
+		return error_no_memory(err);
+	atomic_store(plan->level, use == SANDBOX_PLAN_APPLY ? NAMESPACES_NONE : NAMESPACES_ALL);
+	rc = make_variant(plan, atomic_load(plan->level), err);
 	plan->paths->old = true; /* another variant may be made much later */
 	return rc;
 }
@@ -243,13 +276,15 @@ void sandbox_plan_free(struct sandbox_plan *plan)
 	sandbox_paths_free(plan->paths);
 	sandbox_policy_free(plan->policy);
 	streams_free(&plan->streams);
+	if (plan->observed && plan->level)
+		munmap(plan->level, sizeof(*plan->level));
 	pthread_mutex_destroy(&plan->lock);
 	free(plan);
 }
 
 const struct variant *plan_likely(const struct sandbox_plan *plan)
 {
-	int level = atomic_load(&plan->level);
+	int level = atomic_load(plan->level);
 
 	/* One that has not been made yet is about to be. */
 	while (level < NAMESPACES_ALL && !plan->variant[level])

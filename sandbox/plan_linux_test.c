@@ -161,7 +161,7 @@ START_TEST(the_default_policy_starts_programs)
 	ck_assert_ptr_nonnull(strstr(run_bash(plan, "echo $TMPDIR"), "/sandtape-"));
 	ck_assert_ptr_nonnull(strstr(run_bash(plan, "cat denied"), "Permission denied"));
 	ck_assert_ptr_nonnull(strstr(run_bash(plan, CONNECT), "Permission denied"));
-	ck_assert_int_eq(plan->level, NAMESPACES_NONE);
+	ck_assert_int_eq(atomic_load(plan->level), NAMESPACES_NONE);
 	sandbox_plan_free(plan);
 }
 END_TEST

@@ -479,7 +479,7 @@ int sandbox_start(struct sandbox_plan *plan, const struct sandbox_start *start,
 	struct error first = {0};
 	int rc = 0;
 
-	for (int level = atomic_load(&plan->level); level >= NAMESPACES_NONE; level--) {
+	for (int level = atomic_load(plan->level); level >= NAMESPACES_NONE; level--) {
 		struct starter s = {
 			.plan = plan,
 			.start = start,
@@ -491,7 +491,7 @@ int sandbox_start(struct sandbox_plan *plan, const struct sandbox_start *start,
 		if (rc == 0)
 			rc = try_start(&s, &refused);
 		if (rc == 0) {
-			atomic_store(&plan->level, level);
+			atomic_store(plan->level, level);
 			*ret = s.child;
 			return 0;
 		}
@@ -500,6 +500,9 @@ int sandbox_start(struct sandbox_plan *plan, const struct sandbox_start *start,
 				*err = *s.err;
 			break;
 		}
+		/* Before the program runs, of which another process may explain something. */
+		if (plan->observed && level > NAMESPACES_NONE)
+			atomic_store(plan->level, level - 1);
 	}
 	return rc;
 }
