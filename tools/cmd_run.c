@@ -3,54 +3,10 @@
 
 #include "base/cleanup.h"
 #include "base/fs.h"
+#include "tools/denials.h"
 #include <errno.h>
-#include <limits.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
-
-/* What it passes on to the program. */
-static const int forwarded[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2};
-#define FORWARDED (sizeof(forwarded) / sizeof(forwarded[0]))
-
-static volatile sig_atomic_t running; /* the program's process, or 0 */
-static volatile sig_atomic_t early;   /* what came before it was there */
-static bool leaves_terminal;
-
-/* A signal that the terminal sends reaches the program without us, unless it has left it. */
-static void forward(int sig, siginfo_t *info, void *context)
-{
-	int before = errno;
-
-	(void)context;
-	if (info->si_code > 0 && !leaves_terminal)
-		return;
-	if (running > 0)
-		kill((pid_t)running, sig);
-	else
-		early = sig;
-	errno = before;
-}
-
-static void begin_to_forward(pid_t pid)
-{
-	running = (sig_atomic_t)pid;
-	if (early)
-		kill(pid, (int)early);
-}
-
-/* What is ignored stays so: nohup. */
-static void catch_signals(void)
-{
-	struct sigaction action = {.sa_sigaction = forward, .sa_flags = SA_SIGINFO | SA_RESTART};
-	struct sigaction before;
-
-	for (size_t i = 0; i < FORWARDED; i++)
-		if (sigaction(forwarded[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
-			sigaction(forwarded[i], &action, NULL);
-}
 
 static void say(void *ctx, const char *text)
 {
@@ -58,56 +14,6 @@ static void say(void *ctx, const char *text)
 
 	if (!o->quiet)
 		fprintf(stderr, "sandtape: %s\n", text);
-}
-
-static void ignore(int sig)
-{
-	(void)sig;
-}
-
-struct through {
-	int fd;
-	const struct sandbox_child *const *child;
-};
-
-/* Where the program would wait for who reads its output, we do, as long as it has time. */
-static bool wait_for_reader(const struct through *to)
-{
-	struct pollfd out = {.fd = to->fd, .events = POLLOUT};
-
-	return poll(&out, 1, sandbox_child_left_ms(*to->child)) != 0;
-}
-
-/* Who reads our output may have gone: then the program is the one to be told. */
-static bool write_through(void *ctx, const void *bytes, size_t len)
-{
-	const struct through *to = ctx;
-	const char *at = bytes;
-
-	while (len > 0) {
-		ssize_t n;
-
-		if (!wait_for_reader(to))
-			return true; /* its time is over */
-		/* As much as a pipe that has room takes at once. */
-		n = write(to->fd, at, len < PIPE_BUF ? len : PIPE_BUF);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return false;
-		at += n;
-		len -= (size_t)n;
-	}
-	return true;
-}
-
-/* Ours only: a handler is not inherited, and who was started with the signal ignored has it so. */
-static void outlive_readers(void)
-{
-	struct sigaction action = {.sa_handler = ignore, .sa_flags = SA_RESTART}, before;
-
-	if (sigaction(SIGPIPE, NULL, &before) == 0 && before.sa_handler == SIG_DFL)
-		sigaction(SIGPIPE, &action, NULL);
 }
 
 static int end_status(const struct sandbox_options *o, const struct sandbox_result *r)
@@ -125,25 +31,6 @@ static int end_status(const struct sandbox_options *o, const struct sandbox_resu
 	if (r->end == SANDBOX_END_TIMEOUT)
 		return EXIT_TIMEOUT;
 	return r->end == SANDBOX_END_EXIT ? r->status : 128 + r->status;
-}
-
-static int wait_for(const struct sandbox_options *o, struct sandbox_child *child,
-		    const char *const *argv, int report)
-{
-	struct sandbox_result result;
-	struct sandbox_layers layers;
-	struct error err = {0};
-	int status;
-
-	begin_to_forward(sandbox_child_pid(child));
-	if (sandbox_wait(child, &result, &err) < 0)
-		command_fail(&err); /* the program's own status counts more, where there is one */
-	running = 0;
-	status = result.end == SANDBOX_END_UNKNOWN ? EXIT_SANDTAPE : end_status(o, &result);
-	sandbox_child_layers(child, &layers);
-	if (o->report && sandbox_report_write(report, o->report, argv, &layers, &result, &err) < 0)
-		command_fail(&err);
-	return status;
 }
 
 /* Ways out that the library does not know: they are options. */
@@ -215,33 +102,60 @@ static int no_plan(const struct sandbox_options *o, const char *const *argv,
 	return not_started(o, report, argv, status, why);
 }
 
-static int start(const struct sandbox_options *o, struct sandbox_plan *plan, bool limited,
+/* Of a program that ran. Returns the exit status. */
+static int conclude(const struct sandbox_options *o, const char *const *argv, int report,
+		    const struct run_outcome *outcome, const struct denials *denials)
+{
+	struct error err = {0};
+	int status = EXIT_SANDTAPE;
+
+	if (outcome->failure.code < 0)
+		command_fail(&outcome->failure); /* the program's own status counts more */
+	if (outcome->result.end != SANDBOX_END_UNKNOWN)
+		status = end_status(o, &outcome->result);
+	if (o->report && sandbox_report_write(report, o->report, argv, &outcome->layers,
+					      &outcome->result, denials, &err) < 0)
+		command_fail(&err);
+	if (denials_failure(denials, &err) < 0)
+		fprintf(stderr, "sandtape: not all denials are known: %s\n", err.text);
+	if (o->explain && !o->quiet && denials_print(denials, &err) < 0)
+		command_fail(&err);
+	return status;
+}
+
+static void run_here(struct sandbox_plan *plan, const char *const *argv, struct denials *denials,
+		     struct run_outcome *ret)
+{
+	run_catch_signals(sandbox_plan_leaves_terminal(plan));
+	run_program(plan, argv, 0, ret);
+	if (ret->started)
+		run_see_end(ret, denials);
+}
+
+static int start(const struct sandbox_options *o, struct sandbox_plan *plan,
 		 const char *const *argv)
 {
-	struct sandbox_child *child = NULL;
-	const struct through streams[] = {
-		{STDOUT_FILENO, (const struct sandbox_child *const *)&child},
-		{STDERR_FILENO, (const struct sandbox_child *const *)&child}};
-	struct sandbox_start start = {.argv = argv, .dedicated = true};
 	cleanup_close int report = -1;
+	struct denials *denials = denials_new(plan);
+	struct run_outcome outcome;
 	struct error err = {0};
-	int status;
+	int status, rc = denials ? 0 : error_no_memory(&err);
 
-	if (o->report && fs_report_open(o->report, &report, &err) < 0)
-		return command_fail(&err);
-	if (limited) {
-		outlive_readers();
-		start.out = (struct sandbox_sink){SANDBOX_OUTPUT_CALL, -1, write_through,
-						  (void *)&streams[0]};
-		start.err = (struct sandbox_sink){SANDBOX_OUTPUT_CALL, -1, write_through,
-						  (void *)&streams[1]};
+	if (rc == 0 && o->report)
+		rc = fs_report_open(o->report, &report, &err);
+	if (rc < 0) {
+		status = command_fail(&err);
+	} else if (o->explain && run_explained(plan, argv, denials, &outcome, &err) < 0) {
+		status = not_started(o, report, argv, command_fail(&err), &err);
+	} else {
+		if (!o->explain)
+			run_here(plan, argv, denials, &outcome);
+		status = outcome.started ? conclude(o, argv, report, &outcome, denials)
+					 : not_started(o, report, argv,
+						       start_failed(&outcome.failure, argv[0]),
+						       &outcome.failure);
 	}
-	leaves_terminal = sandbox_plan_leaves_terminal(plan);
-	catch_signals();
-	if (sandbox_start(plan, &start, &child, &err) < 0)
-		return not_started(o, report, argv, start_failed(&err, argv[0]), &err);
-	status = wait_for(o, child, argv, report);
-	sandbox_child_free(child);
+	denials_free(denials);
 	return status;
 }
 
@@ -253,9 +167,10 @@ static int run_sandboxed(const struct sandbox_options *o, const char *const *arg
 	int status, rc = sandbox_options_policy(o, say, (void *)o, &policy, &err);
 
 	if (rc == 0)
-		rc = sandbox_plan_new(policy, SANDBOX_PLAN_START, say, (void *)o, &plan, &err);
-	status = rc < 0 ? no_plan(o, argv, &err)
-			: start(o, plan, sandbox_plan_limits_output(plan), argv);
+		rc = sandbox_plan_new(policy,
+				      o->explain ? SANDBOX_PLAN_OBSERVED : SANDBOX_PLAN_START, say,
+				      (void *)o, &plan, &err);
+	status = rc < 0 ? no_plan(o, argv, &err) : start(o, plan, argv);
 	sandbox_plan_free(plan);
 	sandbox_policy_free(policy);
 	return status;

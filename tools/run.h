@@ -2,13 +2,48 @@
 #ifndef SANDTAPE_TOOLS_RUN_H
 #define SANDTAPE_TOOLS_RUN_H
 
-#include "sandbox/plan.h"
+#include "sandbox/denial.h"
 #include "tools/command.h"
 #include "tools/options.h"
 
 /* --- cmd_run_tape.c --- */
 extern const struct option_table run_tape_table;
 int run_tape(const struct command *command, int argc, char **argv);
+
+/* --- run_program.c --- */
+
+/* What became of a program. It goes from one process to another, and points nowhere. */
+struct run_outcome {
+	bool started;
+	/* Why not; of one that was started what could not be done at its end, code 0: nothing. */
+	struct error failure;
+	pid_t pid;
+	struct sandbox_result result; /* without output */
+	struct sandbox_layers layers;
+};
+
+/* Signals for the program are kept until run_program() has started it; `from_terminal`: also those
+ * of the terminal's keys, which do not reach it otherwise. */
+void run_catch_signals(bool from_terminal);
+/* Where they go instead: to this process; 0: nowhere yet, and what has come is forgotten. */
+void run_signals_to(pid_t pid);
+/* Only those that this process sends. */
+void run_signals_from(pid_t pid, bool from_terminal);
+/* Writing to who has gone fails, and is no signal. */
+void run_outlive_readers(void);
+/* `observer` as in sandbox_start. */
+void run_program(struct sandbox_plan *plan, const char *const *argv, int observer,
+		 struct run_outcome *ret);
+
+/* --- cmd_run_explain.c --- */
+struct denials;
+
+/* run_program(), and what the sandbox denies it. An error: it has not been started, or is killed.
+ */
+int run_explained(struct sandbox_plan *plan, const char *const *argv, struct denials *denials,
+		  struct run_outcome *ret, struct error *err);
+/* The end of a program that was started may be a denial. */
+void run_see_end(const struct run_outcome *outcome, struct denials *denials);
 
 /* --- sandbox_options.c --- */
 
@@ -21,6 +56,7 @@ struct sandbox_options {
 	const char *mem, *cpu, *procs, *files, *fsize, *timeout;
 	struct option_list strictness, keep_fd;
 	bool no_sandbox;
+	bool explain;
 	const char *report;
 	bool quiet;
 	bool help;
@@ -48,7 +84,7 @@ int sandbox_try(struct sandbox_policy *policy, struct sandbox_layers *ret, sandb
 /* `fd` is of fs_report_open(). */
 int sandbox_report_write(int fd, const char *file, const char *const *argv,
 			 const struct sandbox_layers *layers, const struct sandbox_result *result,
-			 struct error *err);
+			 const struct denials *denials, struct error *err);
 /* Of a program that could not be started, where `status` is what sandtape ends with. */
 int sandbox_report_failure(int fd, const char *file, const char *const *argv, int status,
 			   const char *why, struct error *err);

@@ -36,6 +36,8 @@ static const struct option options[] = {
 	 "what becomes of a promise that this host cannot keep"},
 	{"--keep-fd", 0, OPTION_LIST, "N", AT(keep_fd), "a descriptor that stays open"},
 	{"--no-sandbox", 0, OPTION_FLAG, NULL, AT(no_sandbox), "restrict nothing"},
+	{"--explain", 0, OPTION_FLAG, NULL, AT(explain),
+	 "tell what the sandbox denies, and how each would be allowed"},
 	{"--report", 0, OPTION_STRING, "FILE", AT(report),
 	 "write there how it ended and what was enforced, as JSON"},
 	{"--quiet", 'q', OPTION_FLAG, NULL, AT(quiet), "print errors only"},

@@ -1,6 +1,7 @@
 /* The report of sandtape run: how the program ended, and what was enforced. */
 #include "base/buf.h"
 #include "base/fs.h"
+#include "tools/denials.h"
 #include "tools/json.h"
 #include "tools/run.h"
 
@@ -71,9 +72,15 @@ static int write_take(int fd, const char *file, json_t *report, struct error *er
 
 int sandbox_report_write(int fd, const char *file, const char *const *argv,
 			 const struct sandbox_layers *layers, const struct sandbox_result *result,
-			 struct error *err)
+			 const struct denials *denials, struct error *err)
 {
-	return write_take(fd, file, make(argv, layers, result), err);
+	json_t *report = make(argv, layers, result);
+
+	if (report && denials_report(denials, report) < 0) {
+		json_decref(report);
+		report = NULL;
+	}
+	return write_take(fd, file, report, err);
 }
 
 int sandbox_report_failure(int fd, const char *file, const char *const *argv, int status,

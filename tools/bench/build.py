@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What a whole build costs: native, recorded, replayed.
+"""What a whole build costs: native, recorded, replayed, in a sandbox, with each denial explained.
 
     python3 tools/bench/build.py BUILD [ROUNDS]
 
@@ -44,9 +44,12 @@ program: $(OBJECTS) main.o
 
 
 RATIOS = [
-    ("recorded / native", "record", 0, "at most 1.1"),
-    ("the same, of processors", "record", 1, ""),
-    ("replayed / native", "replay", 0, "at most 1"),
+    ("recorded / native", "record", "native", 0, "at most 1.1"),
+    ("the same, of processors", "record", "native", 1, ""),
+    ("replayed / native", "replay", "native", 0, "at most 1"),
+    ("`run` / native", "run", "native", 0, ""),
+    ("`run --explain` / `run`", "explain", "run", 0, "at most 2"),
+    ("the same, of processors", "explain", "run", 1, ""),
 ]
 
 
@@ -95,6 +98,8 @@ def measure_round(sandtape, directory, tape):
         "native": measure(build, directory),
         "record": measure([sandtape, "record", "-q", "-t", tape, "--"] + build, directory),
         "replay": measure([sandtape, "replay", "-q", "-t", tape, "--"] + build, directory),
+        "run": measure([sandtape, "run", "-q", "--"] + build, directory),
+        "explain": measure([sandtape, "run", "-q", "--explain", "--"] + build, directory),
     }
 
 
@@ -113,12 +118,13 @@ def main():
         shutil.rmtree(scratch, ignore_errors=True)
     print("| a build of %d commands, `make -j2` | median s | of processors |\n|---|---:|---:|" %
           (FILES + 2))
-    for name in ("native", "record", "replay"):
-        print("| %s | %.2f | %.2f |" % (name, *(statistics.median(t[name][i] for t in times)
+    for name, title in (("native", "native"), ("record", "record"), ("replay", "replay"),
+                        ("run", "`run`"), ("explain", "`run --explain`")):
+        print("| %s | %.2f | %.2f |" % (title, *(statistics.median(t[name][i] for t in times)
                                                for i in (0, 1))))
     print("\n| ratio within a round | median | least to most | goal |\n|---|---:|---:|---|")
-    for title, name, i, goal in RATIOS:
-        values = sorted(t[name][i] / t["native"][i] for t in times)
+    for title, name, below, i, goal in RATIOS:
+        values = sorted(t[name][i] / t[below][i] for t in times)
         print("| %s | %.2f | %.2f to %.2f | %s |" % (
             title, statistics.median(values), values[0], values[-1], goal))
     print("\n%d rounds, %d processors" % (rounds, len(os.sched_getaffinity(0))))

@@ -43,6 +43,7 @@ import sandbox_limits  # noqa: F401
 import sandbox_ends  # noqa: F401
 import sandbox_places  # noqa: F401
 import sandbox_options  # noqa: F401
+import sandbox_explain  # noqa: F401
 
 
 def arguments():

@@ -128,9 +128,8 @@ for what, text in LINGERERS.items():
                  lambda place, check=check, text=text: check(place, text))
 
 
-@case("run: SIGKILL to sandtape kills the program")
-def killed(place):
-    process = start_inside(place, "echo there; exec sleep 60")
+def killed(place, *options):
+    process = start_inside(place, "echo there; exec sleep 60", *options)
     process.kill()
     process.communicate(timeout=30)
     place.check_nothing_runs()
@@ -148,10 +147,10 @@ def stubborn(place):
 PASSED_ON = ("TERM", "INT", "HUP", "USR1", "USR2", "QUIT")
 
 
-def check_passed_on(place, name):
+def check_passed_on(place, name, *options):
     """The program gets it, and its own end is what counts."""
     script = f"trap 'echo got; exit 9' {name}; echo there; while :; do sleep 0.05; done"
-    process = start_inside(place, script)
+    process = start_inside(place, script, *options)
     process.send_signal(getattr(signal, "SIG" + name))
     out, err = place.finish(process)
     expect_equal("status", 9, process.returncode)
@@ -160,13 +159,8 @@ def check_passed_on(place, name):
     expect(b"sandtape: cannot" not in err, short(err))
 
 
-for n in PASSED_ON:
-    add_case(f"run: SIG{n} is passed on", lambda place, n=n: check_passed_on(place, n))
-
-
-@case("run: a SIGTERM that nobody catches ends the program, and its status says so")
-def terminated(place):
-    process = start_inside(place, "echo there; exec sleep 60")
+def terminated(place, *options):
+    process = start_inside(place, "echo there; exec sleep 60", *options)
     wait_until(lambda: any("sleep" in line and "sandtape" not in line
                            for _, line in place.marked()), "sleep runs")
     process.send_signal(signal.SIGTERM)
@@ -174,12 +168,12 @@ def terminated(place):
     expect_equal("status", 128 + signal.SIGTERM, process.returncode % 256)
 
 
-@case("run: a SIGTERM at any moment of the start is not lost")
-def terminated_early(place):
+def terminated_early(place, *options):
     place.fresh({f"f{n}": "" for n in range(999)})
     roots = [word for n in range(999) for word in ("--deny", f"f{n}")]  # so that it takes its time
     for step in range(20):
-        process = place.start([SANDTAPE, "run", "-q", *KEEP_MARK, *roots, "--", "sleep", "20"])
+        process = place.start([SANDTAPE, "run", "-q", *KEEP_MARK, *options, *roots, "--", "sleep",
+                               "20"])
         time.sleep(step * 0.005)
         process.send_signal(signal.SIGTERM)
         try:
@@ -201,20 +195,18 @@ print("got", n, flush=True)
 """
 
 
-@case("run: Ctrl-C on a terminal reaches the program once")
-def interrupted(place):
+def interrupted(place, *options):
     """Each is taken at once: one more, passed on by somebody else, would not be lost in it."""
-    result = inside(place, script_argv(place, None, COUNT_INTERRUPTS), mode="pty",
+    result = inside(place, script_argv(place, None, COUNT_INTERRUPTS), *options, mode="pty",
                     stdin=[(b"there", b"\x03")])
     expect_status(result, 0)
     expect(b"got 1" in result.out, f"how often: {result.out}")
 
 
-@case("run: Ctrl-Z on a terminal stops the program, and fg goes on with it", needs=["bash"])
-def suspended(place):
+def suspended(place, *options):
     """Under a shell with job control, as people use it."""
     place.fresh({"p.sh": "echo there; sleep 0.5; echo end\n"})
-    line = f"{SANDTAPE} run --env {MARK} -- /bin/sh p.sh"
+    line = f"{SANDTAPE} run --env {MARK} {' '.join(options)} -- /bin/sh p.sh"
     dialogue = [(b"ready>", line.encode() + b"\n"), (b"\nthere", b"\x1a"),
                 (b"ready>", b"jobs | wc -l\n"), (b"\n1", b"fg\n"), (b"\nend", b"exit 7\n")]
     result = place.run(["bash", "--norc", "--noprofile", "-i"], mode="pty", stdin=dialogue,
@@ -222,11 +214,28 @@ def suspended(place):
     expect_status(result, 7)
 
 
-@case("run: a program that is stopped and continued goes on")
-def stopped(place):
-    process = start_inside(place, "echo there; sleep 0.2; echo end")
+def stopped(place, *options):
+    process = start_inside(place, "echo there; sleep 0.2; echo end", *options)
     os.kill(process.pid, signal.SIGSTOP)
     os.kill(process.pid, signal.SIGCONT)
     out, _ = place.finish(process)
     expect_equal("stdout", b"end\n", out)
     kill_group(process)
+
+
+PASSED = {
+    "SIGKILL to sandtape kills the program": (killed, ()),
+    **{f"SIG{name} is passed on": (lambda place, *options, name=name:
+                                   check_passed_on(place, name, *options), ())
+       for name in PASSED_ON},
+    "a SIGTERM that nobody catches ends the program, and its status says so": (terminated, ()),
+    "a SIGTERM at any moment of the start is not lost": (terminated_early, ()),
+    "Ctrl-C on a terminal reaches the program once": (interrupted, ()),
+    "Ctrl-Z on a terminal stops the program, and fg goes on with it": (suspended, ("bash",)),
+    "a program that is stopped and continued goes on": (stopped, ()),
+}
+
+for what, (act, programs) in PASSED.items():
+    add_case("run: " + what, act, programs)
+    add_case("run: explain: " + what,
+             lambda place, act=act: act(place, "--explain"), programs)
