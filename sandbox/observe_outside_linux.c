@@ -114,13 +114,14 @@ static bool fits(const char *path, unsigned flags, int mode)
 	if ((flags & O_NOFOLLOW) && !(flags & O_PATH) && is_there(path, &st) && S_ISLNK(st.st_mode))
 		return false;
 	if (stat(path, &st) < 0)
-		return true; /* may() tells why */
+		return false;
 	return S_ISDIR(st.st_mode) ? !(mode & W_OK) : !(flags & O_DIRECTORY);
 }
 
 static enum sandbox_outside may_open(const char *path, unsigned flags)
 {
 	int mode = mode_of(flags);
+	enum sandbox_outside result;
 	struct stat st;
 
 	if ((flags & O_TMPFILE) == O_TMPFILE)
@@ -131,7 +132,9 @@ static enum sandbox_outside may_open(const char *path, unsigned flags)
 		if (flags & O_EXCL)
 			return SANDBOX_OUTSIDE_NO;
 	}
-	return fits(path, flags, mode) ? may(path, mode) : SANDBOX_OUTSIDE_NO;
+	result = may(path, mode);
+	return result == SANDBOX_OUTSIDE_YES && !fits(path, flags, mode) ? SANDBOX_OUTSIDE_NO
+									 : result;
 }
 
 static enum sandbox_outside may_execute(const char *path)

@@ -1,12 +1,15 @@
 /* What another process means by a path. */
 #include "sandbox/observe.h"
 
+#include "base/cleanup.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -56,6 +59,7 @@ struct walk {
 	size_t at;
 	unsigned links;
 	bool keep_last;
+	bool plain; /* nothing is taken for a link */
 };
 
 static bool put_left(struct walk *w, const char *text)
@@ -140,7 +144,7 @@ static bool step(struct walk *w, const char *name, size_t len)
 	if (w->done->len + len + 1 >= PATH_MAX || buf_add_char(w->done, '/') < 0 ||
 	    buf_add(w->done, name, len) < 0)
 		return false;
-	return (last && w->keep_last) || follow(w);
+	return w->plain || (last && w->keep_last) || follow(w);
 }
 
 static bool walk_all(struct walk *w)
@@ -186,16 +190,51 @@ static bool begin(pid_t tid, int dir, const char *path, struct buf *out)
 	return read_own(tid, dir, base) && (strcmp(base, "/") == 0 || buf_add_str(out, base) == 0);
 }
 
+/* One look, by openat2(2), at what is most: no component is a link, as far as there are any. */
+static bool is_plain(pid_t tid, const char *path, bool keep_last)
+{
+	struct open_how how = {.flags = O_PATH | O_CLOEXEC | (keep_last ? O_NOFOLLOW : 0),
+			       .resolve = RESOLVE_NO_SYMLINKS};
+	cleanup_close int root = -1;
+	char link[64];
+	long fd;
+
+	if (!path[0])
+		return true;
+	snprintf(link, sizeof(link), "/proc/%d/root", (int)tid);
+	root = open(link, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return false;
+	fd = syscall(SYS_openat2, root, path + 1, &how, sizeof(how));
+	if (fd < 0)
+		return errno == ENOENT;
+	close((int)fd);
+	return true;
+}
+
+static bool walk(pid_t tid, int dir, const char *path, struct walk *w)
+{
+	w->tid = tid;
+	w->at = sizeof(w->left) - 1;
+	w->left[w->at] = '\0';
+	buf_clear(w->done);
+	return buf_reserve(w->done, 1) == 0 && put_left(w, path) &&
+	       begin(tid, dir, path, w->done) && walk_all(w);
+}
+
+/* A slash behind a link makes it a directory; ".." behind one leads elsewhere than it reads. */
 bool observe_resolve(pid_t tid, int dir, const char *path, bool keep_last, struct buf *out)
 {
-	struct walk w = {.tid = tid, .done = out, .keep_last = keep_last};
+	const bool keep = keep_last && path[strlen(path) - 1] != '/';
+	struct walk w = {.done = out, .keep_last = keep_last, .plain = !strstr(path, "..")};
 
-	w.at = sizeof(w.left) - 1;
-	w.left[w.at] = '\0';
-	buf_clear(out);
-	if (buf_reserve(out, 1) < 0 || !put_left(&w, path) || !begin(tid, dir, path, out) ||
-	    !walk_all(&w))
+	if (!walk(tid, dir, path, &w))
 		return false;
+	if (w.plain && !is_plain(tid, out->data, keep)) {
+		w.plain = false;
+		if (!walk(tid, dir, path, &w))
+			return false;
+	}
 	return out->len > 0 || buf_add_char(out, '/') == 0;
 }
 
