@@ -8,7 +8,7 @@ from harness import ROOT, SANDTAPE, case, expect, expect_equal, expect_status
 
 MAN = os.path.join(ROOT, "tools", "man")
 HEADERS = ("tape/tape.h", "tape/command.h", "tape/clock.h", "base/error.h",
-           "sandbox/sandbox.h", "sandbox/plan.h")
+           "sandbox/sandbox.h", "sandbox/plan.h", "sandbox/denial.h")
 COMMANDS = ("record", "replay", "run", "verify", "tape show", "tape stats", "tape check",
             "tape diff", "tape gc", "tape merge", "tape import", "tape migrate", "policy check",
             "policy show", "doctor")
