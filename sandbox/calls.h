@@ -37,7 +37,8 @@ struct call_test {
 struct call_rule {
 	int number;
 	int group;     /* enum sandbox_syscalls, whose action is taken; CALL_RULE: `refusal` is */
-	unsigned when; /* bits of CALL_NET and CALL_UNIX: the modes in which a CALL_RULE is there */
+	unsigned when; /* bits of CALL_NET, CALL_UNIX and CALL_UNBOUND: the modes in which a
+			  CALL_RULE is there */
 	int refusal;   /* an errno. 0: the call is allowed; of a group: as the group has it. Of a
 			  group, it takes the place of all that refuses */
 	struct call_test tests[CALL_TESTS]; /* up to the first CALL_MATCH_NONE */
@@ -46,6 +47,7 @@ struct call_rule {
 #define CALL_RULE	(-1)
 #define CALL_NET(mode)	(1U << SANDBOX_NET_##mode)
 #define CALL_UNIX(mode) (0x100U << SANDBOX_UNIX_##mode)
+#define CALL_UNBOUND	0x10000U /* TCP, and no port to bind to */
 
 /* Of one call, rules that are none of a group come first, in their order, and the first that holds
  * decides. Then come those of groups, and the action that refuses most decides. */

@@ -264,6 +264,27 @@ START_TEST(each_net_has_its_sockets)
 }
 END_TEST
 
+static const struct decided listen_refused[] = {{50, {0}, FAILS(EACCES)}};
+static const struct decided listen_allowed[] = {{50, {0}, ALLOWED}};
+
+START_TEST(without_a_port_to_bind_to_nothing_listens)
+{
+	struct filter_fixture f;
+
+	filter_setup(&f, SANDBOX_LEVEL_NETWORK);
+	ck_assert_int_eq(filter_try_prepare(&f), 0);
+	assert_decided(&f, listen_allowed, COUNT(listen_allowed));
+	filter_set_net(&f, SANDBOX_NET_TCP);
+	ck_assert_int_eq(sandbox_policy_add_port(f.policy, SANDBOX_PORT_CONNECT, 1, NULL), 0);
+	ck_assert_int_eq(filter_try_prepare(&f), 0);
+	assert_decided(&f, listen_refused, COUNT(listen_refused));
+	ck_assert_int_eq(sandbox_policy_add_port(f.policy, SANDBOX_PORT_BIND, 0, NULL), 0);
+	ck_assert_int_eq(filter_try_prepare(&f), 0);
+	assert_decided(&f, listen_allowed, COUNT(listen_allowed));
+	filter_teardown(&f);
+}
+END_TEST
+
 static const struct decided unix_none[] = {
 	SOCKET(AF_UNIX, SOCK_STREAM, 0, FAILS(EACCES)),
 	SOCKET(AF_INET, SOCK_STREAM, 0, ALLOWED),
@@ -311,6 +332,7 @@ Suite *sandbox_filter_calls_suite(void)
 	tcase_add_test(tc, the_default_is_as_decided);
 	tcase_add_test(tc, without_processes_there_are_threads);
 	tcase_add_loop_test(tc, each_net_has_its_sockets, 0, COUNT(by_net));
+	tcase_add_test(tc, without_a_port_to_bind_to_nothing_listens);
 	tcase_add_test(tc, without_unix_sockets_there_are_pairs);
 	tcase_add_test(tc, what_nothing_else_keeps_away_is_refused);
 	suite_add_tcase(suite, tc);

@@ -75,7 +75,11 @@ static struct decision decide_by_group(const struct sandbox_policy *policy,
 
 static bool is_of_mode(const struct sandbox_policy *policy, const struct call_rule *rule)
 {
-	return rule->when & (1U << policy->net | 0x100U << policy->unix_sockets);
+	unsigned modes = 1U << policy->net | 0x100U << policy->unix_sockets;
+
+	if (policy->net == SANDBOX_NET_TCP && policy->ports[SANDBOX_PORT_BIND].count == 0)
+		modes |= CALL_UNBOUND;
+	return rule->when & modes;
 }
 
 static void insert(struct decisions *list, const struct decision *d)

@@ -121,6 +121,9 @@ static void set_randomly(struct filter_fixture *f, struct random *random)
 	filter_set_group(f, SANDBOX_SYSCALLS_IO_URING, SANDBOX_ACTION_TRAP, 0);
 	filter_set_net(f, random_below(random, SANDBOX_NETS));
 	filter_set_unix(f, random_below(random, SANDBOX_UNIXES));
+	if (random_below(random, 2))
+		ck_assert_int_eq(sandbox_policy_add_port(f->policy, SANDBOX_PORT_BIND, 80, NULL),
+				 0);
 }
 
 START_TEST(random_policies_are_what_they_say)

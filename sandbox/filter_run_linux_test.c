@@ -162,10 +162,12 @@ static uint32_t stronger(uint32_t a, uint32_t b)
 uint32_t filter_wanted(const struct sandbox_policy *policy, uint32_t number, const uint64_t args[6])
 {
 	uint32_t action = number >= KERNEL_CALLS_END ? FAILS(ENOSYS) : ALLOWED;
+	unsigned modes = 1U << policy->net | 0x100U << policy->unix_sockets;
 
+	if (policy->net == SANDBOX_NET_TCP && !policy->ports[SANDBOX_PORT_BIND].count)
+		modes |= CALL_UNBOUND;
 	for (size_t i = 0; i < call_rule_count; i++) {
 		const struct call_rule *rule = &call_rules[i];
-		unsigned modes = 1U << policy->net | 0x100U << policy->unix_sockets;
 
 		if ((uint32_t)rule->number == number && rule->group == CALL_RULE &&
 		    (rule->when & modes) && rule_holds(rule, args))

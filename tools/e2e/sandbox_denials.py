@@ -263,6 +263,8 @@ NET_ROWS = [
            allowed=("--tcp-bind", "0")),
     Denial("TCP is listened on without a bind", "socket.socket().listen()", denied=NO_NET,
            allowed=("--net", "full")),
+    Denial("TCP is listened on without a bind, where TCP is allowed", "socket.socket().listen()",
+           options=("--tcp-connect", "@PORT"), allowed=("--tcp-bind", "0")),
     Denial("UDP is sent", UDP, denied=NO_NET, allowed=("--net", "full"), want="1"),
     Denial("UDP is sent where TCP is allowed", UDP, denied=NO_NET,
            options=("--tcp-connect", "@PORT"), allowed=("--net", "full"), want="1"),
