@@ -39,6 +39,7 @@ import library  # noqa: F401
 import policies  # noqa: F401
 import sandbox_work  # noqa: F401
 import sandbox_denials  # noqa: F401
+import sandbox_holes  # noqa: F401
 import sandbox_limits  # noqa: F401
 import sandbox_ends  # noqa: F401
 import sandbox_places  # noqa: F401

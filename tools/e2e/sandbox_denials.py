@@ -36,7 +36,8 @@ class Denial:
 def fill(text, place):
     values = {"@WORK": place.work, "@HOME": place.home, "@FAR": place.far,
               "@PORT": str(place.ports[0]), "@OTHER": str(place.ports[1]),
-              "@PID": str(place.outsider.pid), "@TMP": place.far_tmp, "@ABSTRACT": place.mark}
+              "@PID": str(place.outsider.pid), "@ADDRESS": place.address, "@TMP": place.far_tmp,
+              "@ABSTRACT": place.mark}
     for name, value in values.items():
         text = text.replace(name, value)
     return text
@@ -98,6 +99,8 @@ def outsiders(place, stack):
     """A process, and unix sockets: in HOME, in /tmp, and without a path."""
     place.outsider = place.start(["sleep", "60"])
     stack.callback(kill_group, place.outsider)
+    with open(f"/proc/{place.outsider.pid}/maps", encoding="utf-8") as f:
+        place.address = "0x" + f.readline().split("-")[0]
     place.far_tmp = stack.enter_context(tempfile.TemporaryDirectory(dir="/tmp"))
     for address in place.home + "/sock", place.far_tmp + "/sock", "\0" + place.mark:
         serve_unix(address, stack)
@@ -395,7 +398,11 @@ resource.setrlimit = setrlimit
 ]
 
 
+ROOT_NAMES = set()  # of what only root has
+
+
 def add_denials(rows):
+    ROOT_NAMES.update("run: denied: " + row.name for row in rows if row.root)
     for row in (row for row in rows if IS_ROOT or not row.root):
         add_case("run: denied: " + row.name, lambda place, row=row: check_denial(place, row))
 
