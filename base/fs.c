@@ -194,7 +194,7 @@ static int check_parent(const char *path, struct error *err)
 	if (!dir)
 		return error_no_memory(err);
 	if (access(dir, W_OK | X_OK) < 0)
-		return error_sys(err, errno, "cannot write the report %s", path);
+		return error_sys(err, errno, "cannot write %s", path);
 	return 0;
 }
 
@@ -222,7 +222,7 @@ int fs_report_open(const char *path, int *ret_fd, struct error *err)
 		return check_parent(path, err);
 	fd = stream < 0 ? open(path, O_WRONLY | O_CLOEXEC) : fcntl(stream, F_DUPFD_CLOEXEC, 3);
 	if (fd < 0)
-		return error_sys(err, errno, "cannot write the report %s", path);
+		return error_sys(err, errno, "cannot write %s", path);
 	*ret_fd = fd;
 	return 0;
 }

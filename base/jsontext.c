@@ -5,7 +5,9 @@
  */
 #include "base/jsontext.h"
 
+#include "base/cleanup.h"
 #include "base/json_scan.h"
+#include "base/text.h"
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -213,4 +215,39 @@ int jsontext_line(struct bytes text, const struct jsontext_step *steps, size_t c
 	for (const char *p = text.data; p < at; p++)
 		line += *p == '\n';
 	return line;
+}
+
+/* "fs.deny[2]", quoted where a key is anything else than what keys are. */
+static int name_steps(const struct jsontext_step *steps, size_t count, struct buf *out)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct jsontext_step *step = &steps[i];
+		int rc = 0;
+
+		if (!step->key)
+			rc = buf_addf(out, "[%zu]", step->index);
+		else if (i > 0)
+			rc = buf_add_char(out, '.');
+		if (rc == 0 && step->key)
+			rc = text_quote(out, step->key, strlen(step->key));
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+int jsontext_error_at(struct bytes text, const char *name, const struct jsontext_step *steps,
+		      size_t count, int code, struct error *err)
+{
+	cleanup_buf struct buf key = BUF_INIT;
+	int line = 0;
+
+	if (code == ERR_NOMEM)
+		return code;
+	for (size_t depth = count; line == 0; depth--)
+		line = jsontext_line(text, steps, depth);
+	if (name_steps(steps, count, &key) < 0)
+		return error_no_memory(err);
+	return error_wrap(err, code, "%s:%d%s%s", name, line, key.len ? ": " : "",
+			  key.len ? key.data : "");
 }

@@ -35,4 +35,9 @@ struct jsontext_step {
  */
 int jsontext_line(struct bytes text, const struct jsontext_step *steps, size_t count);
 
+/* Puts "NAME:LINE: KEY: " in front of the error that is there, and returns its code. Of a value
+ * that is not in the text, the line of the nearest one around it. */
+int jsontext_error_at(struct bytes text, const char *name, const struct jsontext_step *steps,
+		      size_t count, int code, struct error *err);
+
 #endif

@@ -20,40 +20,9 @@ struct reader {
 	struct error *err;
 };
 
-/* "fs.deny[2]", quoted where a key is anything else than what keys are. */
-static int name_steps(const struct reader *r, struct buf *out)
-{
-	for (size_t i = 0; i < r->depth; i++) {
-		const struct jsontext_step *step = &r->steps[i];
-		int rc = 0;
-
-		if (!step->key)
-			rc = buf_addf(out, "[%zu]", step->index);
-		else if (i > 0)
-			rc = buf_add_char(out, '.');
-		if (rc == 0 && step->key)
-			rc = text_quote(out, step->key, strlen(step->key));
-		if (rc < 0)
-			return rc;
-	}
-	return 0;
-}
-
-/* Puts "FILE:LINE: KEY: " in front of the error that is there. Of a key that is left out, the line
- * of its section. */
 static int at_steps(const struct reader *r, int code)
 {
-	cleanup_buf struct buf key = BUF_INIT;
-	int line = 0;
-
-	if (code == ERR_NOMEM)
-		return code;
-	for (size_t depth = r->depth; line == 0; depth--)
-		line = jsontext_line(r->text, r->steps, depth);
-	if (name_steps(r, &key) < 0)
-		return error_no_memory(r->err);
-	return error_wrap(r->err, code, "%s:%d%s%s", r->name, line, key.len ? ": " : "",
-			  key.len ? key.data : "");
+	return jsontext_error_at(r->text, r->name, r->steps, r->depth, code, r->err);
 }
 
 /* The values that the builder refuses are errors of the file. */
