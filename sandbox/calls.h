@@ -59,6 +59,20 @@ extern const size_t call_rule_count;
 extern const uint32_t call_audit_arch;
 extern const uint32_t call_foreign_from;
 
+/* The names of the calls by their numbers, up to KERNEL_CALLS_END; NULL where there is none. */
+#define CALL_NAMES_MAX 512
+extern const char *const call_names[];
+extern const size_t call_name_count;
+
+/* What others call this machine: container engines, and their profiles. */
+struct call_machine {
+	const char *name;
+	const char *oci;
+	const char *oci_foreign[2]; /* other ABIs that it has */
+};
+
+extern const struct call_machine call_machine;
+
 /* --- Words of calls.def ----------------------------------------------------------------------- */
 
 /* CALL(group, name, errno or 0, tests...), RULE(modes, name, errno or 0, tests...). */

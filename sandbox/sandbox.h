@@ -372,6 +372,29 @@ SANDBOX_API int sandbox_paths_check(const struct sandbox_paths *paths, enum sand
 				    const char *cwd, const char *path, struct sandbox_path *ret,
 				    struct error *err);
 
+/* --- Profiles of container engines ------------------------------------------------------------ */
+
+/*
+ * The default policy, as `{"version": 1}` has it, with what a seccomp profile says of system calls:
+ * one as the runtime specification of OCI has it, or a file of Docker's or Podman's, or a
+ * container's configuration with one in it. Its rules are taken as for this machine, its kernel,
+ * and a program without capabilities.
+ *
+ * A group of calls of which the profile refuses one is refused, and so are io_uring and calls by
+ * other ABIs; where the profile refuses unix sockets their mode is SANDBOX_UNIX_NONE. What cannot
+ * be kept so is told to `say`, which may be NULL, in lines that begin with `name`: calls that the
+ * profile allows and the policy does not, calls that it refuses and that no group has, rules on
+ * arguments, names that are not known. A call that is allowed although the profile refuses it is
+ * always told.
+ *
+ * ERR_FORMAT: it is no profile, or has an action that is not known; ERR_LIMIT: longer than 4 MiB,
+ * more than 4096 rules or 64 conditions of one. Both name line and key.
+ */
+SANDBOX_API int sandbox_policy_import_oci(const char *text, size_t len, const char *name,
+					  const struct sandbox_places *places, sandbox_say say,
+					  void *say_ctx, struct sandbox_policy **ret,
+					  struct error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,4 +1,4 @@
-/* sandtape policy check, sandtape policy show */
+/* sandtape policy check, sandtape policy show; the list of these commands */
 #include "tools/run.h"
 
 #include <stdio.h>
@@ -197,7 +197,8 @@ static const struct command show_command = {
 	"without $WORK, $HOME and $TMP. What is printed reads back to the same policy.",
 	run_show, show_help};
 
-static const struct command *const commands[] = {&check_command, &show_command};
+static const struct command *const commands[] = {&check_command, &show_command,
+						 &policy_import_command};
 static const struct command_list list = {commands, sizeof(commands) / sizeof(commands[0])};
 
 static void help(void)
@@ -210,7 +211,7 @@ static int run(const struct command *command, int argc, char **argv)
 	return command_list_run(command, &list, argc, argv);
 }
 
-const struct command policy_command = {"policy", "check|show [options] FILE",
+const struct command policy_command = {"policy", "check|show|import-oci [options] FILE",
 				       "Looks at policies: what a program may do. "
 				       "sandtape-policy(5) has the format.\n"
 				       "sandtape run enforces them.",

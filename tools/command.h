@@ -33,6 +33,7 @@ extern const struct command verify_command;
 extern const struct command policy_command;
 extern const struct command doctor_command;
 extern const struct command tape_command;
+extern const struct command policy_import_command;
 extern const struct command tape_check_command;
 extern const struct command tape_diff_command;
 extern const struct command tape_gc_command;

@@ -37,6 +37,7 @@ import modes  # noqa: F401
 import backends  # noqa: F401
 import library  # noqa: F401
 import policies  # noqa: F401
+import oci  # noqa: F401
 import sandbox_work  # noqa: F401
 import sandbox_denials  # noqa: F401
 import sandbox_holes  # noqa: F401

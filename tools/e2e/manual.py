@@ -11,7 +11,7 @@ HEADERS = ("tape/tape.h", "tape/command.h", "tape/clock.h", "base/error.h",
            "sandbox/sandbox.h", "sandbox/plan.h", "sandbox/denial.h")
 COMMANDS = ("record", "replay", "run", "verify", "tape show", "tape stats", "tape check",
             "tape diff", "tape gc", "tape merge", "tape import", "tape migrate", "policy check",
-            "policy show", "doctor")
+            "policy show", "policy import-oci", "doctor")
 SESSION = {"--backend", "--env", "--real", "--root", "--through"}
 
 
@@ -43,7 +43,7 @@ def synopses(page):
     text = page[page.index(".Sh SYNOPSIS"):page.index(".Sh DESCRIPTION")]
     found = {}
     for part in text.split(".Nm\n")[1:]:
-        match = re.match(r"\.Cm ([a-z ]+)\n", part)
+        match = re.match(r"\.Cm ([a-z -]+)\n", part)
         if match:
             found[match[1].strip()] = found.get(match[1].strip(), "") + part
     return found
