@@ -80,6 +80,12 @@ static void lift_rule(struct explained *e, const struct call_rule *rule,
 		policy->unix_sockets =
 			e->variant->needs.no_unix ? SANDBOX_UNIX_ALL : SANDBOX_UNIX_INSIDE;
 		e->fix.unix_mode = policy->unix_sockets;
+	} else if (rule->when & CALL_UNBOUND) {
+		static unsigned any; /* port */
+
+		policy->ports[SANDBOX_PORT_BIND].item = &any;
+		policy->ports[SANDBOX_PORT_BIND].count = 1;
+		e->fix.port[SANDBOX_PORT_BIND] = 0;
 	} else {
 		policy->net = SANDBOX_NET_FULL;
 		e->fix.net = SANDBOX_NET_FULL;
@@ -119,6 +125,10 @@ static int tell_rule(struct explained *e, const struct call_rule *rule)
 				  e->variant->needs.no_unix
 					  ? ", and those outside cannot be kept away here"
 					  : "");
+	if (rule->when & CALL_UNBOUND)
+		return explain_by(e, mech, kernel,
+				  "net.mode is \"tcp\" without a port in net.tcp_bind: nothing "
+				  "listens, since the system could choose a port");
 	if (rule->when & CALL_NET(TCP) && rule->refusal != EACCES)
 		return explain_by(e, mech, kernel,
 				  "net.mode is \"tcp\", whose ports this would go around");

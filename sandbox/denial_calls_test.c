@@ -199,6 +199,12 @@ static const struct denial_row networks[] = {
 	 .option = "--tcp-connect 80",
 	 .policy_want = "{\"net\": {\"mode\": \"tcp\", \"tcp_connect\": [80]}}"},
 	{TCP_443,
+	 {SEEN_CALL(listen, EACCES), .filtered = true, .args = {3, 5}},
+	 .want = "seccomp kernel: net.mode is \"tcp\" without a port in net.tcp_bind: nothing "
+		 "listens, since the system could choose a port",
+	 .option = "--tcp-bind 0",
+	 .policy_want = "{\"net\": {\"mode\": \"tcp\", \"tcp_bind\": [0]}}"},
+	{TCP_443,
 	 {SEEN_CALL(bind, EACCES), TO(home)},
 	 .want = "landlock-net observed: the port 8080 is not in net.tcp_bind",
 	 .option = "--tcp-bind 8080",
