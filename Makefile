@@ -305,7 +305,7 @@ tsan:
 	$(MAKE) BUILD=build-tsan SANITIZE=thread build-tsan/sandtape-tests
 	CK_TIMEOUT_MULTIPLIER=5 build-tsan/sandtape-tests $(TSAN_SUITES)
 
-FUZZ_MORE_policy := fixtures/policies/*/*.json
+FUZZ_MORE_policy := fixtures/policies/*/*.json fixtures/oci/*.json
 
 # All that was found once, and what covers the code: without a fuzzer.
 fuzz-corpus: $(FUZZ_FILES)

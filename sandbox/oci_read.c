@@ -76,6 +76,16 @@ static void step_in(struct reader *r, const char *key, size_t index)
 	r->steps[r->depth++] = (struct jsontext_step){key, index};
 }
 
+static int wrong_at(struct reader *r, const char *key, const char *what)
+{
+	int rc;
+
+	step_in(r, key, 0);
+	rc = wrong(r, what);
+	r->depth--;
+	return rc;
+}
+
 /* Go's reader takes null for what is not there. */
 static const json_t *member(const json_t *object, const char *key)
 {
@@ -151,17 +161,13 @@ static int read_whole(struct reader *r, const json_t *object, const char *key, j
 {
 	const json_t *value = member(object, key);
 	json_int_t number = json_integer_value(value);
-	int rc = 0;
 
 	if (!value)
 		return 0;
-	step_in(r, key, 0);
 	if (!json_is_integer(value) || number < 0 || number > max)
-		rc = wrong(r, "it must be a whole number, and not too large");
-	else
-		*ret = number;
-	r->depth--;
-	return rc;
+		return wrong_at(r, key, "it must be a whole number, and not too large");
+	*ret = number;
+	return 0;
 }
 
 /* --- actions --------------------------------------------------------------------------------- */
@@ -179,8 +185,7 @@ static int unknown_action(const struct reader *r, const char *name)
 		return wrong(r, "it must be the name of an action, like SCMP_ACT_ERRNO");
 	for (size_t i = 0; i < count; i++)
 		names[i] = actions[i].name + prefix;
-	if (strncmp(name, ACTION_PREFIX, prefix) == 0)
-		name += prefix;
+	name += strncmp(name, ACTION_PREFIX, prefix) == 0 ? prefix : 0;
 	near = policy_name_near(names, count, name);
 	if (!near)
 		return wrong(r, "there is no such action; SCMP_ACT_ERRNO is one");
@@ -198,11 +203,8 @@ static int read_errno(struct reader *r, const json_t *object, const char *key,
 	json_int_t number = *ret;
 	int rc = read_whole(r, object, number_key, UINT16_MAX, &number);
 
-	if (rc == 0 && value && (!name || (*name && !error_errno_number(name)))) {
-		step_in(r, key, 0);
-		rc = wrong(r, "it must be the name of an errno, like EPERM");
-		r->depth--;
-	}
+	if (rc == 0 && value && (!name || (*name && !error_errno_number(name))))
+		rc = wrong_at(r, key, "it must be the name of an errno, like EPERM");
 	if (rc == 0)
 		*ret = name && *name ? error_errno_number(name) : (int)number;
 	return rc;
@@ -274,19 +276,15 @@ static int read_kernel(struct reader *r, const json_t *object, unsigned *ret)
 	const json_t *value = member(object, "minKernel");
 	const char *text = take_text(value);
 	unsigned major, minor;
-	char rest;
-	int rc = 0;
+	char rest; /* there must be none */
 
 	if (!value || (text && !*text))
 		return 0;
-	step_in(r, "minKernel", 0);
 	if (!text || strlen(text) > 9 || sscanf(text, "%u.%u%c", &major, &minor, &rest) != 2 ||
 	    minor > UINT16_MAX || major > UINT16_MAX / 2)
-		rc = wrong(r, "it must be a version of Linux, like \"4.8\"");
-	else
-		*ret = major << 16 | minor;
-	r->depth--;
-	return rc;
+		return wrong_at(r, "minKernel", "it must be a version of Linux, like \"4.8\"");
+	*ret = major << 16 | minor;
+	return 0;
 }
 
 /* *ret_applies stays when there is nothing in it. */
@@ -329,18 +327,16 @@ static int read_filter(struct reader *r, const json_t *rule, const char *key, bo
 static int read_op(struct reader *r, const json_t *item, unsigned char *ret)
 {
 	const char *name = take_text(member(item, "op"));
-	int op = 0, rc = 0;
+	int op = 0;
 
 	while (name && op < OCI_OPS && strcmp(ops[op], name) != 0)
 		op++;
 	*ret = (unsigned char)op;
 	if (name && op < OCI_OPS)
 		return 0;
-	step_in(r, "op", 0);
-	rc = wrong(r, name ? "there is no such comparison; SCMP_CMP_EQ is one"
-			   : "it must be the name of a comparison, like SCMP_CMP_EQ");
-	r->depth--;
-	return rc;
+	return wrong_at(r, "op",
+			name ? "there is no such comparison; SCMP_CMP_EQ is one"
+			     : "it must be the name of a comparison, like SCMP_CMP_EQ");
 }
 
 static int read_condition(struct reader *r, const json_t *item, void *ctx)
@@ -455,7 +451,6 @@ static int read_calls(struct reader *r, const json_t *item, bool applies)
 	return rc;
 }
 
-/* One that is for others has no call. */
 static int read_rule(struct reader *r, const json_t *item, void *ctx)
 {
 	struct oci_profile *p = r->profile;
@@ -499,22 +494,18 @@ static int read_rules(struct reader *r, const json_t *object)
 
 /* --- the whole ------------------------------------------------------------------------------- */
 
-static void note_machine(struct oci_profile *p, const char *name)
-{
-	p->has_machines = true;
-	p->has_this_machine |= strcmp(name, call_machine.oci) == 0;
-	for (size_t i = 0; i < sizeof(call_machine.oci_foreign) / sizeof(char *); i++)
-		p->has_foreign |= strcmp(name, call_machine.oci_foreign[i]) == 0;
-}
-
 static int read_machine(struct reader *r, const json_t *item, void *ctx)
 {
+	struct oci_profile *p = r->profile;
 	const char *name = take_text(item);
 
 	(void)ctx;
 	if (!name || strncmp(name, "SCMP_ARCH_", 10) != 0)
 		return wrong(r, "it must be the name of an architecture, like SCMP_ARCH_X86_64");
-	note_machine(r->profile, name);
+	p->has_machines = true;
+	p->has_this_machine |= strcmp(name, call_machine.oci) == 0;
+	for (size_t i = 0; i < sizeof(call_machine.oci_foreign) / sizeof(char *); i++)
+		p->has_foreign |= strcmp(name, call_machine.oci_foreign[i]) == 0;
 	return 0;
 }
 

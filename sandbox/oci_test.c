@@ -6,14 +6,12 @@
 #include "base/fs.h"
 #include "sandbox/policy.h"
 #include "tools/tests.h"
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 
 static const struct sandbox_places places = {"/work", "/home/me", "/tmp/mine"};
 
-/* All that was told, a line each. */
 struct told {
 	struct buf text;
 };
@@ -374,16 +372,9 @@ START_TEST(a_profile_that_is_cut_off_is_refused)
 }
 END_TEST
 
-static const struct {
-	const char *call;
-	const char *group;
-} refused[] = {
-	{"mount", "mount"},	     {"bpf", "bpf"},
-	{"perf_event_open", "perf"}, {"open_by_handle_at", "handles"},
-	{"init_module", "modules"},  {"kexec_load", "kexec"},
-	{"settimeofday", "clock"},   {"iopl", "raw_io"},
-	{"swapon", "admin"},	     {"process_vm_readv", "debug"},
-	{"add_key", "keyrings"},     {"io_uring_setup", "io_uring"},
+static const char *const refused[] = {
+	"mount", "bpf",	   "perf",  "handles", "modules",  "kexec",
+	"clock", "raw_io", "admin", "debug",   "keyrings", "io_uring",
 };
 
 START_TEST(the_profiles_of_engines_are_kept)
@@ -395,10 +386,7 @@ START_TEST(the_profiles_of_engines_are_kept)
 	ck_assert_int_eq(fs_read_file(files[_i], 1 << 20, &text, NULL), 0);
 	policy = import(text.data, &told);
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
-		ck_assert_msg(
-			oci_refuses(policy->syscalls[policy_key_find("syscalls", refused[i].group)
-							     ->index]),
-			"%s", refused[i].call);
+		ck_assert_str_ne(action_of(policy, refused[i]), "allow");
 	ck_assert_str_eq(action_of(policy, "processes"), "allow");
 	ck_assert_str_eq(action_of(policy, "sockets"), "allow");
 	ck_assert_str_eq(action_of(policy, "ipc"), "allow");
@@ -512,8 +500,6 @@ END_TEST
 
 START_TEST(calls_have_names)
 {
-	ck_assert_str_eq(call_names[SYS_read], "read");
-	ck_assert_str_eq(call_names[SYS_clone3], "clone3");
 	ck_assert_str_eq(call_names[SYS_keyctl], "keyctl");
 	for (size_t i = 0; i < call_rule_count; i++)
 		ck_assert_ptr_nonnull(call_names[call_rules[i].number]);

@@ -1,6 +1,6 @@
 /*
- * Policies: what is no policy is refused with one sentence that names the line; what is one can be
- * written, and reads back to the same.
+ * Policies, and profiles of container engines that become one: what is none is refused with one
+ * sentence that names the line; what is one can be written, and reads back to the same.
  */
 #include "sandbox/policy.h"
 #include "tools/fuzz/fuzz.h"
@@ -44,6 +44,26 @@ static void check_policy(const struct sandbox_policy *policy)
 	free(text_again);
 }
 
+static void check_told(void *ctx, const char *text)
+{
+	(void)ctx;
+	fuzz_require(strncmp(text, "input:", 6) == 0 && !strchr(text, '\n'), text);
+}
+
+static void check_profile(const char *text, size_t len)
+{
+	struct sandbox_policy *policy = NULL;
+	struct error err = {0};
+	int rc = sandbox_policy_import_oci(text, len, "input", &places, check_told, NULL, &policy,
+					   &err);
+
+	if (rc < 0)
+		check_error(rc, &err);
+	else
+		check_policy(policy);
+	sandbox_policy_free(policy);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	/* An own copy, so that a read beyond its end is one beyond a block. */
@@ -61,6 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	else
 		check_policy(policy);
 	sandbox_policy_free(policy);
+	check_profile(copy, size);
 	free(copy);
 	return 0;
 }
