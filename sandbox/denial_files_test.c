@@ -6,8 +6,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 
 /* A workspace in which something is denied and something is read-only. The tree is in /tmp, which
  * is the host's here. */
@@ -177,6 +179,9 @@ static const struct denial_row landlock[] = {
 	 .want = "landlock-fs observed: nothing is mounted where there are rules on files"},
 };
 
+/* Whatever its path is written like. */
+static const struct sockaddr_un any_unix = {AF_UNIX, "../outside/file"};
+
 static const struct denial_row mounts[] = {
 	{FS,
 	 {OPEN(O_RDONLY, EACCES, "@/root/secret/key")},
@@ -234,6 +239,19 @@ static const struct denial_row mounts[] = {
 	 .policy_want = "{\"fs\": {\"read_only\": [\"@/outside/file\"]}}"},
 	{PRIVATE,
 	 {OPEN(O_WRONLY | O_CREAT, ENOENT, "@/outside/new"), YES},
+	 .want = "namespaces inferred: /tmp is the sandbox's own, and no root of the policy holds "
+		 "it",
+	 .option = "--write @/outside",
+	 .policy_want = "{\"fs\": {\"write\": [\"@/outside\"]}}"},
+	{PRIVATE,
+	 {AT(connect, ENOENT, "@/outside/file"), YES, .address = (const void *)&any_unix,
+	  .address_len = sizeof(any_unix)},
+	 .want = "namespaces inferred: /tmp is the sandbox's own, and no root of the policy holds "
+		 "it",
+	 .policy_want = "{\"unix_sockets\": {\"paths\": [\"@/outside/file\"]}}"},
+	{PRIVATE,
+	 {AT(bind, ENOENT, "@/outside/new"), YES, .address = (const void *)&any_unix,
+	  .address_len = sizeof(any_unix)},
 	 .want = "namespaces inferred: /tmp is the sandbox's own, and no root of the policy holds "
 		 "it",
 	 .option = "--write @/outside",

@@ -46,8 +46,8 @@ enum act {
 struct call_known {
 	const char *name;
 	unsigned char act;
-	signed char capability; /* without it, or the right owner, it is EPERM */
-	char show[8];		/* how each argument is shown: letters of denial_show.c */
+	short capability; /* without it, or the right owner, it is EPERM */
+	char show[8];	  /* how each argument is shown: letters of denial_show.c */
 };
 
 /* NULL: nothing is known of it. */
