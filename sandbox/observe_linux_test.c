@@ -247,6 +247,19 @@ START_TEST(nothing_is_left)
 }
 END_TEST
 
+/* Not by the runner, and in no namespace that would end with it. */
+START_TEST(what_the_runner_leaves_is_killed)
+{
+	struct observed_run run;
+
+	observe_become(_i);
+	sandbox_policy_set_namespace(started_policy, SANDBOX_NS_PID, SANDBOX_USE_OFF, NULL);
+	observe_dedicated = false;
+	observe_run("setsid sleep 1000 & (setsid setsid sleep 1000 &) ; exit 0", &run);
+	ck_assert_int_eq(run.status, 0);
+}
+END_TEST
+
 START_TEST(a_runner_that_starts_nothing_is_waited_for)
 {
 	int ends[2], status = 0;
@@ -264,11 +277,11 @@ START_TEST(a_runner_that_starts_nothing_is_waited_for)
 }
 END_TEST
 
-/* Where neither a namespace nor its parent would end it. */
+/* Where neither a namespace nor its parent would end it, nor a call that stops: it reads. */
 START_TEST(the_program_dies_with_its_observer)
 {
 	int ends[2], alive[2];
-	struct pollfd end = {.events = POLLHUP};
+	struct pollfd end = {.events = POLLIN};
 	pid_t observer;
 
 	observe_become(_i);
@@ -282,7 +295,8 @@ START_TEST(the_program_dies_with_its_observer)
 		int status;
 
 		if (runner == 0) {
-			const char *const argv[] = {"sh", "-c", "echo x; sleep 1000", NULL};
+			const char *const argv[] = {"sh", "-c",
+						    "mkfifo f; exec 0<>f; echo x; read y", NULL};
 			const struct sandbox_start start = {
 				.argv = argv,
 				.cwd = started_scratch,
@@ -306,9 +320,9 @@ START_TEST(the_program_dies_with_its_observer)
 	ck_assert_int_eq(read(alive[0], &(char){0}, 1), 1);
 	kill(observer, SIGKILL);
 	end.fd = alive[0];
-	while (read(alive[0], &(char){0}, 1) > 0)
-		;
-	ck_assert_int_eq(poll(&end, 1, 10000), 1);
+	do
+		ck_assert_int_eq(poll(&end, 1, 20000), 1);
+	while (read(alive[0], &(char){0}, 1) > 0);
 	while (wait(NULL) > 0)
 		;
 }
@@ -390,6 +404,7 @@ Suite *sandbox_observe_suite(void)
 	tcase_add_loop_test(seen, programs_see_no_observer, 0, ACTS * OBSERVE_USERS);
 	tcase_add_loop_test(seen, programs_get_no_listener, 0, OBSERVE_USERS);
 	tcase_add_loop_test(ends, nothing_is_left, 0, OBSERVE_USERS * 2);
+	tcase_add_loop_test(ends, what_the_runner_leaves_is_killed, 0, OBSERVE_USERS);
 	tcase_add_test(ends, a_runner_that_starts_nothing_is_waited_for);
 	tcase_add_loop_test(ends, the_program_dies_with_its_observer, 0, OBSERVE_USERS);
 	tcase_add_loop_test(ends, a_refused_tracer_is_told_with_the_reason, 0, OBSERVE_USERS);

@@ -15,6 +15,7 @@
  */
 
 struct all_seen observe_all;
+bool observe_dedicated = true;
 
 void observe_see(void *ctx, const struct sandbox_observation *o)
 {
@@ -97,7 +98,7 @@ static int run_script(const struct runner *r)
 		.stdin_fd = -1,
 		.out = {.kind = SANDBOX_OUTPUT_FD, .fd = r->out},
 		.err = {.kind = SANDBOX_OUTPUT_FD, .fd = r->out},
-		.dedicated = true,
+		.dedicated = observe_dedicated,
 		.observer = r->socket,
 	};
 	struct sandbox_plan *plan = NULL;

@@ -40,6 +40,9 @@ struct observed_run {
 	struct error err;
 };
 
+/* Whether the runner is one that kills all that the program has left; at first it is. */
+extern bool observe_dedicated;
+
 /* What `sh -c` does under the policy of started_test.h: without an observer; with one, which fails
  * the test when something is left; the same, and it must go well. */
 void observe_plainly(const char *script, struct observed_run *run);
