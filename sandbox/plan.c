@@ -325,12 +325,6 @@ static int lock_in(const struct sandbox_plan *plan, const struct variant *v, int
 			  : landlock_apply(&v->landlock, extra, extras);
 	if (rc < 0)
 		return rc;
-	if (!plan->privileges.no_new_privs) {
-		*ret_stage = "capabilities";
-		rc = privileges_drop(&plan->privileges);
-		if (rc < 0)
-			return rc;
-	}
 	/* Not before the ruleset has been made, which takes descriptors. */
 	*ret_stage = "rlimits";
 	rc = rlimits_apply(&v->rlimits);
@@ -338,7 +332,12 @@ static int lock_in(const struct sandbox_plan *plan, const struct variant *v, int
 		return rc;
 	*ret_stage = "seccomp";
 	rc = filter_apply(&v->observed);
-	return rc < 0 ? rc : filter_apply(&v->filter);
+	if (rc == 0)
+		rc = filter_apply(&v->filter);
+	if (rc < 0 || plan->privileges.no_new_privs)
+		return rc;
+	*ret_stage = "capabilities";
+	return privileges_drop(&plan->privileges);
 }
 
 int plan_restrict(const struct sandbox_plan *plan, const struct variant *v, int ruleset,

@@ -287,3 +287,20 @@ def no_program(place):
     expect_text(result, "there is no program to run: name it behind the options")
     expect_text(result, "usage: sandtape run ")
     expect(b"none|loopback|tcp|full" in place.sandtape("run", "--help").out, "--net")
+
+
+# --- What can be switched off ---------------------------------------------------------------------
+
+
+@case("run: without no_new_privs: root is restricted all the same, others are refused")
+def new_privileges(place):
+    place.write("policy.json", '{"version": 1, "strictness": {"no-new-privs": "off"}}')
+    argv = ["/bin/sh", "-c", "grep -E '^(CapBnd|NoNewPrivs|Seccomp):' /proc/self/status"]
+    result = inside(place, argv, "--policy", "policy.json")
+    if not IS_ROOT:
+        expect_status(result, 125)
+        expect_text(result, "without no_new_privs")
+        return
+    expect_status(result, 0)
+    expect_equal("status", ["CapBnd:", "0000000000000000", "NoNewPrivs:", "0", "Seccomp:", "2"],
+                 result.out.decode().split())
