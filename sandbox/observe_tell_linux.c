@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -173,6 +174,18 @@ static void describe(struct observer *o, pid_t tid, const struct observe_call *c
 			observe_outside(row->need, flags_of(tid, row, call), d->path, d->path2);
 }
 
+/* As it is outside: what a private directory shows instead is no matter of what may be granted. */
+static enum sandbox_outside is_there(const char *path)
+{
+	struct stat st;
+
+	if (!path)
+		return SANDBOX_OUTSIDE_UNKNOWN;
+	if (lstat(path, &st) == 0)
+		return SANDBOX_OUTSIDE_YES;
+	return errno == ENOENT || errno == ENOTDIR ? SANDBOX_OUTSIDE_NO : SANDBOX_OUTSIDE_UNKNOWN;
+}
+
 /* --- telling -----------------------------------------------------------------------------------
  */
 
@@ -203,6 +216,7 @@ void observe_tell_call(struct observer *o, pid_t tid, const struct observe_call 
 	seen.path = d.path;
 	seen.path2 = d.path2;
 	seen.outside = status.user == geteuid() ? d.outside : SANDBOX_OUTSIDE_UNKNOWN;
+	seen.there = is_there(d.path);
 	seen.address = d.address_len ? (const struct sockaddr *)&d.address : NULL;
 	seen.address_len = d.address_len;
 	seen.limit = limit_of(status.pid, call->error);
