@@ -5,8 +5,8 @@ import json
 import os
 import re
 import shlex
-import shutil
 import signal
+import subprocess
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -370,7 +370,8 @@ USER = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 def explain_as_user(place, script, *options, setup=":"):
     """The result, and the denials, of a Python script that an ordinary user runs in place.work."""
     tool, report = os.path.join(place.far, "sandtape"), os.path.join(place.far, "out", "r.json")
-    shutil.copy(SANDTAPE, tool)
+    # By a program of its own: what other threads start would have it open for writing.
+    subprocess.run(["cp", SANDTAPE, tool], check=True)
     os.makedirs(os.path.dirname(report), exist_ok=True)
     argv = script_argv(place, None, script)
     for path in (place.far, place.work, place.home, os.path.dirname(report)):
