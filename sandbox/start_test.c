@@ -118,6 +118,11 @@ START_TEST(more_output_than_allowed_ends_it)
 	started_default("head -c 1000 /dev/zero", &run);
 	ck_assert_int_eq(run.result.end, SANDBOX_END_EXIT);
 	ck_assert_uint_eq(run.result.out_len, 1000);
+	/* Who would end by itself when nobody reads is killed before it sees that. */
+	for (int i = 0; i < 20; i++) {
+		started_default("trap '' PIPE; while echo 123456789; do :; done; exit 0", &run);
+		ck_assert_int_eq(run.result.end, SANDBOX_END_OUTPUT);
+	}
 }
 END_TEST
 

@@ -87,6 +87,7 @@ static int take(struct waiter *w, struct child_stream *stream, const char *bytes
 {
 	uint64_t room = w->child->output_bytes - stream->bytes;
 	bool over = w->child->output_bytes != SANDBOX_NO_LIMIT && len > room;
+	int rc;
 
 	if (over)
 		len = (size_t)room;
@@ -100,8 +101,10 @@ static int take(struct waiter *w, struct child_stream *stream, const char *bytes
 	}
 	if (!over)
 		return 0;
+	/* Not closed before: the program would be told, and could end by itself. */
+	rc = kill_for(w, SANDBOX_END_OUTPUT);
 	close_stream(stream);
-	return kill_for(w, SANDBOX_END_OUTPUT);
+	return rc;
 }
 
 static int drain(struct waiter *w, struct child_stream *stream)
