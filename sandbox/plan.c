@@ -177,8 +177,21 @@ int plan_started(struct sandbox_plan *plan, const struct variant **ret, struct e
 	return rc;
 }
 
+/* Who restricts itself in place enters no group. */
+static int prepare_cgroup(struct sandbox_plan *plan, enum sandbox_plan_use use,
+			  const struct judge *judge)
+{
+	if (use != SANDBOX_PLAN_APPLY)
+		return cgroup_prepare(judge, false, &plan->cgroup);
+	if (!judge_is_off(judge, SANDBOX_MECH_CGROUP))
+		judge_partial(judge, SANDBOX_MECH_CGROUP,
+			      "no group is entered in place; rlimits stand in");
+	return 0;
+}
+
 /* Layers that are the same in both variants. */
-static int prepare_common(struct sandbox_plan *plan, const struct judge *judge)
+static int prepare_common(struct sandbox_plan *plan, enum sandbox_plan_use use,
+			  const struct judge *judge)
 {
 	int rc = fds_prepare(judge, &plan->fds);
 
@@ -194,7 +207,7 @@ static int prepare_common(struct sandbox_plan *plan, const struct judge *judge)
 	if (rc == 0)
 		rc = privileges_prepare(judge, &plan->privileges);
 	if (rc == 0)
-		rc = cgroup_prepare(judge, false, &plan->cgroup);
+		rc = prepare_cgroup(plan, use, judge);
 	return rc;
 }
 
@@ -215,7 +228,7 @@ static int place_level(struct sandbox_plan *plan)
 static int prepare(struct sandbox_plan *plan, enum sandbox_plan_use use, struct error *err)
 {
 	const struct judge judge = judge_of(plan, &plan->layers, err);
-	int rc = prepare_common(plan, &judge);
+	int rc = prepare_common(plan, use, &judge);
 
 	if (rc < 0)
 		return rc;

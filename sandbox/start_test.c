@@ -336,6 +336,38 @@ START_TEST(a_process_restricts_itself_in_place)
 }
 END_TEST
 
+/* Where a group could be made for it, too: nobody enters that in place. */
+static int find_memory_limit(const struct sandbox_plan *plan)
+{
+	struct sandbox_failure failure = {0};
+	struct rlimit limit;
+
+	if (sandbox_plan_apply(plan, &failure) < 0)
+		return 1;
+	return getrlimit(RLIMIT_DATA, &limit) < 0 || limit.rlim_cur != 300 << 20 ? 2 : 0;
+}
+
+START_TEST(limits_hold_in_place)
+{
+	struct sandbox_layers layers;
+	struct sandbox_plan *plan;
+	int status;
+	pid_t pid;
+
+	sandbox_policy_set_limit(started_policy, SANDBOX_LIMIT_MEMORY_MB, 300, NULL);
+	plan = started_plan(SANDBOX_PLAN_APPLY);
+	sandbox_plan_layers(plan, &layers);
+	ck_assert_int_eq(layers.layer[SANDBOX_MECH_CGROUP].state, SANDBOX_STATE_PARTIAL);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0)
+		_exit(find_memory_limit(plan));
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	sandbox_plan_free(plan);
+}
+END_TEST
+
 START_TEST(a_plan_for_starts_is_not_applied_in_place)
 {
 	struct sandbox_plan *plan = started_plan(SANDBOX_PLAN_START);
@@ -443,6 +475,7 @@ static TCase *starts(void)
 	tcase_add_test(tc, a_stage_that_fails_is_named);
 	tcase_add_test(tc, a_plan_outlives_its_policy_and_serves_many_threads);
 	tcase_add_test(tc, a_process_restricts_itself_in_place);
+	tcase_add_test(tc, limits_hold_in_place);
 	tcase_add_test(tc, a_plan_for_starts_is_not_applied_in_place);
 	tcase_add_test(tc, tmp_is_private);
 	tcase_add_test(tc, without_mounts_tmp_is_a_directory_of_its_own);
