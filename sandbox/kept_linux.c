@@ -27,7 +27,7 @@ static const struct {
 static bool has_capabilities(void)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
 
 	return syscall(SYS_capget, &header, data) < 0 || data[0].permitted || data[1].permitted;
 }
