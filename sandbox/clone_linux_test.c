@@ -165,11 +165,14 @@ END_TEST
 
 static int start_inside(void *arg)
 {
-	struct sandbox_plan *outer = started_plan(SANDBOX_PLAN_APPLY), *inner;
+	struct sandbox_plan *outer, *inner;
 	struct sandbox_failure failure;
 	struct error err = {0};
 
 	(void)arg;
+	/* The sanitizer's memory is more than the default. */
+	sandbox_policy_set_limit(started_policy, SANDBOX_LIMIT_MEMORY_MB, SANDBOX_NO_LIMIT, NULL);
+	outer = started_plan(SANDBOX_PLAN_APPLY);
 	started_policy->places[POLICY_TMP] = started_scratch;
 	if (sandbox_plan_apply(outer, &failure) < 0)
 		return 110;
