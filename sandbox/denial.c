@@ -102,14 +102,6 @@ static void lift_all(struct explained *e, struct sandbox_policy *policy)
 	open_way_around(e, policy);
 }
 
-static const char *name_of_group(int group)
-{
-	for (size_t i = 0; i < policy_key_count; i++)
-		if (policy_keys[i].kind == POLICY_ACTION && policy_keys[i].index == group)
-			return policy_keys[i].name;
-	return "";
-}
-
 static int tell_rule(struct explained *e, const struct call_rule *rule)
 {
 	const struct sandbox_policy *own = e->plan->policy;
@@ -118,7 +110,7 @@ static int tell_rule(struct explained *e, const struct call_rule *rule)
 
 	if (rule->group != CALL_RULE)
 		return explain_by(e, mech, kernel, "the group %s of system calls is refused",
-				  name_of_group(rule->group));
+				  policy_group_name(rule->group));
 	if (rule->when & CALL_UNIX(NONE))
 		return explain_by(e, mech, kernel, "unix_sockets.mode is \"%s\"%s",
 				  policy_unixes.name[own->unix_sockets],

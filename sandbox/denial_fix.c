@@ -61,15 +61,6 @@ static int option_roots(const struct fix *fix, struct buf *out)
 	return rc;
 }
 
-/* The key of the policy without its section. */
-static const char *group_name(unsigned group)
-{
-	for (size_t i = 0; i < policy_key_count; i++)
-		if (policy_keys[i].kind == POLICY_ACTION && policy_keys[i].index == (int)group)
-			return policy_keys[i].name;
-	return "";
-}
-
 static int option_net(const struct fix *fix, struct buf *out)
 {
 	static const char *const names[SANDBOX_PORTS] = {"--tcp-connect", "--tcp-bind"};
@@ -77,7 +68,8 @@ static int option_net(const struct fix *fix, struct buf *out)
 
 	for (unsigned i = 0; rc == 0 && i < SANDBOX_SYSCALLS_COUNT; i++)
 		if (fix->groups >> i & 1)
-			rc = buf_addf(out, "%s--allow %s", out->len ? " " : "", group_name(i));
+			rc = buf_addf(out, "%s--allow %s", out->len ? " " : "",
+				      policy_group_name((int)i));
 	if (rc == 0 && fix->net >= 0)
 		rc = buf_addf(out, "%s--net %s", out->len ? " " : "", policy_nets.name[fix->net]);
 	for (int i = 0; rc == 0 && i < SANDBOX_PORTS; i++)
@@ -266,7 +258,8 @@ static int write_net(const struct writing *w)
 		rc = write_ports(w, SANDBOX_PORT_BIND, "tcp_bind");
 	for (unsigned i = 0; rc == 0 && i < SANDBOX_SYSCALLS_COUNT; i++)
 		if (fix->groups >> i & 1)
-			rc = set(w->top, "syscalls", group_name(i), json_string("allow"));
+			rc = set(w->top, "syscalls", policy_group_name((int)i),
+				 json_string("allow"));
 	return rc;
 }
 

@@ -353,10 +353,7 @@ static const char *key_name(int key, char *buffer, size_t size)
 {
 	if (key >= SANDBOX_SYSCALLS_COUNT)
 		return 1U << key == OCI_KEY_NET ? "net.mode" : "unix_sockets.mode";
-	for (size_t i = 0; i < policy_key_count; i++) {
-		if (policy_keys[i].kind == POLICY_ACTION && policy_keys[i].index == key)
-			snprintf(buffer, size, "syscalls.%s", policy_keys[i].name);
-	}
+	snprintf(buffer, size, "syscalls.%s", policy_group_name(key));
 	return buffer;
 }
 

@@ -113,6 +113,9 @@ struct policy_key {
 extern const struct policy_key policy_keys[];
 extern const size_t policy_key_count;
 
+/* "debug": the key of a group of system calls without its section; "" for a number that is none. */
+const char *policy_group_name(int group);
+
 /* The bounds of a limit. */
 uint64_t policy_limit_min(enum sandbox_limit limit);
 uint64_t policy_limit_max(enum sandbox_limit limit);

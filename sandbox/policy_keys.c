@@ -150,3 +150,11 @@ uint64_t policy_limit_max(enum sandbox_limit limit)
 {
 	return bounds[limit].max;
 }
+
+const char *policy_group_name(int group)
+{
+	for (size_t i = 0; i < policy_key_count; i++)
+		if (policy_keys[i].kind == POLICY_ACTION && policy_keys[i].index == group)
+			return policy_keys[i].name;
+	return "";
+}
