@@ -189,8 +189,11 @@ int fs_write_atomic(const char *path, const void *bytes, size_t len, bool sync, 
 /* Whether a file could be made there. */
 static int check_parent(const char *path, struct error *err)
 {
-	cleanup_free char *dir = parent_of(path);
+	cleanup_free char *dir = NULL;
 
+	if (!*path)
+		return error_set(err, ERR_INVALID, "the name of a file to be written is empty");
+	dir = parent_of(path);
 	if (!dir)
 		return error_no_memory(err);
 	if (access(dir, W_OK | X_OK) < 0)

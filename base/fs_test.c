@@ -1,7 +1,7 @@
 #include "base/cleanup.h"
 #include "base/fs.h"
+#include "base/scratch_test.h"
 #include "tools/tests.h"
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -15,29 +15,6 @@
 #include <unistd.h>
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
-
-/* Each test works in a new directory of its own and knows it by a relative path too. */
-static char scratch[64];
-static int start_dir = -1;
-
-static void enter_scratch(void)
-{
-	strcpy(scratch, "/tmp/sandtape-fs-test.XXXXXX");
-	start_dir = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ck_assert_int_ge(start_dir, 0);
-	ck_assert_ptr_nonnull(mkdtemp(scratch));
-	ck_assert_int_eq(chdir(scratch), 0);
-}
-
-static void leave_scratch(void)
-{
-	struct error err = {0};
-
-	ck_assert_int_eq(fchdir(start_dir), 0);
-	close(start_dir);
-	ck_assert_msg(fs_remove_all(scratch, &err) == 0, "%s", err.text);
-	ck_assert_int_eq(access(scratch, F_OK), -1);
-}
 
 static void put(const char *path, const char *text)
 {
@@ -55,17 +32,6 @@ static void assert_content(const char *path, const char *text)
 	ck_assert_msg(fs_read_file(path, 1 << 20, &got, &err) == 0, "%s", err.text);
 	ck_assert_uint_eq(got.len, strlen(text));
 	ck_assert_str_eq(got.data, text);
-}
-
-static int count_entries(const char *path)
-{
-	cleanup_closedir DIR *dir = opendir(path);
-	int entries = -2; /* "." and ".." */
-
-	ck_assert_ptr_nonnull(dir);
-	while (readdir(dir))
-		entries++;
-	return entries;
 }
 
 static void assert_missing(const char *path)
@@ -245,7 +211,7 @@ START_TEST(atomic_write_makes_and_replaces)
 	assert_content("f", "two and more");
 	ck_assert_int_eq(fs_write_atomic("f", NULL, 0, _i != 0, NULL), 0);
 	assert_content("f", "");
-	ck_assert_int_eq(count_entries("."), 1);
+	ck_assert_uint_eq(entry_count("."), 1);
 }
 END_TEST
 
@@ -258,10 +224,10 @@ START_TEST(atomic_write_works_for_every_name)
 	longest[255] = '\0';
 	ck_assert_int_eq(fs_write_atomic(longest, "long", 4, false, NULL), 0);
 	assert_content(longest, "long");
-	snprintf(absolute, sizeof(absolute), "%s/f", scratch);
+	snprintf(absolute, sizeof(absolute), "%s/f", scratch_path);
 	ck_assert_int_eq(fs_write_atomic(absolute, "abs", 3, true, NULL), 0);
 	assert_content("f", "abs");
-	ck_assert_int_eq(count_entries("."), 2);
+	ck_assert_uint_eq(entry_count("."), 2);
 }
 END_TEST
 
@@ -300,7 +266,7 @@ START_TEST(atomic_write_that_fails_leaves_the_old_file)
 	ck_assert_int_eq(rc, ERR_SYSTEM);
 	ck_assert_int_eq(err.sys, EFBIG);
 	assert_content("f", "old");
-	ck_assert_int_eq(count_entries("."), 1);
+	ck_assert_uint_eq(entry_count("."), 1);
 }
 END_TEST
 
@@ -312,12 +278,12 @@ START_TEST(atomic_write_onto_a_directory_fails_and_leaves_nothing)
 	ck_assert_int_eq(fs_write_atomic("d", "x", 1, false, &err), ERR_SYSTEM);
 	ck_assert_int_eq(err.sys, EISDIR);
 	ck_assert_int_eq(fs_write_atomic("d/", "x", 1, false, &err), ERR_SYSTEM);
-	ck_assert_int_eq(count_entries("d"), 0);
+	ck_assert_uint_eq(entry_count("d"), 0);
 	ck_assert_int_eq(fs_write_atomic("", "x", 1, false, &err), ERR_SYSTEM);
 	ck_assert_int_eq(err.sys, ENOENT);
 	ck_assert_int_eq(fs_write_atomic("none/f", "x", 1, false, &err), ERR_SYSTEM);
 	ck_assert_int_eq(err.sys, ENOENT);
-	ck_assert_int_eq(count_entries("."), 1);
+	ck_assert_uint_eq(entry_count("."), 1);
 }
 END_TEST
 
@@ -349,7 +315,7 @@ START_TEST(mkdir_all_makes_every_level)
 		ck_assert_int_eq(stat(paths[i], &st), 0);
 		ck_assert(S_ISDIR(st.st_mode));
 	}
-	snprintf(absolute, sizeof(absolute), "%s/x/y", scratch);
+	snprintf(absolute, sizeof(absolute), "%s/x/y", scratch_path);
 	ck_assert_int_eq(fs_mkdir_all(absolute, NULL), 0);
 	ck_assert_int_eq(stat("x/y", &st), 0);
 }
@@ -396,7 +362,7 @@ START_TEST(remove_all_does_not_follow_links)
 	ck_assert_msg(fs_remove_all("tree", &err) == 0, "%s", err.text);
 	assert_missing("tree");
 	assert_content("outside/kept", "kept");
-	ck_assert_int_eq(count_entries("."), 1);
+	ck_assert_uint_eq(entry_count("."), 1);
 }
 END_TEST
 
@@ -426,28 +392,9 @@ START_TEST(remove_all_of_many_entries_and_levels)
 		put(name, "");
 	}
 	ck_assert_int_eq(fs_remove_all("d", NULL), 0);
-	ck_assert_int_eq(count_entries("."), 0);
+	ck_assert_uint_eq(entry_count("."), 0);
 }
 END_TEST
-
-/* Root asks no mode. */
-static void in_ordinary_process(void (*act)(void))
-{
-	pid_t pid;
-	int status;
-
-	ck_assert(geteuid() != 0 || chown(".", 65534, 65534) == 0);
-	pid = fork();
-	ck_assert_int_ge(pid, 0);
-	if (pid == 0) {
-		if (geteuid() == 0 && (setgid(65534) < 0 || setuid(65534) < 0))
-			_exit(2);
-		act();
-		_exit(0);
-	}
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert_int_eq(status, 0);
-}
 
 static void make_closed_tree(void)
 {
@@ -484,8 +431,9 @@ static void remove_closed_tree(void)
 
 START_TEST(remove_all_of_directories_that_are_closed)
 {
-	in_ordinary_process(remove_closed_tree);
-	ck_assert_int_eq(count_entries("."), 0);
+	ck_assert(geteuid() != 0 || chown(".", 65534, 65534) == 0);
+	act_as_ordinary(remove_closed_tree);
+	ck_assert_uint_eq(entry_count("."), 0);
 }
 END_TEST
 
@@ -526,7 +474,7 @@ static TCase *scratch_tcase(Suite *suite, const char *name)
 {
 	TCase *tcase = tcase_create(name);
 
-	tcase_add_checked_fixture(tcase, enter_scratch, leave_scratch);
+	tcase_add_checked_fixture(tcase, scratch_enter, scratch_leave);
 	tcase_set_timeout(tcase, 30);
 	suite_add_tcase(suite, tcase);
 	return tcase;

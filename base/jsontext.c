@@ -112,6 +112,17 @@ int jsontext_load(struct bytes text, json_t **ret, int *ret_line, struct error *
 	return rc < 0 ? error_set(err, rc, "%s", why.text) : 0;
 }
 
+int jsontext_load_file(struct bytes text, const char *name, size_t most, json_t **ret,
+		       struct error *err)
+{
+	int rc, line = 1;
+
+	if (text.len > most)
+		return error_set(err, ERR_LIMIT, "%s is larger than %zu bytes", name, most);
+	rc = jsontext_load(text, ret, &line, err);
+	return rc == ERR_FORMAT ? error_wrap(err, rc, "%s:%d", name, line) : rc;
+}
+
 /* What is left to be looked at of a text that is known to be JSON. */
 struct cursor {
 	const char *next;

@@ -18,6 +18,10 @@ int jsontext_parse(struct bytes text, json_t **ret, json_error_t *ret_why);
  * ERR_NOMEM, or ERR_FORMAT with the parser's words and, when `ret_line` is not NULL, the line.
  */
 int jsontext_load(struct bytes text, json_t **ret, int *ret_line, struct error *err);
+/* The same of a file of this name: a mistake in it is "NAME:LINE: ..."; more bytes than `most` are
+ * ERR_LIMIT. */
+int jsontext_load_file(struct bytes text, const char *name, size_t most, json_t **ret,
+		       struct error *err);
 
 /* Appends the value; `flags` are those of json_dumps(). 0 or ERR_NOMEM. */
 int jsontext_dump(const json_t *value, size_t flags, struct buf *out);

@@ -1,5 +1,6 @@
 #include "base/text.h"
 #include <endian.h>
+#include <stdio.h>
 #include <string.h>
 
 #define HIGH_BITS UINT64_C(0x8080808080808080)
@@ -178,6 +179,13 @@ int text_base64_decode(struct buf *out, const char *text, size_t len, struct err
 	}
 	out->data[out->len] = '\0';
 	return 0;
+}
+
+char *text_formatted(const char *format, va_list args)
+{
+	char *text;
+
+	return vasprintf(&text, format, args) < 0 ? NULL : text;
 }
 
 size_t text_decimal(uint64_t value, char *ret_digits)

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -17,6 +18,9 @@ size_t text_json_run(const char *bytes, size_t len);
 int text_base64_encode(struct buf *out, const void *bytes, size_t len);
 /* ERR_FORMAT on anything that text_base64_encode() would not have written. */
 int text_base64_decode(struct buf *out, const char *text, size_t len, struct error *err);
+
+/* As vasprintf(); NULL when there is no memory. */
+char *text_formatted(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
 
 #define TEXT_DECIMAL_MAX 20
 /* Writes the digits, no NUL, and returns how many they are. */

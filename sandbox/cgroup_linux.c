@@ -305,28 +305,31 @@ static int find_v2(const struct judge *judge, bool tree, struct cgroup *cgroup)
 	return take_base(cgroup, CGROUP_V2, &dir, path);
 }
 
-/* Whether the policy says another number than every policy does that says nothing. */
 static bool is_asked_for(const struct judge *judge, const struct cgroup *cgroup,
 			 const struct controller *controller)
 {
-	uint64_t value = judge->policy->limits[controller->limit];
-
-	return value != SANDBOX_NO_LIMIT && value != policy_limit_default(controller->limit) &&
+	return policy_limit_is_asked_for(judge->policy, controller->limit) &&
 	       !cgroup_keeps(cgroup, controller->limit);
+}
+
+/* The directory in which groups can be made; -1: there is none. */
+static int open_v1(const struct controller *controller, char ret_path[PATH_MAX])
+{
+	char mount[64];
+
+	snprintf(mount, sizeof(mount), MOUNT "/%s", controller->name);
+	return find_own(mount, controller->name, ret_path) ? open_base(ret_path) : -1;
 }
 
 static int find_v1(const struct judge *judge, const struct controller *controller,
 		   struct cgroup *cgroup)
 {
-	char mount[64], path[PATH_MAX];
 	cleanup_close int dir = -1;
+	char path[PATH_MAX];
 
 	if (!is_wanted(judge, controller) || cgroup_keeps(cgroup, controller->limit))
 		return 0;
-	snprintf(mount, sizeof(mount), MOUNT "/%s", controller->name);
-	if (!find_own(mount, controller->name, path))
-		return 0;
-	dir = open_base(path);
+	dir = open_v1(controller, path);
 	if (dir < 0)
 		return 0;
 	keep(cgroup, controller, controller->v1);
@@ -389,14 +392,35 @@ bool cgroup_kills(const struct cgroup *cgroup)
 	return cgroup && cgroup->base[CGROUP_V2].fd >= 0;
 }
 
+/* Whether a group of v1 would be made if somebody asked for it. */
+static bool waits_to_be_asked(const struct judge *judge, const struct cgroup *cgroup)
+{
+	bool could = false;
+
+	for (size_t i = 0; i < CONTROLLERS; i++) {
+		cleanup_close int dir = -1;
+		char path[PATH_MAX];
+
+		if (is_asked_for(judge, cgroup, &controllers[i]))
+			return false;
+		if (!could && is_wanted(judge, &controllers[i]))
+			dir = open_v1(&controllers[i], path);
+		could = could || dir >= 0;
+	}
+	return could;
+}
+
 /* The layer is not there: no error, since the limits of processes stand in for it. */
-static void judge_unavailable(const struct judge *judge)
+static void judge_unavailable(const struct judge *judge, const struct cgroup *cgroup)
 {
 	struct sandbox_layer *layer = &judge->layers->layer[SANDBOX_MECH_CGROUP];
 
-	snprintf(layer->why, sizeof(layer->why),
-		 "%sno group can be made here for the limits of the policy; rlimits stand in",
-		 layer->state == SANDBOX_STATE_UNUSED ? "" : "only kills what is left; ");
+	snprintf(layer->why, sizeof(layer->why), "%s%s; rlimits stand in",
+		 layer->state == SANDBOX_STATE_UNUSED ? "" : "only kills what is left; ",
+		 waits_to_be_asked(judge, cgroup)
+			 ? "a group (cgroup v1) is made only for memory or processes that the "
+			   "policy or an option names"
+			 : "no group can be made here for the limits of the policy");
 	layer->state = layer->state == SANDBOX_STATE_UNUSED ? SANDBOX_STATE_UNAVAILABLE
 							    : SANDBOX_STATE_PARTIAL;
 }
@@ -420,7 +444,7 @@ static void judge_kept(const struct judge *judge, const struct cgroup *cgroup)
 	if (cgroup_kills(cgroup))
 		judge_enforced(judge, SANDBOX_MECH_CGROUP, "kills all that is left");
 	if (!some && !all)
-		judge_unavailable(judge);
+		judge_unavailable(judge, cgroup);
 	else if (!all)
 		judge_partial(judge, SANDBOX_MECH_CGROUP, "rlimits stand in for the other");
 }

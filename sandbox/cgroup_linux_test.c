@@ -93,22 +93,9 @@ static bool group_path(int place, char ret[PATH_MAX])
 
 static int fork_many(void *arg)
 {
-	pid_t pids[60];
-	int count = 0;
-
 	if (arg && cgroup_enter(arg, false) < 0)
 		return 254;
-	while (count < 60 && (pids[count] = fork()) > 0)
-		count++;
-	if (count < 60 && pids[count] == 0) {
-		pause();
-		_exit(0);
-	}
-	for (int i = 0; i < count; i++) {
-		kill(pids[i], SIGKILL);
-		waitpid(pids[i], NULL, 0);
-	}
-	return count;
+	return inside_fork_many(60);
 }
 
 START_TEST(a_group_has_no_more_processes)
@@ -350,9 +337,19 @@ START_TEST(the_default_limits_do_not_use_v1)
 {
 	prepare(false);
 	ck_assert(!cgroup || cgroup_kills(cgroup));
-	if (!cgroup)
-		ck_assert_int_eq(inside_state(&inside, SANDBOX_MECH_CGROUP),
-				 SANDBOX_STATE_UNAVAILABLE);
+	if (cgroup)
+		return;
+	ck_assert_int_eq(inside_state(&inside, SANDBOX_MECH_CGROUP), SANDBOX_STATE_UNAVAILABLE);
+	ck_assert_int_eq(!strstr(inside.layers.layer[SANDBOX_MECH_CGROUP].why, "no group can be"),
+			 has_v1());
+}
+END_TEST
+
+/* It is kept like any other. */
+START_TEST(the_number_of_the_default_can_be_asked_for)
+{
+	inside_limit(&inside, SANDBOX_LIMIT_PROCESSES, 64);
+	ck_assert_int_eq(open_group(false), cgroup_keeps(cgroup, SANDBOX_LIMIT_PROCESSES));
 }
 END_TEST
 
@@ -412,6 +409,7 @@ Suite *sandbox_cgroup_suite(void)
 	tcase_add_test(tcase, a_group_with_processes_is_not_removed_in_silence);
 	tcase_add_test(tcase, what_is_left_is_swept);
 	tcase_add_test(tcase, the_default_limits_do_not_use_v1);
+	tcase_add_test(tcase, the_number_of_the_default_can_be_asked_for);
 	tcase_add_test(tcase, what_is_not_asked_for_is_not_used);
 	tcase_add_test(tcase, it_can_be_switched_off);
 	tcase_add_test(tcase, the_layer_says_what_keeps_which_limit);

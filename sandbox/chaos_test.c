@@ -128,10 +128,15 @@ static int prepare_layers(const struct judge *judge)
 	const char **entries = NULL;
 	struct rlimits rlimits;
 	struct fds fds = {0};
-	int rc = environment_prepare(judge, &environment);
+	struct sandbox_paths *paths = NULL;
+	int rc = sandbox_paths_new(judge->policy, NULL, NULL, &paths, judge->err);
 
 	if (rc == 0)
-		rc = environment_build(environment, envp, NULL, &entries, judge->err);
+		rc = environment_prepare(judge, paths, &environment);
+	sandbox_paths_free(paths);
+	if (rc == 0)
+		rc = environment_build(environment, envp, NULL, "npm_config_cache=/c", &entries,
+				       judge->err);
 	if (rc == 0)
 		rc = fds_prepare(judge, &fds);
 	if (rc == 0)

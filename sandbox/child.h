@@ -74,15 +74,6 @@ void child_be_first(void *birth);
  * perhaps CLONE_INTO_CGROUP; without CLONE_VM and CLONE_VFORK the child has memory of its own. */
 long child_clone(struct clone_args *args, void (*fn)(void *), struct birth *b);
 
-/* --- tmp_linux.c -------------------------------------------------------------------------------
- */
-
-/* A new directory with a lock on it, which lasts as long as the descriptor. */
-int tmp_make(const char *parent, char **ret_path, int *ret_fd, struct error *err);
-
-/* Removes some of those that nobody has a lock on any more: the user's own, and no links. */
-void tmp_sweep(const char *parent);
-
 /* How long what a program leaves has to end by itself, as helpers do that see the end of a pipe. */
 #define CHILD_GRACE_NS UINT64_C(100000000)
 
@@ -116,8 +107,6 @@ struct sandbox_child {
 	struct cgroup_child cgroup;
 	struct sandbox_layers layers;
 };
-
-uint64_t child_now_ns(void);
 
 /* --- tree_linux.c ------------------------------------------------------------------------------
  */

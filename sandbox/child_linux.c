@@ -10,6 +10,7 @@
  */
 #include "sandbox/child.h"
 
+#include "base/monotonic.h"
 #include "sandbox/observed.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -58,7 +59,7 @@ static int go_inside(struct birth *b)
 	return rc;
 }
 
-static int go_to_work(struct birth *b)
+static int go_to_work(const struct birth *b)
 {
 	if (chdir(b->cwd) == 0)
 		return 0;
@@ -106,39 +107,32 @@ static int restrict_it(struct birth *b)
 	return plan_restrict(b->plan, b->variant, -1, extras.rule, extras.count, &b->end->stage);
 }
 
+/* The next stage, when all went well before it. */
+static int go_on(struct birth *b, int rc, const char *stage, int (*act)(const struct birth *b))
+{
+	if (rc < 0)
+		return rc;
+	b->end->stage = stage;
+	return act(b);
+}
+
 /* What is done by the first process of a pid namespace, too. The streams come first: nothing that
  * is opened from then on is in their place. */
 static int get_ready(struct birth *b)
 {
-	int rc;
+	int rc = go_on(b, 0, "standard streams", set_streams);
 
-	b->end->stage = "standard streams";
-	rc = set_streams(b);
-	if (rc == 0) {
-		b->end->stage = "death with the parent";
-		rc = follow_parent(b);
-	}
-	if (rc == 0) {
-		b->end->stage = "cgroup";
-		rc = join_cgroup(b);
-	}
+	rc = go_on(b, rc, "death with the parent", follow_parent);
+	rc = go_on(b, rc, "cgroup", join_cgroup);
 	return rc < 0 ? rc : go_inside(b);
 }
 
 static int become_program(struct birth *b)
 {
-	int rc;
+	int rc = go_on(b, 0, "process group", leave_group);
 
-	b->end->stage = "process group";
-	rc = leave_group(b);
-	if (rc == 0) {
-		b->end->stage = "working directory";
-		rc = go_to_work(b);
-	}
-	if (rc == 0) {
-		b->end->stage = "observer";
-		rc = meet_observer(b);
-	}
+	rc = go_on(b, rc, "working directory", go_to_work);
+	rc = go_on(b, rc, "observer", meet_observer);
 	if (rc == 0)
 		rc = restrict_it(b);
 	if (rc < 0)
@@ -220,7 +214,7 @@ static void attend(struct birth *b, pid_t program)
  * children. */
 static void end_the_rest(struct birth *b)
 {
-	const uint64_t until = child_now_ns() + CHILD_GRACE_NS;
+	const uint64_t until = monotonic_ns() + CHILD_GRACE_NS;
 	const struct timespec moment = {.tv_nsec = 200000};
 	siginfo_t info = {0};
 
@@ -232,7 +226,7 @@ static void end_the_rest(struct birth *b)
 			b->end->killed += info.si_code == CLD_KILLED && info.si_status == SIGKILL;
 			continue;
 		}
-		if (child_now_ns() >= until)
+		if (monotonic_ns() >= until)
 			kill(-1, SIGKILL);
 		nanosleep(&moment, NULL);
 	}

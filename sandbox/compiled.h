@@ -2,6 +2,7 @@
 #ifndef SANDTAPE_SANDBOX_COMPILED_H
 #define SANDTAPE_SANDBOX_COMPILED_H
 
+#include "base/calls.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/environment.h"
 #include "sandbox/fds.h"
@@ -45,7 +46,9 @@ struct sandbox_plan {
 	pthread_mutex_t
 		lock; /* of `variant`, each of which is made when it is needed, and `told` */
 	struct variant *variant[VARIANTS]; /* by enum namespaces_level */
-	bool observed;			   /* SANDBOX_PLAN_OBSERVED */
+	struct confiner confiner;	   /* of a plan for units */
+	struct confine_observer *units;	   /* likewise; or NULL */
+	bool observed;			   /* SANDBOX_PLAN_OBSERVED, SANDBOX_PLAN_UNITS_OBSERVED */
 	struct streams_kept streams;	   /* of the variant without namespaces */
 	atomic_bool swept;		   /* what others left in place of a /tmp */
 	atomic_int own_level;
@@ -78,6 +81,26 @@ int plan_started(struct sandbox_plan *plan, const struct variant **ret, struct e
  */
 int plan_restrict(const struct sandbox_plan *plan, const struct variant *variant, int ruleset,
 		  const struct landlock_rule *extra, size_t extras, const char **ret_stage);
+
+/* --- confine_linux.c --- */
+/* Says which layers cannot be had for a program that is there already. */
+void plan_judge_units(struct sandbox_plan *plan);
+/* Whether the calls that restrict a unit can be made of this plan, and the confiner. */
+int plan_prepare_confiner(struct sandbox_plan *plan, struct error *err);
+const struct sandbox_plan *plan_of_confiner(const struct confiner *confiner);
+
+/* --- confine_exec_linux.c --- */
+/* `refuses` of the confiner. */
+int plan_refuses_exec(const struct confiner *confiner, pid_t pid, const char *cwd, const char *path,
+		      const struct denied_ear *ear, bool *ret, struct error *err);
+
+/* --- confine_observe_linux.c --- */
+/* Gives the confiner the functions that tell what units are denied. */
+int plan_prepare_units(struct sandbox_plan *plan, struct error *err);
+void plan_free_units(struct confine_observer *units);
+/* The exec of a program, which is there, has been refused because of `path`. */
+int plan_tell_exec(const struct sandbox_plan *plan, pid_t pid, const char *path,
+		   const struct denied_ear *ear, struct error *err);
 
 /* --- policy_copy.c --- */
 int policy_copy(const struct sandbox_policy *policy, struct sandbox_policy **ret,

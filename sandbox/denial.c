@@ -129,12 +129,18 @@ static int tell_rule(struct explained *e, const struct call_rule *rule)
 						  : "");
 }
 
+static bool is_let(const struct sandbox_policy *policy, enum sandbox_syscalls group)
+{
+	const enum sandbox_action_kind kind = policy->syscalls[group].kind;
+
+	return kind == SANDBOX_ACTION_ALLOW || kind == SANDBOX_ACTION_LOG;
+}
+
 static int explain_foreign(struct explained *e, struct sandbox_policy *policy)
 {
-	enum sandbox_action_kind kind = policy->syscalls[SANDBOX_SYSCALLS_FOREIGN_ABI].kind;
 	bool x32 = e->seen->arch == call_audit_arch;
 
-	if (kind == SANDBOX_ACTION_ALLOW || kind == SANDBOX_ACTION_LOG)
+	if (is_let(policy, SANDBOX_SYSCALLS_FOREIGN_ABI))
 		return 0;
 	e->fix.groups |= 1U << SANDBOX_SYSCALLS_FOREIGN_ABI;
 	open_way_around(e, policy);
@@ -153,6 +159,48 @@ static bool is_foreign(const struct sandbox_observation *seen)
 						 (uint32_t)seen->number >= call_foreign_from);
 }
 
+#define SOCKET_TYPE 0xfU /* the rest of the argument are flags */
+
+/* Of calls whose arguments decide it. */
+static bool needs_by_arguments(const struct explained *e)
+{
+	const uint64_t *args = e->seen->args;
+	const uint64_t other = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
+			       CLONE_NEWPID | CLONE_NEWNET;
+	const int family = (int)args[0];
+
+	switch (e->seen->number) {
+	case SYS_clone:
+	case SYS_unshare:
+		return (args[0] & other) && !(args[0] & CLONE_NEWUSER);
+	case SYS_socket:
+		return family == AF_PACKET || ((family == AF_INET || family == AF_INET6) &&
+					       (args[1] & SOCKET_TYPE) == SOCK_RAW);
+	default:
+		return false;
+	}
+}
+
+static bool needs_capability(const struct explained *e)
+{
+	const unsigned must = e->call ? e->call->must : 0;
+
+	if (must >= CALL_MUST_IF(0))
+		return e->seen->args[must - CALL_MUST_IF(0)] != 0;
+	return must || needs_by_arguments(e);
+}
+
+/* The kernel asks for a capability that the caller does not have, nor the program in a user
+ * namespace of the sandbox's or of its own. A signal instead of an errno is another matter. */
+static bool fails_anyway(const struct explained *e)
+{
+	const struct privileges *p = &e->plan->privileges;
+
+	return e->seen->what == SANDBOX_SEEN_CALL && p->drop && needs_capability(e) &&
+	       !((p->had | p->keep) >> e->call->capability & 1) &&
+	       !is_let(e->plan->policy, SANDBOX_SYSCALLS_NAMESPACES);
+}
+
 /* ENOSYS for clone3, and for what kernels will have one day, makes programs do it in another way.
  */
 int explain_filter(struct explained *e)
@@ -167,7 +215,7 @@ int explain_filter(struct explained *e)
 	if (e->seen->error == ENOSYS && e->seen->number == SYS_clone3)
 		return 0;
 	rule = filter_find(&policy, e->seen->number, e->seen->args);
-	if (!rule)
+	if (!rule || fails_anyway(e))
 		return 0;
 	tell_rule(e, rule);
 	lift_all(e, &policy);
@@ -239,11 +287,20 @@ static int check_end(const struct sandbox_observation *seen, struct error *err)
 	return 0;
 }
 
+static bool are_absolute(const char *const *paths)
+{
+	while (paths && *paths && **paths == '/')
+		paths++;
+	return !paths || !*paths;
+}
+
 static int check_places(const struct sandbox_observation *seen, struct error *err)
 {
 	if ((seen->path && seen->path[0] != '/') || (seen->path2 && seen->path2[0] != '/'))
 		return refuse(err, "a path that is not absolute");
-	if (seen->path2 && !seen->path)
+	if (!are_absolute(seen->interpreters))
+		return refuse(err, "a path that is not absolute");
+	if ((seen->path2 && !seen->path) || (seen->interpreters && !seen->path2))
 		return refuse(err, "a second path without a first one");
 	if (!seen->address != !seen->address_len ||
 	    seen->address_len > sizeof(struct sockaddr_storage))

@@ -38,15 +38,22 @@ struct sandbox_observation {
 	bool filtered;	  /* the filter of system calls refused it, and the kernel told so */
 
 	/* What the arguments lead to, in the sandbox's view: absolute, without links as far as
-	 * there are files; NULL: the call has none. `path2` is the second one, of rename. */
+	 * there are files; NULL: the call has none. `path2` is the second one, of rename; of
+	 * execve what interprets the program. */
 	const char *path;
 	const char *path2;
+	/* Of execve: what interprets path2, when that is a script, and so on; NULL at the end. Or
+	 * NULL. */
+	const char *const *interpreters;
 	enum sandbox_outside outside; /* of a call that has a path or names a process */
 	enum sandbox_outside there;   /* whether there is a file at `path` */
 	const struct sockaddr *address;
 	socklen_t address_len; /* 0: none */
-	uint64_t limit; /* the process's own soft limit of what the call ran out of (descriptors
-			   of EMFILE, bytes of EFBIG and ENOMEM, processes of EAGAIN) */
+	uint64_t flags;	       /* of openat2, which has them behind a pointer */
+	uint64_t limit;	 /* the process's own soft limit of what the call ran out of (descriptors
+			    of EMFILE, bytes of EFBIG and ENOMEM, processes of EAGAIN); the hard
+			    one that a call could not raise */
+	uint64_t wanted; /* of such a call: the hard limit that it asks for, behind a pointer */
 
 	/* of a signal */
 	int signal;

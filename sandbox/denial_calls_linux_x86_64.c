@@ -9,7 +9,10 @@
 #endif
 
 #define KNOWN(name_, act_, capability_, show_)                                                     \
-	[SYS_##name_] = {#name_, ACT_##act_, capability_, show_}
+	[SYS_##name_] = {#name_, ACT_##act_, capability_, show_, 0}
+/* The same, of a call that takes the capability whoever owns what. */
+#define NEEDS(name_, act_, capability_, show_, must_)                                              \
+	[SYS_##name_] = {#name_, ACT_##act_, capability_, show_, must_}
 
 static const struct call_known calls[KERNEL_CALLS_END] = {
 #include "sandbox/denial_calls.def"
@@ -42,8 +45,8 @@ static const struct call_known calls[KERNEL_CALLS_END] = {
 	KNOWN(eventfd, OTHER, NO_CAPABILITY, "u"),
 	KNOWN(signalfd, OTHER, NO_CAPABILITY, "fxu"),
 	KNOWN(inotify_init, WATCH, NO_CAPABILITY, ""),
-	KNOWN(iopl, OTHER, CAP_SYS_RAWIO, "d"),
-	KNOWN(ioperm, OTHER, CAP_SYS_RAWIO, "xud"),
+	NEEDS(iopl, OTHER, CAP_SYS_RAWIO, "d", CALL_MUST_IF(0)),
+	NEEDS(ioperm, OTHER, CAP_SYS_RAWIO, "xud", CALL_MUST_IF(2)),
 	KNOWN(modify_ldt, OTHER, NO_CAPABILITY, "dxu"),
 	KNOWN(uselib, OTHER, NO_CAPABILITY, "p"),
 	KNOWN(ustat, OTHER, NO_CAPABILITY, "xx"),

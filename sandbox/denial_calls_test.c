@@ -71,6 +71,7 @@ static const struct denial_row filters[] = {
 	/* Two groups refuse it. */
 	{"\"level\": \"read_only\"",
 	 {FILTERED(clone, EPERM, CLONE_NEWPID)},
+	 .had = CAP(SYS_ADMIN),
 	 .want = GROUP("processes"),
 	 .option = "--allow processes --allow namespaces",
 	 .policy_want = "{\"syscalls\": {\"processes\": \"allow\", \"namespaces\": \"allow\"}}"},
@@ -102,11 +103,13 @@ static const struct denial_row filters[] = {
 	/* The network is not all that a raw socket takes. */
 	{"",
 	 {FILTERED(socket, EACCES, AF_INET, SOCK_RAW, 1)},
+	 .had = CAP(NET_RAW),
 	 .want = SECCOMP "net.mode is \"none\"",
 	 .option = "--allow sockets --net full",
 	 .policy_want = "{\"net\": {\"mode\": \"full\"}, \"syscalls\": {\"sockets\": \"allow\"}}"},
 	{"",
 	 {FILTERED(socket, EPERM, AF_PACKET, SOCK_RAW)},
+	 .had = CAP(NET_RAW),
 	 .want = GROUP("sockets"),
 	 .option = "--allow sockets",
 	 .policy_want = GROUP_ALLOWED("sockets")},
@@ -370,6 +373,33 @@ static const struct denial_row limit_rows[] = {
 	{"\"limits\": {\"files\": 64}, \"strictness\": {\"rlimits\": \"off\", \"cgroup\": \"off\"}",
 	 {SEEN_CALL(dup, EMFILE), .limit = 64},
 	 NOTHING},
+	/* Its hard limit is raised. */
+	{LIMITS("\"files\": 64"),
+	 {SEEN_CALL(prlimit64, EPERM), .args = {0, RLIMIT_NOFILE, 1}, YES, .limit = 64,
+	  .wanted = 500},
+	 .want = "rlimits observed: limits.files is 64",
+	 .option = "--files 500",
+	 .policy_want = "{\"limits\": {\"files\": 500}}"},
+	{LIMITS(""),
+	 {SEEN_CALL(setrlimit, EPERM), .args = {RLIMIT_CORE}, YES, .limit = 1, .wanted = 2 << 20},
+	 .want = "rlimits observed: limits.core_mb is 0",
+	 .policy_want = "{\"limits\": {\"core_mb\": 2}}"},
+	{LIMITS("\"cpu_s\": 10"),
+	 {SEEN_CALL(setrlimit, EPERM), .args = {RLIMIT_CPU}, YES, .limit = 12,
+	  .wanted = RLIM_INFINITY},
+	 .want = "rlimits observed: limits.cpu_s is 10",
+	 .option = "--cpu none",
+	 .policy_want = "{\"limits\": {\"cpu_s\": null}}"},
+	/* The program's own, the caller's, and one that nobody has set. */
+	{LIMITS("\"files\": 64"),
+	 {SEEN_CALL(setrlimit, EPERM), .args = {RLIMIT_NOFILE}, YES, .limit = 32, .wanted = 60},
+	 NOTHING},
+	{LIMITS("\"files\": 64"),
+	 {SEEN_CALL(setrlimit, EPERM), .args = {RLIMIT_NOFILE}, .limit = 64, .wanted = 1 << 30},
+	 NOTHING},
+	{LIMITS(""),
+	 {SEEN_CALL(setrlimit, EPERM), .args = {RLIMIT_STACK}, YES, .limit = 64, .wanted = 65},
+	 NOTHING},
 	{LIMITS("\"file_mb\": 1"),
 	 {SEEN_CALL(write, EFBIG), .limit = 1 << 20},
 	 .want = "rlimits observed: limits.file_mb is 1",
@@ -528,37 +558,11 @@ START_TEST(processes_are_counted_by_a_group_or_by_a_limit)
 }
 END_TEST
 
-START_TEST(filter_rows)
-{
-	denial_check(&filters[_i]);
-}
-END_TEST
-
-START_TEST(network_rows)
-{
-	denial_check(&networks[_i]);
-}
-END_TEST
-
-START_TEST(process_rows)
-{
-	denial_check(&processes[_i]);
-}
-END_TEST
-
-START_TEST(rows_of_limits)
-{
-	denial_check(&limit_rows[_i]);
-}
-END_TEST
-
-START_TEST(end_rows)
-{
-	denial_check(&ends[_i]);
-}
-END_TEST
-
-#define COUNT(list) ((int)(sizeof(list) / sizeof((list)[0])))
+DENIAL_ROWS(filter_rows, filters)
+DENIAL_ROWS(network_rows, networks)
+DENIAL_ROWS(process_rows, processes)
+DENIAL_ROWS(rows_of_limits, limit_rows)
+DENIAL_ROWS(end_rows, ends)
 
 Suite *sandbox_denial_calls_suite(void)
 {
@@ -566,13 +570,13 @@ Suite *sandbox_denial_calls_suite(void)
 	TCase *t = tcase_create("all");
 
 	tcase_add_checked_fixture(t, tree_enter, tree_leave);
-	tcase_add_loop_test(t, filter_rows, 0, COUNT(filters));
-	tcase_add_loop_test(t, network_rows, 0, COUNT(networks));
+	tcase_add_loop_test(t, filter_rows, 0, DENIAL_COUNT(filters));
+	tcase_add_loop_test(t, network_rows, 0, DENIAL_COUNT(networks));
 	tcase_add_test(t, sockets_in_files_are_landlocks_from_linux_7_1_on);
-	tcase_add_loop_test(t, process_rows, 0, COUNT(processes));
-	tcase_add_loop_test(t, rows_of_limits, 0, COUNT(limit_rows));
+	tcase_add_loop_test(t, process_rows, 0, DENIAL_COUNT(processes));
+	tcase_add_loop_test(t, rows_of_limits, 0, DENIAL_COUNT(limit_rows));
 	tcase_add_test(t, processes_are_counted_by_a_group_or_by_a_limit);
-	tcase_add_loop_test(t, end_rows, 0, COUNT(ends));
+	tcase_add_loop_test(t, end_rows, 0, DENIAL_COUNT(ends));
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -121,6 +121,21 @@ static enum sandbox_root kind_for(const struct explained *e, const struct need *
 	return has & ~POLICY_OPS_READ ? SANDBOX_ROOT_READ : SANDBOX_ROOT_READ_ONLY;
 }
 
+/* The policy has that root already: to name it again helps nothing. */
+static bool is_named(const struct explained *e, enum sandbox_root kind, struct place at)
+{
+	const struct policy_roots *roots = &e->plan->policy->roots;
+
+	for (size_t i = 0; i < roots->count; i++) {
+		const struct policy_root *root = &roots->item[i];
+
+		if (root->kind == kind && !root->preset && root->len == at.len &&
+		    memcmp(root->path, at.path, at.len) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void drop_fix(struct explained *e)
 {
 	e->fix = (struct fix)FIX_INIT;
@@ -128,18 +143,21 @@ static void drop_fix(struct explained *e)
 
 /* What somebody has denied by name stays so: nothing is suggested. What a preset denies can be
  * named. False: nothing can be. */
-static bool allow(struct explained *e, const struct need *need)
+bool files_allow(struct explained *e, const struct need *need)
 {
 	const struct root *root = root_for(e, need->at);
+	const enum sandbox_root kind = kind_for(e, need);
+	const bool is_unix = need->right == LL_FS_RESOLVE_UNIX;
 
-	if ((root && root->denies && !is_preset(e, root)) || is_taken_away_at(e, need->root)) {
+	if ((root && root->denies && !is_preset(e, root)) || is_taken_away_at(e, need->root) ||
+	    (!is_unix && is_named(e, kind, need->root))) {
 		drop_fix(e);
 		return false;
 	}
-	if (need->right == LL_FS_RESOLVE_UNIX)
+	if (is_unix)
 		e->fix.unix_path = need->root.path;
 	else
-		fix_add_root(&e->fix, kind_for(e, need), need->root.path, need->root.len);
+		fix_add_root(&e->fix, kind, need->root.path, need->root.len);
 	return true;
 }
 
@@ -174,7 +192,7 @@ static void allow_all(struct explained *e, const struct needs *needs, refuses re
 			continue;
 		if (!*ret_first)
 			*ret_first = &needs->item[i];
-		possible = possible && allow(e, &needs->item[i]);
+		possible = possible && files_allow(e, &needs->item[i]);
 	}
 	keep_strongest(&e->fix);
 }
@@ -214,7 +232,7 @@ static bool is_at(struct place at, const struct hole *hole)
  */
 
 /* With the rules for what the child has mounted itself: these hold for all that is kept there. */
-static uint64_t granted(const struct explained *e, struct place at)
+uint64_t files_granted(const struct explained *e, struct place at)
 {
 	const struct landlock *l = &e->variant->landlock;
 	const struct holes *holes = &e->variant->namespaces.holes;
@@ -236,7 +254,7 @@ static bool landlock_refuses(const struct explained *e, const struct need *need)
 {
 	uint64_t right = need->right & e->variant->landlock.fs;
 
-	return right && !(granted(e, need->at) & right);
+	return right && !(files_granted(e, need->at) & right);
 }
 
 /* Where what is denied is carved out, what is beside it is granted piece by piece. */
@@ -269,10 +287,11 @@ static int explain_refused(struct explained *e, const struct needs *needs)
 /* --- mounts that hide or take away ---------------------------------------------------------------
  */
 
-static bool is_always(const struct explained *e, const struct need *need)
+static bool is_lacking(const struct explained *e, const struct need *need)
 {
-	(void)e;
-	return need->operation || need->right;
+	return (need->operation || need->right) &&
+	       !(paths_operations(e->plan->paths, need->root.path, need->root.len) &
+		 need->operation);
 }
 
 static int by_hole(struct explained *e, const struct needs *needs, struct place at,
@@ -281,7 +300,7 @@ static int by_hole(struct explained *e, const struct needs *needs, struct place 
 	const struct need *first;
 	unsigned operation;
 
-	allow_all(e, needs, is_always, &first);
+	allow_all(e, needs, is_lacking, &first);
 	operation = first ? first->operation : SANDBOX_OP_EXISTS;
 	return by_root(e, SANDBOX_MECH_NAMESPACES, evidence, root_for(e, at), operation);
 }
@@ -325,7 +344,7 @@ static int explain_read_only(struct explained *e, const struct needs *needs, con
 	    (hole->kind == HOLE_LESSENED && !hole->no_write))
 		return 0;
 	if (hole->kind == HOLE_LESSENED && hole->whole && is_of_kernel(hole)) {
-		allow(e, &change);
+		files_allow(e, &change);
 		return explain_by(e, SANDBOX_MECH_NAMESPACES, SANDBOX_EVIDENCE_OBSERVED,
 				  "the kernel's own files are read-only unless a root smaller than "
 				  "/ holds them");
@@ -346,7 +365,7 @@ static int explain_hidden(struct explained *e, const struct needs *needs, const 
 				  "the terminals in /dev/pts are the sandbox's own");
 	if (root_for(e, at))
 		return by_hole(e, needs, at, SANDBOX_EVIDENCE_INFERRED);
-	allow_all(e, needs, is_always, &first);
+	allow_all(e, needs, is_lacking, &first);
 	return explain_by(e, SANDBOX_MECH_NAMESPACES, SANDBOX_EVIDENCE_INFERRED,
 			  "%.60s is %s, and no root of the policy holds it", hole->path,
 			  hole->kind == HOLE_TMP ? "the sandbox's own" : "hidden");
@@ -363,68 +382,6 @@ static int explain_busy(struct explained *e, const char *path)
 					  "it is a mount of the sandbox's, since something there "
 					  "is denied or read-only");
 	return 0;
-}
-
-/* --- moving between directories ------------------------------------------------------------------
- */
-
-/* The pin or the read-only hole that the place is in; NULL: it is in none, or in a mount that need
- * not be of the same file system outside either. */
-static const struct hole *mount_of(const struct explained *e, struct place at)
-{
-	const struct holes *holes = &e->variant->namespaces.holes;
-	const struct hole *found = NULL;
-
-	for (size_t i = 0; i < holes->count; i++) {
-		const struct hole *hole = &holes->item[i];
-
-		if ((hole->kind == HOLE_PIN || hole->kind == HOLE_LESSENED) &&
-		    place_is_in(at, hole->path) &&
-		    (!found || strlen(hole->path) > strlen(found->path)))
-			found = hole;
-	}
-	return found;
-}
-
-static bool is_on_host(const struct explained *e, struct place at)
-{
-	const struct holes *holes = &e->variant->namespaces.holes;
-
-	for (size_t i = 0; i < holes->count; i++)
-		if (holes->item[i].kind != HOLE_PIN && holes->item[i].kind != HOLE_LESSENED &&
-		    place_is_in(at, holes->item[i].path))
-			return false;
-	return true;
-}
-
-static bool is_move(const struct explained *e)
-{
-	return (e->call->act == ACT_RENAME || e->call->act == ACT_LINK) && e->seen->path2;
-}
-
-/* Nothing may gain rights by being moved. */
-static int explain_move(struct explained *e)
-{
-	const struct landlock *l = &e->variant->landlock;
-	struct place from = place_parent(place_of(e->seen->path));
-	struct place to = place_parent(place_of(e->seen->path2));
-	uint64_t had = granted(e, from), gets = granted(e, to);
-	const struct need need = {SANDBOX_OP_WRITE_TEXT, LL_FS_REFER, from, from};
-	bool gains = l->fs & gets & ~had, is_host = is_on_host(e, from) && is_on_host(e, to);
-
-	if (mount_of(e, from) != mount_of(e, to))
-		return e->seen->outside == SANDBOX_OUTSIDE_YES && is_host
-			       ? explain_by(e, SANDBOX_MECH_NAMESPACES, SANDBOX_EVIDENCE_INFERRED,
-					    "one of the directories is in a mount of the sandbox's")
-			       : 0;
-	if ((from.len == to.len && memcmp(from.path, to.path, to.len) == 0) || !l->fs ||
-	    (had & gets & LL_FS_REFER && !gains))
-		return 0;
-	allow(e, &need);
-	return explain_by(e, SANDBOX_MECH_LANDLOCK_FS, SANDBOX_EVIDENCE_OBSERVED,
-			  gains && (had & LL_FS_REFER)
-				  ? "where it goes, more is granted than where it is"
-				  : "nothing is moved or linked out of what cannot be written");
 }
 
 /* --- the rest ----------------------------------------------------------------------------------
@@ -463,7 +420,7 @@ static int for_both(struct explained *e, const struct needs *needs,
 {
 	int found = explain(e, needs, e->seen->path);
 
-	if (found == 0 && e->seen->path2) {
+	if (found == 0 && e->seen->path2 && e->call->act != ACT_EXECUTE) {
 		found = explain(e, needs, e->seen->path2);
 		if (found > 0 && show_path(e->seen->path2, strlen(e->seen->path2), e->ret->what,
 					   sizeof(e->ret->what)) < 0)
@@ -472,12 +429,63 @@ static int for_both(struct explained *e, const struct needs *needs,
 	return found;
 }
 
-static int explain_access(struct explained *e, const struct needs *needs)
+static int explain_rules(struct explained *e, const struct needs *needs)
 {
 	int found = for_both(e, needs, explain_covered);
 
+	return found ? found : explain_refused(e, needs);
+}
+
+static int explain_missing(struct explained *e, const struct needs *needs)
+{
+	return for_both(e, needs, explain_hidden);
+}
+
+/* What interprets a program needs the same as the program. */
+static int explain_interpreter(struct explained *e, const char *path,
+			       int (*explain)(struct explained *e, const struct needs *needs))
+{
+	const struct sandbox_observation *seen = e->seen;
+	struct sandbox_observation own = *seen;
+	char why[sizeof(e->ret->why)];
+	struct needs needs;
+	int found;
+
+	own.path = path;
+	own.path2 = NULL;
+	own.interpreters = NULL;
+	e->seen = &own;
+	needs_find(e, &needs);
+	found = explain(e, &needs);
+	e->seen = seen;
+	if (found <= 0)
+		return found;
+	memcpy(why, e->ret->why, sizeof(why));
+	snprintf(e->ret->why, sizeof(e->ret->why), "it interprets what is executed: %.*s",
+		 (int)(sizeof(why) - 40), why);
+	return show_path(path, strlen(path), e->ret->what, sizeof(e->ret->what)) < 0 ? ERR_NOMEM
+										     : 1;
+}
+
+static int with_interpreter(struct explained *e, const struct needs *needs,
+			    int (*explain)(struct explained *e, const struct needs *needs))
+{
+	const char *const *next = e->seen->interpreters;
+	int found = explain(e, needs);
+
+	if (found == 0 && e->call->act == ACT_EXECUTE && e->seen->path2)
+		found = explain_interpreter(e, e->seen->path2, explain);
+	for (; found == 0 && e->call->act == ACT_EXECUTE && next && *next; next++)
+		found = explain_interpreter(e, *next, explain);
+	return found;
+}
+
+static int explain_access(struct explained *e, const struct needs *needs)
+{
+	int found = with_interpreter(e, needs, explain_rules);
+
 	if (found == 0)
-		found = explain_refused(e, needs);
+		found = explain_whiteout(e);
 	return found ? found : explain_privileges(e);
 }
 
@@ -533,14 +541,15 @@ int explain_files(struct explained *e)
 	case EROFS:
 		return for_both(e, &needs, explain_read_only);
 	case ENOENT:
-		return e->seen->outside == SANDBOX_OUTSIDE_YES ? for_both(e, &needs, explain_hidden)
-							       : 0;
+		return e->seen->outside == SANDBOX_OUTSIDE_YES
+			       ? with_interpreter(e, &needs, explain_missing)
+			       : 0;
 	case EBUSY:
 		return e->call->act == ACT_REMOVE || e->call->act == ACT_RENAME
 			       ? explain_busy(e, e->seen->path)
 			       : 0;
 	case EXDEV:
-		return is_move(e) ? explain_move(e) : 0;
+		return explain_move(e);
 	case ENXIO:
 		return explain_terminal(e);
 	default:

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -20,8 +21,17 @@
 #define NO_EXEC                                                                                    \
 	"\"level\": \"workspace_write\", \"fs\": {\"workspace\": [\"@/root\"], "                   \
 	"\"presets\": [], \"tmp\": \"none\"}"
+/* Beside the workspace, all may be done. */
+#define NO_EXEC_BESIDE                                                                             \
+	"\"level\": \"workspace_write\", \"fs\": {\"workspace\": [\"@/root\"], \"write\": "        \
+	"[\"@/outside\"], \"presets\": [], \"tmp\": \"none\"}"
+#define NO_DELETE                                                                                  \
+	"\"fs\": {\"workspace\": [\"@/root\"], \"operations\": [\"read_text\", \"list\", "         \
+	"\"exists\", \"write_text\"], \"write\": [\"@/outside\"], \"presets\": [], "               \
+	"\"tmp\": \"none\"}"
 /* The tree is hidden, but for its roots. */
-#define PRIVATE "\"fs\": {\"workspace\": [\"@/root\"], \"read\": [\"@/readable\"], \"presets\": []}"
+#define PRIVATE	       "\"fs\": {\"workspace\": [\"@/root\"], \"read\": [\"@/readable\"], \"presets\": []}"
+#define PRIVATE_WRITES "\"fs\": {\"workspace\": [], \"write\": [\"@/root\"], \"presets\": []}"
 #define WHOLE                                                                                      \
 	"\"fs\": {\"workspace\": [\"@/root\"], \"write\": [\"/\"], \"presets\": [], "              \
 	"\"tmp\": \"none\"}"
@@ -33,11 +43,15 @@
 #define OPEN(flags_, error_, path_)                                                                \
 	SEEN_CALL(openat, error_), .args = {CWD_FD, 1, (flags_)}, .path = (path_)
 #define AT(call_, error_, path_) SEEN_CALL(call_, error_), .path = (path_)
-#define YES			 .outside = SANDBOX_OUTSIDE_YES
-#define NO			 .outside = SANDBOX_OUTSIDE_NO
+#define EXCHANGED(error_, flags_)                                                                  \
+	AT(renameat2, error_, "@/outside/file"), .args = {CWD_FD, 1, CWD_FD, 1, (flags_)}
+#define YES .outside = SANDBOX_OUTSIDE_YES
+#define NO  .outside = SANDBOX_OUTSIDE_NO
 
 #define NOTHING .want = NULL
 #define NO_ROOT "landlock-fs observed: no root of the policy holds it"
+
+static const char *const deeper[] = {"/usr/bin/env", NULL};
 
 static const struct denial_row landlock[] = {
 	{FS,
@@ -105,10 +119,16 @@ static const struct denial_row landlock[] = {
 	 .option = "--write @/tools/tool",
 	 .policy_want = "{\"fs\": {\"write\": [\"@/root/ref/out\", \"@/tools/tool\"]}}"},
 	{FS,
-	 {AT(openat2, EACCES, "@/readable/file")},
+	 {AT(openat2, EACCES, "@/readable/file"), .flags = O_WRONLY},
 	 .want = "landlock-fs observed: fs.read does not grant write_text: @/readable",
 	 .option = "--write @/readable/file",
 	 .policy_want = "{\"fs\": {\"write\": [\"@/root/ref/out\", \"@/readable/file\"]}}"},
+	{FS, {AT(openat2, EACCES, "@/readable/file"), .flags = O_RDONLY}, NOTHING},
+	{FS,
+	 {AT(openat2, EACCES, "@/outside/new"), .flags = O_RDWR | O_CREAT},
+	 .want = NO_ROOT,
+	 .option = "--write @/outside",
+	 .policy_want = "{\"fs\": {\"write\": [\"@/root/ref/out\", \"@/outside\"]}}"},
 	{FS,
 	 {AT(creat, EACCES, "@/outside/new")},
 	 .want = NO_ROOT,
@@ -142,6 +162,27 @@ static const struct denial_row landlock[] = {
 	 .option = "--write @/readable/file",
 	 .policy_want = "{\"fs\": {\"exec\": [\"@/tools\", \"@/readable/file\"]}}"},
 	{FS, {AT(execve, EACCES, "@/tools/tool")}, NOTHING},
+	/* What interprets it. */
+	{FS,
+	 {AT(execve, EACCES, "@/tools/tool"), .path2 = "@/readable/file"},
+	 .want = "landlock-fs observed: it interprets what is executed: fs.read does not grant "
+		 "exec: @/readable",
+	 .option = "--write @/readable/file",
+	 .policy_want = "{\"fs\": {\"exec\": [\"@/tools\", \"@/readable/file\"]}}"},
+	{FS,
+	 {AT(execve, EACCES, "@/readable/file"), .path2 = "@/tools/tool"},
+	 .want = "landlock-fs observed: fs.read does not grant exec: @/readable",
+	 .option = "--write @/readable/file",
+	 .policy_want = "{\"fs\": {\"exec\": [\"@/tools\", \"@/readable/file\"]}}"},
+	{FS, {AT(execve, EACCES, "@/tools/tool"), .path2 = "@/tools/tool"}, NOTHING},
+	/* What interprets that. */
+	{FS,
+	 {AT(execve, EACCES, "@/tools/tool"), .path2 = "@/tools/tool", .interpreters = deeper},
+	 .want = "landlock-fs observed: it interprets what is executed: no root of the policy "
+		 "holds "
+		 "it",
+	 .option = "--write /usr/bin/env",
+	 .policy_want = "{\"fs\": {\"exec\": [\"@/tools\", \"/usr/bin/env\"]}}"},
 	{NO_EXEC,
 	 {AT(execve, EACCES, "@/root/bin/tool")},
 	 .want = "landlock-fs observed: fs.workspace does not grant exec: @/root",
@@ -166,12 +207,28 @@ static const struct denial_row landlock[] = {
 	 .policy_want = "{\"fs\": {\"write\": [\"@/root/ref/out\", \"@/outside\"]}}"},
 	{FS, {AT(link, EXDEV, "@/outside/file"), .path2 = "@/root/link", NO}, NOTHING},
 	{FS, {AT(rename, EXDEV, "@/root/file"), .path2 = "@/root/bin/file"}, NOTHING},
-	{"\"level\": \"workspace_write\", \"fs\": {\"workspace\": [\"@/root\"], \"write\": "
-	 "[\"@/outside\"], \"presets\": [], \"tmp\": \"none\"}",
+	{NO_EXEC_BESIDE,
 	 {AT(rename, EXDEV, "@/root/file"), .path2 = "@/outside/new"},
 	 .want = "landlock-fs observed: where it goes, more is granted than where it is",
 	 .option = "--write @/root",
 	 .policy_want = "{\"fs\": {\"write\": [\"@/outside\", \"@/root\"]}}"},
+	/* What is exchanged goes both ways. */
+	{NO_DELETE, {EXCHANGED(EACCES, 0), .path2 = "@/root/file"}, NOTHING},
+	{NO_DELETE,
+	 {EXCHANGED(EACCES, RENAME_EXCHANGE), .path2 = "@/root/file"},
+	 .want = "landlock-fs observed: fs.workspace does not grant delete: @/root",
+	 .option = "--write @/root",
+	 .policy_want = "{\"fs\": {\"write\": [\"@/outside\", \"@/root\"]}}"},
+	{NO_EXEC_BESIDE, {EXCHANGED(EXDEV, 0), .path2 = "@/root/file"}, NOTHING},
+	{NO_EXEC_BESIDE,
+	 {EXCHANGED(EXDEV, RENAME_EXCHANGE), .path2 = "@/root/file"},
+	 .want = "landlock-fs observed: where it goes, more is granted than where it is",
+	 .option = "--write @/root",
+	 .policy_want = "{\"fs\": {\"write\": [\"@/outside\", \"@/root\"]}}"},
+	{NO_EXEC_BESIDE, {EXCHANGED(EACCES, RENAME_NOREPLACE), .path2 = "@/root/new"}, NOTHING},
+	{NO_EXEC_BESIDE,
+	 {EXCHANGED(EACCES, RENAME_WHITEOUT), .path2 = "@/root/new"},
+	 .want = "landlock-fs observed: no root lets devices be made, which a whiteout is"},
 	{FS, {AT(mount, EPERM, "@/root")}, NOTHING},
 	{FS,
 	 {AT(mount, EPERM, "@/root")},
@@ -229,6 +286,19 @@ static const struct denial_row mounts[] = {
 		 "it",
 	 .option = "--read-only @/outside/file",
 	 .policy_want = "{\"fs\": {\"read_only\": [\"@/outside/file\"]}}"},
+	/* What the other end has is not granted again. */
+	{PRIVATE_WRITES,
+	 {AT(link, ENOENT, "@/outside/file"), .path2 = "@/root/link", YES},
+	 .want = "namespaces inferred: /tmp is the sandbox's own, and no root of the policy holds "
+		 "it",
+	 .option = "--read-only @/outside/file",
+	 .policy_want = "{\"fs\": {\"read_only\": [\"@/outside/file\"]}}"},
+	{PRIVATE_WRITES,
+	 {AT(rename, ENOENT, "@/outside/file"), .path2 = "@/root/file2", YES},
+	 .want = "namespaces inferred: /tmp is the sandbox's own, and no root of the policy holds "
+		 "it",
+	 .option = "--write @/outside",
+	 .policy_want = "{\"fs\": {\"write\": [\"@/root\", \"@/outside\"]}}"},
 	{PRIVATE, {OPEN(O_RDONLY, ENOENT, "@/outside/file")}, NOTHING},
 	{PRIVATE, {OPEN(O_RDONLY, ENOENT, "@/outside/file"), NO}, NOTHING},
 	{PRIVATE,
@@ -257,6 +327,16 @@ static const struct denial_row mounts[] = {
 	 .option = "--write @/outside",
 	 .policy_want = "{\"fs\": {\"write\": [\"@/outside\"]}}"},
 	{PRIVATE, {OPEN(O_RDONLY, ENOENT, "@/root/nothing"), YES}, NOTHING},
+	{PRIVATE,
+	 {AT(rename, EXDEV, "@/readable/file"), .path2 = "@/root/new", YES},
+	 .want = "namespaces inferred: what is granted in a directory that is the sandbox's own is "
+		 "a mount there"},
+	{PRIVATE,
+	 {AT(rename, EXDEV, "@/root/file"), .path2 = "/tmp/new", YES},
+	 .want = "namespaces inferred: what is granted in a directory that is the sandbox's own is "
+		 "a mount there"},
+	{PRIVATE, {AT(rename, EXDEV, "@/root/file"), .path2 = "/tmp/new", NO}, NOTHING},
+	{PRIVATE, {AT(rename, EXDEV, "@/root/file"), .path2 = "@/root/bin/file", YES}, NOTHING},
 	/* It may do all in its own /tmp. */
 	{PRIVATE, {OPEN(O_WRONLY | O_CREAT, EACCES, "/tmp/new")}, NOTHING},
 	{PRIVATE,
@@ -357,31 +437,10 @@ static void enter(void)
 	tree_put_file("@/.netrc");
 }
 
-START_TEST(landlock_rows)
-{
-	denial_check(&landlock[_i]);
-}
-END_TEST
-
-START_TEST(mount_rows)
-{
-	denial_check(&mounts[_i]);
-}
-END_TEST
-
-START_TEST(carved_rows)
-{
-	denial_check(&carved[_i]);
-}
-END_TEST
-
-START_TEST(rights_rows)
-{
-	denial_check(&rights[_i]);
-}
-END_TEST
-
-#define COUNT(list) ((int)(sizeof(list) / sizeof((list)[0])))
+DENIAL_ROWS(landlock_rows, landlock)
+DENIAL_ROWS(mount_rows, mounts)
+DENIAL_ROWS(carved_rows, carved)
+DENIAL_ROWS(rights_rows, rights)
 
 Suite *sandbox_denial_files_suite(void)
 {
@@ -389,10 +448,10 @@ Suite *sandbox_denial_files_suite(void)
 	TCase *t = tcase_create("all");
 
 	tcase_add_checked_fixture(t, enter, tree_leave);
-	tcase_add_loop_test(t, landlock_rows, 0, COUNT(landlock));
-	tcase_add_loop_test(t, mount_rows, 0, COUNT(mounts));
-	tcase_add_loop_test(t, carved_rows, 0, COUNT(carved));
-	tcase_add_loop_test(t, rights_rows, 0, COUNT(rights));
+	tcase_add_loop_test(t, landlock_rows, 0, DENIAL_COUNT(landlock));
+	tcase_add_loop_test(t, mount_rows, 0, DENIAL_COUNT(mounts));
+	tcase_add_loop_test(t, carved_rows, 0, DENIAL_COUNT(carved));
+	tcase_add_loop_test(t, rights_rows, 0, DENIAL_COUNT(rights));
 	suite_add_tcase(s, t);
 	return s;
 }

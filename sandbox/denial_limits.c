@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
@@ -14,13 +15,14 @@ static const struct {
 	enum sandbox_limit limit;
 	int resource;
 	uint64_t unit;
-	const char *name;
+	const char *name, *resource_name;
 } limits[] = {
-	{SANDBOX_LIMIT_MEMORY_MB, RLIMIT_DATA, 1 << 20, "limits.memory_mb"},
-	{SANDBOX_LIMIT_CPU_S, RLIMIT_CPU, 1, "limits.cpu_s"},
-	{SANDBOX_LIMIT_PROCESSES, RLIMIT_NPROC, 1, "limits.processes"},
-	{SANDBOX_LIMIT_FILES, RLIMIT_NOFILE, 1, "limits.files"},
-	{SANDBOX_LIMIT_FILE_MB, RLIMIT_FSIZE, 1 << 20, "limits.file_mb"},
+	{SANDBOX_LIMIT_MEMORY_MB, RLIMIT_DATA, 1 << 20, "limits.memory_mb", "RLIMIT_DATA"},
+	{SANDBOX_LIMIT_CPU_S, RLIMIT_CPU, 1, "limits.cpu_s", "RLIMIT_CPU"},
+	{SANDBOX_LIMIT_PROCESSES, RLIMIT_NPROC, 1, "limits.processes", "RLIMIT_NPROC"},
+	{SANDBOX_LIMIT_FILES, RLIMIT_NOFILE, 1, "limits.files", "RLIMIT_NOFILE"},
+	{SANDBOX_LIMIT_FILE_MB, RLIMIT_FSIZE, 1 << 20, "limits.file_mb", "RLIMIT_FSIZE"},
+	{SANDBOX_LIMIT_CORE_MB, RLIMIT_CORE, 1 << 20, "limits.core_mb", "RLIMIT_CORE"},
 };
 
 #define LIMITS (sizeof(limits) / sizeof(limits[0]))
@@ -138,6 +140,46 @@ static int explain_spawn(struct explained *e)
 	return by_rlimit(e, SANDBOX_LIMIT_PROCESSES, 0);
 }
 
+/* The hard limit that a process of the sandbox begins with; as is_set(). */
+static bool is_set_hard(const struct explained *e, size_t row, uint64_t *ret)
+{
+	const struct rlimits *rlimits = &e->variant->rlimits;
+	uint64_t soft;
+
+	if (!is_set(e, limits[row].limit, &soft))
+		return false;
+	for (size_t i = 0; i < rlimits->count; i++)
+		if (rlimits->item[i].resource == limits[row].resource)
+			*ret = rlimits->item[i].limit.rlim_max;
+	return true;
+}
+
+static uint64_t units(uint64_t value, uint64_t unit)
+{
+	return value == RLIM_INFINITY ? UINT64_MAX : value / unit + (value % unit > 0);
+}
+
+/* A hard limit cannot be raised. What counts is the one that the process has still as the sandbox
+ * has set it, and that may be as high outside without a capability. */
+static int explain_raise(struct explained *e)
+{
+	const struct sandbox_observation *seen = e->seen;
+	const int resource = (int)seen->args[seen->number == SYS_prlimit64 ? 1 : 0];
+	uint64_t set = 0;
+	size_t row = 0;
+
+	if ((seen->number != SYS_prlimit64 && seen->number != SYS_setrlimit) ||
+	    seen->wanted <= seen->limit || seen->outside != SANDBOX_OUTSIDE_YES)
+		return 0;
+	while (row < LIMITS && limits[row].resource != resource)
+		row++;
+	if (row == LIMITS || !is_set_hard(e, row, &set) || seen->limit != set)
+		return 0;
+	snprintf(e->ret->what, sizeof(e->ret->what), "%s", limits[row].resource_name);
+	return by_limit(e, SANDBOX_MECH_RLIMITS, SANDBOX_EVIDENCE_OBSERVED, limits[row].limit,
+			units(seen->wanted, limits[row].unit));
+}
+
 int explain_limit(struct explained *e)
 {
 	enum act act = (enum act)e->call->act;
@@ -153,6 +195,8 @@ int explain_limit(struct explained *e)
 		return act == ACT_SPAWN ? explain_spawn(e) : 0;
 	case ENOMEM:
 		return act == ACT_MAP ? explain_memory(e) : 0;
+	case EPERM:
+		return explain_raise(e);
 	default:
 		return 0;
 	}

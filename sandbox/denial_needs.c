@@ -3,6 +3,7 @@
 
 #include "sandbox/kernel_linux.h"
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -89,24 +90,28 @@ static void add_open(const struct sandbox_observation *seen, struct needs *needs
 		add_make(needs, path);
 }
 
-/* What it was for is not known: to read, when it may not, else to write. */
-static void add_open_how(struct needs *needs, struct place path)
-{
-	add_read(needs, path, false);
-	add(needs, SANDBOX_OP_WRITE_TEXT, LL_FS_WRITE_FILE, path, path);
-}
-
-static void add_rename(struct needs *needs, struct place from, struct place to)
-{
-	add_remove(needs, from);
-	add_make(needs, to);
-}
-
 static size_t argument_of(const struct call_known *call, char letter)
 {
 	const char *at = strchr(call->show, letter);
 
 	return at ? (size_t)(at - call->show) : 0;
+}
+
+unsigned needs_rename_flags(const struct explained *e)
+{
+	size_t at = argument_of(e->call, 'R');
+
+	return at ? (unsigned)e->seen->args[at] : 0;
+}
+
+static void add_rename(struct needs *needs, struct place from, struct place to, unsigned flags)
+{
+	add_remove(needs, from);
+	add_make(needs, to);
+	if (flags & RENAME_EXCHANGE) {
+		add_remove(needs, to);
+		add_make(needs, from);
+	}
 }
 
 void needs_find(const struct explained *e, struct needs *ret)
@@ -121,7 +126,7 @@ void needs_find(const struct explained *e, struct needs *ret)
 		add_open(seen, ret, path, seen->args[argument_of(e->call, 'o')]);
 		break;
 	case ACT_OPEN_HOW:
-		add_open_how(ret, path);
+		add_open(seen, ret, path, seen->flags);
 		break;
 	case ACT_CREATE:
 		add_open(seen, ret, path, O_CREAT | O_WRONLY | O_TRUNC);
@@ -143,9 +148,10 @@ void needs_find(const struct explained *e, struct needs *ret)
 		break;
 	case ACT_RENAME:
 		if (seen->path2)
-			add_rename(ret, path, place_of(seen->path2));
+			add_rename(ret, path, place_of(seen->path2), needs_rename_flags(e));
 		break;
 	case ACT_LINK:
+		add(ret, SANDBOX_OP_EXISTS, 0, path, path);
 		if (seen->path2)
 			add_make(ret, place_of(seen->path2));
 		break;

@@ -25,6 +25,16 @@ struct needs {
 };
 
 void needs_find(const struct explained *e, struct needs *ret);
+/* RENAME_*, of a call that has them. */
+unsigned needs_rename_flags(const struct explained *e);
+
+/* denial_files.c: what Landlock's rules grant there; what would allow the need becomes part of the
+ * way out. False: nothing can be. */
+uint64_t files_granted(const struct explained *e, struct place at);
+bool files_allow(struct explained *e, const struct need *need);
+/* denial_moves.c: of EXDEV; of what nothing else denies. 1 or ERR_*; 0: it is no denial. */
+int explain_move(struct explained *e);
+int explain_whiteout(struct explained *e);
 
 struct place place_of(const char *path);
 /* "/" is its own parent. */

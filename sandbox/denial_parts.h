@@ -46,9 +46,14 @@ enum act {
 struct call_known {
 	const char *name;
 	unsigned char act;
-	short capability; /* without it, or the right owner, it is EPERM */
-	char show[8];	  /* how each argument is shown: letters of denial_show.c */
+	short capability;   /* without it, or the right owner, it is EPERM */
+	char show[8];	    /* how each argument is shown: letters of denial_show.c */
+	unsigned char must; /* CALL_MUST: nobody can do it without the capability; CALL_MUST_IF():
+			       unless that argument is 0 */
 };
+
+#define CALL_MUST	 1
+#define CALL_MUST_IF(at) (2 + (at))
 
 /* NULL: nothing is known of it. */
 const struct call_known *call_known(int number);

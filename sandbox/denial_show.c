@@ -323,6 +323,13 @@ static void add_number(struct line *line, char letter, uint64_t value)
 		add(line, value ? "0x%llx" : "0", (unsigned long long)value);
 }
 
+static void add_how(struct line *line, uint64_t flags)
+{
+	add(line, "{flags=");
+	add_named(line, NAMES(open_flags), (uint32_t)flags);
+	add(line, "}");
+}
+
 static void add_argument(struct line *line, const struct sandbox_observation *seen, char letter,
 			 uint64_t value, const char *path)
 {
@@ -338,6 +345,8 @@ static void add_argument(struct line *line, const struct sandbox_observation *se
 		add_signal(line, value);
 	else if (letter == 'a' && seen->address_len > 0)
 		add_address(line, seen, true);
+	else if (letter == 'H')
+		add_how(line, seen->flags);
 	else
 		add_number(line, letter, value);
 }

@@ -7,6 +7,7 @@
 #include "sandbox/calls.h"
 #include "sandbox/denial_parts.h"
 #include "sandbox/kernel_calls_linux.h"
+#include "sandbox/planned_test.h"
 #include "sandbox/tree_test.h"
 #include "tools/tests.h"
 #include <errno.h>
@@ -41,13 +42,10 @@ static struct sandbox_plan *compile(const char *text, enum sandbox_plan_use use)
 {
 	cleanup_free char *work = denial_text("@/root");
 	const struct sandbox_places places = {work, tree_base, "/tmp"};
-	struct sandbox_policy *policy = NULL;
+	struct sandbox_policy *policy = planned_policy(text, &places);
 	struct sandbox_plan *plan = NULL;
 	struct error err = {0};
 
-	ck_assert_msg(sandbox_policy_parse(text, strlen(text), "policy", &places, &policy, &err) ==
-			      0,
-		      "%s: %s", text, err.text);
 	ck_assert_msg(sandbox_plan_new(policy, use, NULL, NULL, &plan, &err) == 0, "%s: %s", text,
 		      err.text);
 	sandbox_policy_free(policy);
@@ -182,6 +180,12 @@ static const struct {
 	 "openat",
 	 "5, \"/nowhere/a b\", O_WRONLY|O_CREAT|O_TRUNC, 0640",
 	 "'/nowhere/a b'"},
+	{"",
+	 {SEEN_CALL(openat2, EACCES), .args = {5, 1, 77, 24}, .path = "/nowhere/a",
+	  .flags = O_WRONLY | O_CREAT},
+	 "openat2",
+	 "5, \"/nowhere/a\", {flags=O_WRONLY|O_CREAT}, 24",
+	 "/nowhere/a"},
 	{"",
 	 {SEEN_CALL(mkdirat, EACCES), .args = {(uint32_t)AT_FDCWD, 1, 0755},
 	  .path = "/nowhere/\n\"\\"},
@@ -327,16 +331,14 @@ START_TEST(policies_have_paths_of_any_bytes)
 	struct sandbox_plan *plan = denial_plan("", SANDBOX_PLAN_START);
 	const char *path = odd_names[_i];
 	struct denial_row row = {.seen = {SEEN_CALL(openat, EACCES), .path = path}};
-	struct sandbox_policy *policy = NULL;
-	struct error err = {0};
+	struct sandbox_policy *policy;
 	struct sandbox_denial got;
 	char text[SANDBOX_DENIAL_TEXT + 64];
 	bool found = false;
 
 	ck_assert_int_eq(explain_row(&row, plan, &got), 1);
 	snprintf(text, sizeof(text), "{\"version\": 1, %s", got.policy + 1);
-	ck_assert_msg(sandbox_policy_parse(text, strlen(text), "text", NULL, &policy, &err) == 0,
-		      "%s", err.text);
+	policy = planned_policy(text, NULL);
 	for (size_t i = 0; i < policy->roots.count; i++)
 		found |= strcmp(policy->roots.item[i].path, path) == 0 &&
 			 policy->roots.item[i].kind == SANDBOX_ROOT_READ_ONLY;
@@ -363,6 +365,8 @@ END_TEST
 
 static const struct sandbox_result strange_end = {.end = (enum sandbox_end)77};
 
+static const char *const relative[] = {"/c", "d", NULL};
+
 static const struct sandbox_observation impossible[] = {
 	{.what = (enum sandbox_seen)9, .error = EACCES},
 	{.what = (enum sandbox_seen) - 1, .error = EACCES},
@@ -374,6 +378,8 @@ static const struct sandbox_observation impossible[] = {
 	{SEEN_CALL(openat, EACCES), .path = ""},
 	{SEEN_CALL(renameat2, EACCES), .path = "/a", .path2 = "b"},
 	{SEEN_CALL(renameat2, EACCES), .path2 = "/b"},
+	{SEEN_CALL(execve, EACCES), .path = "/a", .path2 = "/b", .interpreters = relative},
+	{SEEN_CALL(execve, EACCES), .path = "/a", .interpreters = relative + 2},
 	{SEEN_CALL(openat, EACCES), .path = "/a", .outside = (enum sandbox_outside)3},
 	{SEEN_CALL(connect, EACCES), .address_len = 16},
 	{SEEN_CALL(connect, EACCES), .address = (const void *)&ten_six},
@@ -476,23 +482,21 @@ START_TEST(memory_may_run_out_anywhere)
 }
 END_TEST
 
-#define COUNT(list) ((int)(sizeof(list) / sizeof((list)[0])))
-
 Suite *sandbox_denial_suite(void)
 {
 	Suite *s = suite_create("sandbox_denial");
 	TCase *t = tcase_create("all");
 
 	tcase_add_checked_fixture(t, tree_enter, tree_leave);
-	tcase_add_loop_test(t, calls_are_shown_as_they_were_made, 0, COUNT(shown));
+	tcase_add_loop_test(t, calls_are_shown_as_they_were_made, 0, DENIAL_COUNT(shown));
 	tcase_add_test(t, what_is_too_long_is_cut);
-	tcase_add_loop_test(t, options_come_back_right_through_sh, 0, COUNT(odd_names));
-	tcase_add_loop_test(t, policies_have_paths_of_any_bytes, 0, COUNT(odd_names));
+	tcase_add_loop_test(t, options_come_back_right_through_sh, 0, DENIAL_COUNT(odd_names));
+	tcase_add_loop_test(t, policies_have_paths_of_any_bytes, 0, DENIAL_COUNT(odd_names));
 	tcase_add_test(t, each_call_that_is_refused_has_a_name);
-	tcase_add_loop_test(t, what_cannot_be_is_invalid, 0, COUNT(impossible));
+	tcase_add_loop_test(t, what_cannot_be_is_invalid, 0, DENIAL_COUNT(impossible));
 	tcase_add_test(t, evidence_has_names);
 	tcase_add_test(t, odd_addresses_are_read_within_their_length);
-	tcase_add_loop_test(t, memory_may_run_out_anywhere, 0, COUNT(needy));
+	tcase_add_loop_test(t, memory_may_run_out_anywhere, 0, DENIAL_COUNT(needy));
 	suite_add_tcase(s, t);
 	return s;
 }

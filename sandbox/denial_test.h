@@ -28,4 +28,14 @@ void denial_check(const struct denial_row *row);
 /* "@" expanded; malloc'ed. */
 char *denial_text(const char *text);
 
+/* A test of each of the rows. */
+#define DENIAL_ROWS(test, rows)                                                                    \
+	START_TEST(test)                                                                           \
+	{                                                                                          \
+		denial_check(&(rows)[_i]);                                                         \
+	}                                                                                          \
+	END_TEST
+
+#define DENIAL_COUNT(list) ((int)(sizeof(list) / sizeof((list)[0])))
+
 #endif

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 extern char **environ;
 
@@ -14,6 +15,7 @@ struct environment {
 	struct policy_variables keep, remove;
 	char **set; /* "NAME=value" */
 	size_t set_count;
+	const char *closed_cache; /* of npm, which the program cannot use; NULL: it can */
 };
 
 /*
@@ -64,7 +66,39 @@ static int copy_set(struct environment *environment, const struct policy_variabl
 	return 0;
 }
 
-int environment_prepare(const struct judge *judge, struct environment **ret)
+static bool stays(const struct environment *environment, const char *name);
+
+/*
+ * npm fails where it cannot write to its cache, also when it packs or installs what lies in the
+ * workspace. That of HOME is not the sandbox's to grant: what npm executes later, outside, would
+ * come from it. Who grants something of it means it, and who keeps no variable of npm's, gets none.
+ */
+static int find_closed_cache(const struct judge *judge, const struct sandbox_paths *paths,
+			     struct environment *environment)
+{
+	const char *home = judge->policy->places[POLICY_HOME];
+	cleanup_buf struct buf cache = BUF_INIT;
+	struct sandbox_path seen = {.allowed = false};
+	int rc = 0;
+
+	if (!paths || !stays(environment, ENVIRONMENT_NPM_CACHE) ||
+	    judge_strictness(judge, SANDBOX_MECH_LANDLOCK_FS) == SANDBOX_STRICT_OFF)
+		return 0;
+	if (buf_addf(&cache, "%s/.npm", home ? home : "") < 0)
+		return error_no_memory(judge->err);
+	/* One that cannot be looked for cannot be used. */
+	if (home)
+		rc = sandbox_paths_check(paths, SANDBOX_ACCESS_READ, NULL, cache.data, &seen, NULL);
+	if (rc == ERR_NOMEM)
+		return error_no_memory(judge->err);
+	if (rc == 0 && seen.allowed)
+		return 0;
+	environment->closed_cache = arena_add_str(&environment->texts, cache.data);
+	return environment->closed_cache ? 0 : error_no_memory(judge->err);
+}
+
+int environment_prepare(const struct judge *judge, const struct sandbox_paths *paths,
+			struct environment **ret)
 {
 	struct environment *environment = calloc(1, sizeof(*environment));
 	int rc;
@@ -79,6 +113,8 @@ int environment_prepare(const struct judge *judge, struct environment **ret)
 				    &judge->policy->remove, judge->err);
 	if (rc == 0)
 		rc = copy_set(environment, &judge->policy->set, judge->err);
+	if (rc == 0 && !environment->off)
+		rc = find_closed_cache(judge, paths, environment);
 	if (rc < 0) {
 		environment_free(environment);
 		return rc;
@@ -203,6 +239,21 @@ static void put_what_stays(struct build *build, const struct environment *enviro
 	}
 }
 
+/* Unless there is one that is not the closed one. npm reads names in either case. */
+static void put_cache(struct build *build, const struct environment *environment, const char *entry)
+{
+	size_t len = name_length(entry);
+
+	for (size_t i = 0; i < build->count; i++) {
+		if (strncasecmp(build->entry[i], entry, len + 1) != 0)
+			continue;
+		if (strcmp(build->entry[i] + len + 1, environment->closed_cache) == 0)
+			build->entry[i] = entry;
+		return;
+	}
+	build->entry[build->count++] = entry;
+}
+
 static size_t longest_name(const char *const *envp)
 {
 	size_t longest = 0;
@@ -216,7 +267,8 @@ static size_t longest_name(const char *const *envp)
 }
 
 int environment_build(const struct environment *environment, const char *const *envp,
-		      const char *const *extra, const char ***ret, struct error *err)
+		      const char *const *extra, const char *cache, const char ***ret,
+		      struct error *err)
 {
 	struct build build = {0};
 	cleanup_free char *name = NULL;
@@ -225,13 +277,15 @@ int environment_build(const struct environment *environment, const char *const *
 		envp = (const char *const *)environ;
 	name = malloc(longest_name(envp) + 1);
 	build.entry =
-		calloc(count_entries(envp) + environment->set_count + count_entries(extra) + 1,
+		calloc(count_entries(envp) + environment->set_count + count_entries(extra) + 2,
 		       sizeof(*build.entry));
 	if (!name || !build.entry) {
 		free(build.entry);
 		return error_no_memory(err);
 	}
 	put_what_stays(&build, environment, envp, name);
+	if (cache && environment->closed_cache)
+		put_cache(&build, environment, cache);
 	for (size_t i = 0; i < environment->set_count; i++)
 		put(&build, environment->set[i]);
 	for (; extra && *extra; extra++)

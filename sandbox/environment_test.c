@@ -3,27 +3,35 @@
 
 #include "base/buf.h"
 #include "tools/tests.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static struct inside inside;
 static struct environment *environment;
+static struct sandbox_paths *paths;
+
+#define CACHE "npm_config_cache=/own"
 
 static void setup(void)
 {
 	inside_setup(&inside);
 	environment = NULL;
+	paths = NULL;
 }
 
 static void teardown(void)
 {
 	environment_free(environment);
+	sandbox_paths_free(paths);
 	inside_teardown(&inside);
 }
 
 static void prepare(void)
 {
-	ck_assert_int_eq(environment_prepare(&inside.judge, &environment), 0);
+	ck_assert_int_eq(environment_prepare(&inside.judge, paths, &environment), 0);
 }
 
 static void keep(const char *name)
@@ -42,7 +50,7 @@ static void expect(const char *const *envp, const char *const *extra, const char
 	struct buf text = BUF_INIT;
 	const char **left = NULL;
 
-	ck_assert_int_eq(environment_build(environment, envp, extra, &left, &inside.err), 0);
+	ck_assert_int_eq(environment_build(environment, envp, extra, CACHE, &left, &inside.err), 0);
 	for (const char **entry = left; *entry; entry++)
 		ck_assert_int_eq(buf_addf(&text, "%s|", *entry), 0);
 	ck_assert_str_eq(text.data ? text.data : "", expected);
@@ -119,6 +127,58 @@ START_TEST(what_is_set_takes_the_place_and_extra_that_of_both)
 }
 END_TEST
 
+/* With what is granted. */
+static void prepare_paths(void)
+{
+	environment_free(environment);
+	sandbox_paths_free(paths);
+	ck_assert_int_eq(sandbox_paths_new(inside.policy, NULL, NULL, &paths, NULL), 0);
+	prepare();
+}
+
+START_TEST(a_cache_of_npm_that_is_closed_is_another)
+{
+	inside.policy->places[POLICY_HOME] = "/no/home";
+	prepare_paths();
+	expect(ENV("A=1", "HOME=/h"), NULL, "HOME=/h|" CACHE "|");
+	expect(ENV("npm_config_cache=/no/home/.npm"), NULL, CACHE "|");
+	expect(ENV("npm_config_cache=/given"), NULL, "npm_config_cache=/given|");
+	keep("NPM_CONFIG_CACHE");
+	prepare_paths();
+	expect(ENV("NPM_CONFIG_CACHE=/given"), NULL, "NPM_CONFIG_CACHE=/given|");
+	inside.policy->places[POLICY_HOME] = NULL;
+	prepare_paths();
+	expect(ENV("HOME="), NULL, "HOME=|" CACHE "|");
+	set("npm_config_cache", "/no/home/.npm");
+	prepare_paths();
+	expect(ENV("HOME=/h"), NULL, "HOME=/h|npm_config_cache=/no/home/.npm|");
+}
+END_TEST
+
+START_TEST(a_cache_of_npm_that_is_granted_or_not_kept_stays)
+{
+	char home[] = "/tmp/sandtape-test-XXXXXX", cache[64];
+
+	ck_assert_ptr_nonnull(mkdtemp(home));
+	snprintf(cache, sizeof(cache), "%s/.npm", home);
+	ck_assert_int_eq(mkdir(cache, 0755), 0);
+	inside.policy->places[POLICY_HOME] = home;
+	prepare_paths();
+	expect(ENV("HOME=/h"), NULL, "HOME=/h|" CACHE "|");
+	ck_assert_int_eq(
+		sandbox_policy_add_root(inside.policy, SANDBOX_ROOT_READ, cache, false, NULL), 0);
+	prepare_paths();
+	expect(ENV("HOME=/h"), NULL, "HOME=/h|");
+	rmdir(cache);
+	rmdir(home);
+	inside.policy->places[POLICY_HOME] = "/no/home";
+	policy_variables_clear(&inside.policy->keep);
+	policy_roots_clear(&inside.policy->roots);
+	prepare_paths();
+	expect(ENV("HOME=/h"), NULL, "");
+}
+END_TEST
+
 START_TEST(malformed_entries_go_and_the_first_of_a_name_stays)
 {
 	keep("*");
@@ -143,7 +203,7 @@ START_TEST(without_an_environment_it_is_the_callers)
 	keep("SANDTAPE_TEST_*");
 	prepare();
 	ck_assert_int_eq(setenv("SANDTAPE_TEST_X", "y", 1), 0);
-	ck_assert_int_eq(environment_build(environment, NULL, NULL, &left, NULL), 0);
+	ck_assert_int_eq(environment_build(environment, NULL, NULL, NULL, &left, NULL), 0);
 	for (const char **entry = left; *entry; entry++)
 		found = found || strcmp(*entry, "SANDTAPE_TEST_X=y") == 0;
 	ck_assert(found);
@@ -186,6 +246,8 @@ Suite *sandbox_environment_suite(void)
 	tcase_add_test(tcase, hooks_stay_only_when_they_are_named);
 	tcase_add_test(tcase, what_toolchains_need_stays_by_default);
 	tcase_add_test(tcase, what_is_set_takes_the_place_and_extra_that_of_both);
+	tcase_add_test(tcase, a_cache_of_npm_that_is_closed_is_another);
+	tcase_add_test(tcase, a_cache_of_npm_that_is_granted_or_not_kept_stays);
 	tcase_add_test(tcase, malformed_entries_go_and_the_first_of_a_name_stays);
 	tcase_add_test(tcase,
 		       the_first_of_a_name_counts_even_when_it_is_not_the_one_that_would_stay);

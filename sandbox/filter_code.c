@@ -2,9 +2,30 @@
 
 #include "sandbox/kernel_calls_linux.h"
 #include <linux/seccomp.h>
+#include <stdlib.h>
 
 /* A jump has 255 at most; two copies may come between. */
 #define REACH 253U
+
+int code_new(struct code *ret, struct error *err)
+{
+	*ret = (struct code){.op = malloc(BPF_MAXINSNS * sizeof(*ret->op))};
+	return ret->op ? 0 : error_no_memory(err);
+}
+
+int code_take(struct code *c, const char *what, struct filter *ret, struct error *err)
+{
+	struct sock_filter *op = c->op, *shrunk;
+
+	c->op = NULL;
+	if (c->full) {
+		free(op);
+		return error_set(err, ERR_LIMIT, "%s gets too long", what);
+	}
+	shrunk = realloc(op, c->len * sizeof(*op));
+	*ret = (struct filter){shrunk ? shrunk : op, (unsigned short)c->len};
+	return 0;
+}
 
 static unsigned emit(struct code *c, struct sock_filter op)
 {

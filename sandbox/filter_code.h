@@ -5,7 +5,7 @@
 #ifndef SANDTAPE_SANDBOX_FILTER_CODE_H
 #define SANDTAPE_SANDBOX_FILTER_CODE_H
 
-#include "sandbox/calls.h"
+#include "sandbox/filter.h"
 
 #include <linux/filter.h>
 #include <stdbool.h>
@@ -19,13 +19,17 @@ struct code_return {
 };
 
 struct code {
-	struct sock_filter *op; /* BPF_MAXINSNS of them, the last one first */
+	struct sock_filter *op; /* room for BPF_MAXINSNS, the last one first; owned */
 	unsigned len;
 	bool full; /* there would be more */
 	struct code_return returns[CODE_RETURNS];
 	unsigned return_count;
 };
 
+/* Room for the longest one; what is not written costs nothing. */
+int code_new(struct code *ret, struct error *err);
+/* What it has become, as a filter; `what` it is, for an error. Nothing is left of it. */
+int code_take(struct code *c, const char *what, struct filter *ret, struct error *err);
 /* Each returns a position. */
 unsigned code_return(struct code *c, uint32_t action);
 /* Goes to `yes` when all tests of the rule hold. */

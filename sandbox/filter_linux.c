@@ -1,7 +1,6 @@
 /* From a policy to the filter of system calls, and its installation. */
 #include "sandbox/filter.h"
 
-#include "base/cleanup.h"
 #include "sandbox/filter_code.h"
 #include "sandbox/kernel_calls_linux.h"
 #include <errno.h>
@@ -258,28 +257,21 @@ static void compose(struct build *b, const struct sandbox_policy *policy)
 	code_finish(&b->code);
 }
 
-/* The memory that is asked for is for the longest one; what is not written costs nothing. */
 static int generate(const struct sandbox_policy *policy, struct error *err, struct filter *ret,
 		    unsigned *ret_looked_at)
 {
-	cleanup_free struct sock_filter *op = malloc(BPF_MAXINSNS * sizeof(*op));
 	struct build b;
-	struct sock_filter *shrunk;
+	int rc = code_new(&b.code, err);
 
-	if (!op)
-		return error_no_memory(err);
-	b.code = (struct code){.op = op};
+	if (rc < 0)
+		return rc;
 	b.span_count = 0;
 	b.looked_at = 0;
 	compose(&b, policy);
-	if (b.code.full)
-		return error_set(err, ERR_LIMIT, "the filter of system calls gets too long");
-	shrunk = realloc(op, b.code.len * sizeof(*op));
-	if (shrunk)
-		op = shrunk;
-	*ret = (struct filter){steal_ptr(&op), (unsigned short)b.code.len};
-	*ret_looked_at = b.looked_at;
-	return 0;
+	rc = code_take(&b.code, "the filter of system calls", ret, err);
+	if (rc == 0)
+		*ret_looked_at = b.looked_at;
+	return rc;
 }
 
 /* --- what it promises ------------------------------------------------------------------------- */

@@ -3,6 +3,7 @@
 #include "tools/tests.h"
 #include <grp.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,6 +80,24 @@ int inside_run_as_user(inside_act *act, void *arg)
 bool inside_enter_user_namespace(void)
 {
 	return unshare(CLONE_NEWUSER) == 0;
+}
+
+int inside_fork_many(int most)
+{
+	pid_t pids[200];
+	int count = 0;
+
+	while (count < most && (pids[count] = fork()) > 0)
+		count++;
+	if (count < most && pids[count] == 0) {
+		pause();
+		_exit(0);
+	}
+	for (int i = 0; i < count; i++) {
+		kill(pids[i], SIGKILL);
+		waitpid(pids[i], NULL, 0);
+	}
+	return count;
 }
 
 int inside_shell(const char *command)

@@ -30,6 +30,8 @@ int inside_run(inside_act *act, void *arg);
 int inside_run_as_user(inside_act *act, void *arg);
 /* A new user namespace for the calling process; false where the host does not allow that. */
 bool inside_enter_user_namespace(void);
+/* How many children of the calling process can be there at a time, up to 200. */
+int inside_fork_many(int most);
 /* Executes a shell command in place of the calling process. */
 int inside_shell(const char *command);
 

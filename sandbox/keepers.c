@@ -112,7 +112,7 @@ void sandbox_plan_keepers(const struct sandbox_plan *plan, sandbox_keeper call, 
 		char name[64];
 
 		if (key->names == &policy_strictnesses || is(key, NULL, "level") ||
-		    key->kind == POLICY_PRESETS)
+		    key->kind == POLICY_PRESETS || key->names == &policy_limits)
 			continue;
 		snprintf(name, sizeof(name), "%s%s%s", key->section ? key->section : "",
 			 key->section ? "." : "", key->name);

@@ -3,6 +3,7 @@
 
 #include "base/fs.h"
 #include "base/text.h"
+#include "sandbox/planned_test.h"
 #include "tools/tests.h"
 #include <fcntl.h>
 #include <stdio.h>
@@ -75,15 +76,12 @@ static struct sandbox_plan *plan_of(const char *text)
 {
 	char work[80];
 	struct sandbox_places places = {.work = work, .home = "/no/home"};
-	struct sandbox_policy *policy = NULL;
+	struct sandbox_policy *policy;
 	struct sandbox_plan *plan = NULL;
 	struct error err = {0};
 
 	snprintf(work, sizeof(work), "%s/ws", base);
-	text = at(text);
-	ck_assert_msg(sandbox_policy_parse(text, strlen(text), "policy", &places, &policy, &err) ==
-			      0,
-		      "%s", err.text);
+	policy = planned_policy(at(text), &places);
 	ck_assert_msg(sandbox_plan_new(policy, SANDBOX_PLAN_START, NULL, NULL, &plan, &err) == 0,
 		      "%s", err.text);
 	sandbox_policy_free(policy);

@@ -43,7 +43,7 @@ static void go_on(pid_t tid)
  */
 
 /* Those that tell of a sandbox. What is not there is told when it is there outside. */
-static bool may_be_denied(int error)
+bool observe_may_be_denied(int error)
 {
 	switch (error) {
 	case EACCES:
@@ -59,6 +59,7 @@ static bool may_be_denied(int error)
 	case ENOSYS:
 	case EPERM:
 	case EROFS:
+	case ESRCH:
 	case EXDEV:
 		return true;
 	default:
@@ -70,6 +71,20 @@ static void refuse(pid_t tid, int error)
 {
 	check(tid, observed_skip(tid, -error));
 	go_on(tid);
+}
+
+static void tell_refused(struct observer *o, pid_t tid, const struct observe_call *call)
+{
+	if (!o->uses)
+		observe_tell_call(o, tid, call);
+	refuse(tid, call->error);
+}
+
+static void let_go(struct observer *o, pid_t tid, const struct observe_call *call)
+{
+	if (call->number == SYS_clone && observed_find(call->arch, call->number))
+		check(tid, observed_keep_traced(tid));
+	resume(tid, !o->uses || observe_use_begins(o, tid, call) ? PTRACE_SYSCALL : PTRACE_CONT, 0);
 }
 
 /*
@@ -94,17 +109,24 @@ static void on_seccomp(struct observer *o, pid_t tid)
 	answer = observe_policy(o, call.arch, call.number, call.args);
 	if ((answer & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_TRACE) {
 		call.error = (int)(answer & OBSERVED_ERRNO);
-		observe_tell_call(o, tid, &call);
-		refuse(tid, call.error);
-		return;
-	}
-	if (info.seccomp.ret_data != OBSERVED_COOKIE || !observed_find(call.arch, call.number)) {
+		if (!o->uses || observe_group_of(call.error) < 0) {
+			tell_refused(o, tid, &call);
+			return;
+		}
+	} else if (info.seccomp.ret_data != OBSERVED_COOKIE ||
+		   !observed_find(call.arch, call.number)) {
 		refuse(tid, ENOSYS);
 		return;
 	}
-	if (call.number == SYS_clone)
-		check(tid, observed_keep_traced(tid));
-	resume(tid, PTRACE_SYSCALL, 0);
+	let_go(o, tid, &call);
+}
+
+/* What does not wait is under way. */
+static bool is_to_be_told(const struct observer *o, int error)
+{
+	if (o->uses)
+		return error == 0 || error == EINPROGRESS;
+	return error && observe_may_be_denied(error);
 }
 
 static void on_call_end(struct observer *o, pid_t tid)
@@ -114,12 +136,19 @@ static void on_call_end(struct observer *o, pid_t tid)
 
 	if (ptrace(PTRACE_GET_SYSCALL_INFO, tid, sizeof(info), &info) < 0)
 		info.op = PTRACE_SYSCALL_INFO_NONE;
-	if (info.op == PTRACE_SYSCALL_INFO_EXIT && info.exit.is_error &&
-	    may_be_denied((int)-info.exit.rval) &&
+	if (info.op == PTRACE_SYSCALL_INFO_EXIT &&
+	    (info.exit.rval == -EAGAIN || info.exit.rval == -ENOMEM))
+		o->tasks++; /* one that was not made has had a number, too */
+	if (info.op == PTRACE_SYSCALL_INFO_EXIT &&
+	    is_to_be_told(o, info.exit.is_error ? (int)-info.exit.rval : 0) &&
 	    observed_args(tid, &call.number, call.args) == 0) {
 		call.arch = info.arch;
-		call.error = (int)-info.exit.rval;
-		observe_tell_call(o, tid, &call);
+		call.error = info.exit.is_error ? (int)-info.exit.rval : 0;
+		call.result = info.exit.rval;
+		if (o->uses)
+			observe_use_ends(o, tid, &call);
+		else
+			observe_tell_call(o, tid, &call);
 	}
 	go_on(tid);
 }
@@ -141,11 +170,52 @@ static void on_exit_stop(struct observer *o, pid_t tid)
 	go_on(tid);
 }
 
+/* A task has its number until it has been waited for. */
+static void forget_reaped(struct observe_uses *uses)
+{
+	unsigned left = 0;
+
+	for (unsigned i = 0; i < uses->ended_count; i++)
+		if (kill(uses->ended[i], 0) == 0 || errno != ESRCH)
+			uses->ended[left++] = uses->ended[i];
+	uses->ended_count = left;
+}
+
+static void count_task(struct observer *o)
+{
+	struct observe_uses *uses = o->uses;
+
+	o->tasks++;
+	if (!uses)
+		return;
+	uses->tasks++;
+	if (uses->tasks + uses->ended_count > uses->most_tasks)
+		forget_reaped(uses);
+	if (uses->tasks + uses->ended_count > uses->most_tasks)
+		uses->most_tasks = uses->tasks + uses->ended_count;
+}
+
+static void count_end(struct observe_uses *uses, pid_t tid)
+{
+	if (uses->tasks > 0)
+		uses->tasks--;
+	if (uses->ended_count == OBSERVE_ENDED_MAX)
+		forget_reaped(uses);
+	if (uses->ended_count < OBSERVE_ENDED_MAX)
+		uses->ended[uses->ended_count++] = tid;
+}
+
 static void on_stop(struct observer *o, pid_t tid, int status)
 {
 	int signal = WSTOPSIG(status);
 
 	switch (status >> 16) {
+	case PTRACE_EVENT_FORK:
+	case PTRACE_EVENT_VFORK:
+	case PTRACE_EVENT_CLONE:
+		count_task(o);
+		go_on(tid);
+		break;
 	case PTRACE_EVENT_SECCOMP:
 		on_seccomp(o, tid);
 		break;
@@ -160,7 +230,8 @@ static void on_stop(struct observer *o, pid_t tid, int status)
 			on_call_end(o, tid);
 			break;
 		}
-		observe_tell_signal(o, tid, signal);
+		if (!o->uses)
+			observe_tell_signal(o, tid, signal);
 		resume(tid, PTRACE_CONT, signal);
 		break;
 	default:
@@ -184,6 +255,8 @@ static int serve(struct observer *o, int *ret_status, struct error *err)
 		} else if (tid == o->runner) {
 			*ret_status = status;
 			return 0;
+		} else if (o->uses) {
+			count_end(o->uses, tid);
 		}
 	}
 }
@@ -283,7 +356,7 @@ static int explain_refusal(int error, struct error *err)
 			 strerror(error));
 }
 
-static bool has_kills(const struct filter *f)
+bool observe_has_kills(const struct filter *f)
 {
 	for (unsigned i = 0; i < f->len; i++) {
 		uint32_t action = f->code[i].k & SECCOMP_RET_ACTION_FULL;
@@ -308,7 +381,7 @@ static int take_over(struct observer *o, int socket, struct error *err)
 	rc = observed_await(socket, runner, &program, &o->policys, err);
 	if (rc < 0)
 		return rc;
-	if (has_kills(&o->policys))
+	if (observe_has_kills(&o->policys))
 		options |= PTRACE_O_TRACEEXIT;
 	if (ptrace(PTRACE_SEIZE, program, 0, options) < 0)
 		return errno == ESRCH ? error_set(err, ERR_NOTFOUND, "the program was killed")
@@ -316,25 +389,42 @@ static int take_over(struct observer *o, int socket, struct error *err)
 	return observed_answer(socket, err);
 }
 
+static int observe(struct observer *o, int socket, int *ret_status, struct error *err)
+{
+	struct error why = {0};
+	int rc = take_over(o, socket, &why);
+
+	if (rc < 0 && rc != ERR_NOTFOUND && err)
+		*err = why;
+	if (rc < 0 && rc != ERR_NOTFOUND && rc != ERR_UNSUPPORTED)
+		end_runner(o->runner, ret_status);
+	/* A program that still waits for an answer has no one to give it: it ends, and the runner
+	 * clears up behind it. */
+	shutdown(socket, SHUT_RDWR);
+	if (rc == 0 || rc == ERR_NOTFOUND)
+		rc = serve(o, ret_status, err);
+	else if (rc == ERR_UNSUPPORTED)
+		serve(o, ret_status, NULL);
+	end_traced();
+	filter_free(&o->policys);
+	observe_free_paths(o);
+	return rc;
+}
+
 int sandbox_observe(int socket, pid_t runner, sandbox_see see, void *ctx, int *ret_status,
 		    struct error *err)
 {
 	struct observer o = {.runner = runner, .see = see, .ctx = ctx};
-	struct error why = {0};
-	int rc = take_over(&o, socket, &why);
 
-	if (rc < 0 && rc != ERR_NOTFOUND) {
-		end_runner(runner, ret_status);
-		if (err)
-			*err = why;
-	}
-	/* A program that still waits for an answer has no one to give it. */
-	shutdown(socket, SHUT_RDWR);
-	if (rc == 0 || rc == ERR_NOTFOUND)
-		rc = serve(&o, ret_status, err);
-	end_traced();
-	filter_free(&o.policys);
-	buf_free(&o.path);
-	buf_free(&o.path2);
-	return rc;
+	return observe(&o, socket, ret_status, err);
+}
+
+int observe_uses(int socket, pid_t runner, struct observe_uses *uses, int *ret_status,
+		 struct error *err)
+{
+	struct observer o = {.runner = runner, .uses = uses};
+
+	uses->tasks = uses->most_tasks = 1; /* the program itself */
+	uses->ended_count = 0;
+	return observe(&o, socket, ret_status, err);
 }

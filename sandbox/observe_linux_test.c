@@ -5,6 +5,7 @@
 #include "tools/tests.h"
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
@@ -67,6 +68,36 @@ START_TEST(both_paths_of_a_call_are_told)
 }
 END_TEST
 
+/* Whether a rename would succeed outside depends on what is at its second name. */
+START_TEST(flags_of_renames_count_outside)
+{
+	static const struct {
+		unsigned flags;
+		bool there;
+		enum sandbox_outside outside;
+	} rows[] = {
+		{0, false, SANDBOX_OUTSIDE_YES},
+		{0, true, SANDBOX_OUTSIDE_YES},
+		{RENAME_NOREPLACE, false, SANDBOX_OUTSIDE_YES},
+		{RENAME_NOREPLACE, true, SANDBOX_OUTSIDE_NO},
+		{RENAME_EXCHANGE, false, SANDBOX_OUTSIDE_NO},
+		{RENAME_EXCHANGE, true, SANDBOX_OUTSIDE_YES},
+	};
+	char from[128], to[2][128];
+
+	for (size_t i = 0; i < 3; i++) {
+		char *path = i < 2 ? to[i] : from;
+
+		snprintf(path, sizeof(from), "%s/%zu", started_scratch, i);
+		ck_assert(i == 0 || close(open(path, O_CREAT | O_WRONLY, 0600)) == 0);
+	}
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		ck_assert_int_eq(
+			observe_outside(OBSERVED_RENAME, rows[i].flags, from, to[rows[i].there]),
+			rows[i].outside);
+}
+END_TEST
+
 START_TEST(what_is_not_there_outside_either_is_not_told)
 {
 	struct observed_run run;
@@ -78,6 +109,122 @@ START_TEST(what_is_not_there_outside_either_is_not_told)
 	ck_assert_int_eq(run.status, 4);
 	for (size_t i = 0; i < observe_all.count; i++)
 		ck_assert_msg(observe_all.item[i].error != ENOENT, "%s", observe_list());
+}
+END_TEST
+
+/* In the real /tmp, which the program does not see. */
+static void put_loader(const char *name, const char *from)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command), "cp '%s' '%s' && chmod 755 '%s'", from, name, name);
+	ck_assert_int_eq(system(command), 0);
+}
+
+/* `name` is not longer than the one that it takes the place of. */
+static void change_loader(const char *program, const char *name)
+{
+	static const char loader[] = "/lib64/ld-linux-x86-64.so.2";
+	static char bytes[1 << 20];
+	char path[128];
+	FILE *f;
+	size_t n;
+	char *at;
+
+	snprintf(path, sizeof(path), "%s/%s", started_scratch, program);
+	f = fopen(path, "r+");
+	ck_assert_ptr_nonnull(f);
+	n = fread(bytes, 1, sizeof(bytes), f);
+	at = memmem(bytes, n, loader, sizeof(loader));
+	ck_assert_ptr_nonnull(at);
+	memset(at, 0, sizeof(loader));
+	memcpy(at, name, strlen(name));
+	rewind(f);
+	ck_assert_uint_eq(fwrite(bytes, 1, n, f), n);
+	ck_assert_int_eq(fclose(f), 0);
+}
+
+START_TEST(what_interprets_a_program_is_told)
+{
+	const struct seen *s;
+	struct observed_run run;
+	char name[24], path[128], script[128];
+
+	snprintf(name, sizeof(name), "/tmp/ld-%d", (int)getpid());
+	snprintf(script, sizeof(script), "echo '#! %s -x' >s; chmod +x s; ./s; ./acts", name);
+	observe_copy_fixture("acts_x86_64", "acts");
+	change_loader("acts", name);
+	observe_become(_i);
+	put_loader(name, "/bin/sh");
+	observe_run(script, &run);
+	for (int i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "%s/%s", started_scratch, i ? "acts" : "s");
+		s = observe_find(SYS_execve, ENOENT, path);
+		ck_assert_msg(s, "%s in: %s", path, observe_list());
+		ck_assert_str_eq(s->path2, name);
+		ck_assert_int_eq(s->outside, SANDBOX_OUTSIDE_YES);
+	}
+	ck_assert_int_eq(unlink(name), 0);
+}
+END_TEST
+
+static void assert_levels(const char *program, size_t levels, const char *last)
+{
+	const struct seen *s;
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", started_scratch, program);
+	s = observe_find(SYS_execve, ENOENT, path);
+	ck_assert_msg(s, "%s in: %s", path, observe_list());
+	ck_assert_uint_eq(s->levels, levels);
+	ck_assert_str_eq(s->last, last);
+	ck_assert_int_eq(s->outside, SANDBOX_OUTSIDE_YES);
+}
+
+/* As deep as Linux goes: "6" has five scripts and what the last one names. */
+START_TEST(what_interprets_an_interpreter_is_told)
+{
+	struct observed_run run;
+	char name[24], script[512];
+
+	snprintf(name, sizeof(name), "/tmp/ld-%d", (int)getpid());
+	observe_copy_fixture("acts_x86_64", "acts");
+	change_loader("acts", name);
+	observe_become(_i);
+	put_loader(name, "/bin/sh");
+	snprintf(script, sizeof(script),
+		 "echo '#!%s' >1; for i in 1 2 3 4 5; do echo \"#!$PWD/$i\" >$((i + 1)); done;"
+		 "echo \"#!$PWD/acts\" >l; echo \"#!$PWD/round\" >round; chmod +x ? round;"
+		 "./2; ./6; ./l; ./round",
+		 name);
+	observe_run(script, &run);
+	assert_levels("2", 1, name);
+	assert_levels("6", 5, name);
+	assert_levels("l", 1, name);
+	for (size_t i = 0; i < observe_all.count; i++)
+		ck_assert(!strstr(observe_all.item[i].path, "round") ||
+			  observe_all.item[i].error == ELOOP);
+	ck_assert_int_eq(unlink(name), 0);
+}
+END_TEST
+
+/* A number that may be one of its own is none of somebody outside. */
+START_TEST(signals_to_who_is_outside_are_told)
+{
+	const struct seen *s;
+	struct observed_run run;
+	char script[128];
+
+	observe_become(_i);
+	snprintf(script, sizeof(script),
+		 "kill -CONT %d; kill -CONT 4194000; true & wait; kill -0 $!", (int)getpid());
+	observe_run(script, &run);
+	s = observe_find(SYS_kill, ESRCH, NULL);
+	ck_assert_msg(s, "%s", observe_list());
+	ck_assert_int_eq((pid_t)s->args[0], getpid());
+	ck_assert_int_eq(s->outside, SANDBOX_OUTSIDE_YES);
+	for (size_t i = 0; i < observe_all.count; i++)
+		ck_assert(&observe_all.item[i] == s || observe_all.item[i].number != SYS_kill);
 }
 END_TEST
 
@@ -113,6 +260,18 @@ START_TEST(limits_are_told)
 	s = observe_find_signal(SIGXFSZ);
 	ck_assert_msg(s, "%s", observe_list());
 	ck_assert_uint_eq(s->limit, 512);
+}
+END_TEST
+
+/* Who has sent it is told apart by the call that it came in. */
+START_TEST(signals_of_programs_are_not_those_of_limits)
+{
+	struct observed_run run;
+
+	observe_become(_i);
+	observe_run("sh -c 'kill -XFSZ $$'; sleep 9 & kill -XFSZ $!; wait $!", &run);
+	ck_assert_int_eq(run.status, 128 + SIGXFSZ);
+	ck_assert_msg(!observe_find_signal(SIGXFSZ), "%s", observe_list());
 }
 END_TEST
 
@@ -157,20 +316,6 @@ END_TEST
 /* --- what programs see -------------------------------------------------------------------------
  */
 
-/* The program of fixtures/, as the workspace has it. */
-static void copy_acts(void)
-{
-	char self[4096], command[8400];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-	ck_assert_int_gt(n, 0);
-	self[n] = '\0';
-	*strrchr(self, '/') = '\0';
-	snprintf(command, sizeof(command), "cp '%s/fixtures/acts_x86_64' '%s/acts'", self,
-		 started_scratch);
-	ck_assert_int_eq(system(command), 0);
-}
-
 static const char *const acts[] = {
 	"open_passwords open_nothing open_null make_in_usr signal_init raise_limit execute_nothing",
 	"mount_it trace_me unshare_it clone_new use_keys make_packets make_unknown_call",
@@ -189,7 +334,7 @@ START_TEST(programs_see_no_observer)
 	struct observed_run plain, observed;
 	char script[512];
 
-	copy_acts();
+	observe_copy_fixture("acts_x86_64", "acts");
 	observe_become(_i % OBSERVE_USERS);
 	sandbox_policy_set_limit(started_policy, SANDBOX_LIMIT_PROCESSES, SANDBOX_NO_LIMIT, NULL);
 	snprintf(script, sizeof(script), "./acts %s", acts[_i / OBSERVE_USERS]);
@@ -207,7 +352,7 @@ START_TEST(programs_get_no_listener)
 {
 	struct observed_run plain, observed;
 
-	copy_acts();
+	observe_copy_fixture("acts_x86_64", "acts");
 	observe_become(_i);
 	observe_plainly("./acts listen_to_calls", &plain);
 	observe_run("./acts listen_to_calls", &observed);
@@ -396,9 +541,14 @@ Suite *sandbox_observe_suite(void)
 
 	tcase_add_loop_test(told, a_denied_file_is_told_by_its_path, 0, OBSERVE_USERS);
 	tcase_add_loop_test(told, both_paths_of_a_call_are_told, 0, OBSERVE_USERS);
+	tcase_add_test(told, flags_of_renames_count_outside);
 	tcase_add_loop_test(told, what_is_not_there_outside_either_is_not_told, 0, OBSERVE_USERS);
+	tcase_add_loop_test(told, what_interprets_a_program_is_told, 0, OBSERVE_USERS);
+	tcase_add_loop_test(told, what_interprets_an_interpreter_is_told, 0, OBSERVE_USERS);
+	tcase_add_loop_test(told, signals_to_who_is_outside_are_told, 0, OBSERVE_USERS);
 	tcase_add_loop_test(told, what_the_filter_refuses_is_told, 0, OBSERVE_USERS);
 	tcase_add_loop_test(told, limits_are_told, 0, OBSERVE_USERS);
+	tcase_add_loop_test(told, signals_of_programs_are_not_those_of_limits, 0, OBSERVE_USERS);
 	tcase_add_loop_test(told, a_call_that_kills_is_told, 0, OBSERVE_USERS);
 	tcase_add_loop_test(told, a_call_that_is_trapped_is_told, 0, OBSERVE_USERS);
 	tcase_add_loop_test(seen, programs_see_no_observer, 0, ACTS * OBSERVE_USERS);

@@ -5,7 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -80,17 +85,30 @@ static enum sandbox_outside may_remove(const char *path)
 	return may(parent, W_OK | X_OK);
 }
 
-static enum sandbox_outside may_rename(const char *from, const char *to)
+/* Whether names can go from the one directory to the other: not to another file system. */
+static enum sandbox_outside may_go(const char *from, const char *to)
+{
+	char parent[PATH_MAX];
+	struct stat first, second;
+
+	if (!parent_of(from, parent) || stat(parent, &first) < 0 || !parent_of(to, parent) ||
+	    stat(parent, &second) < 0)
+		return SANDBOX_OUTSIDE_NO;
+	return first.st_dev == second.st_dev ? may(parent, W_OK | X_OK) : SANDBOX_OUTSIDE_NO;
+}
+
+static enum sandbox_outside may_rename(const char *from, const char *to, unsigned flags)
 {
 	enum sandbox_outside first = may_remove(from);
-	char parent[PATH_MAX];
 	struct stat st;
 
 	if (first != SANDBOX_OUTSIDE_YES)
 		return first;
+	if (flags & (is_there(to, &st) ? RENAME_NOREPLACE : RENAME_EXCHANGE))
+		return SANDBOX_OUTSIDE_NO;
 	if (is_there(to, &st))
-		return may_remove(to);
-	return parent_of(to, parent) ? may(parent, W_OK | X_OK) : SANDBOX_OUTSIDE_NO;
+		first = may_remove(to);
+	return first == SANDBOX_OUTSIDE_YES ? may_go(from, to) : first;
 }
 
 static int mode_of(unsigned flags)
@@ -150,7 +168,9 @@ static enum sandbox_outside may_link(const char *from, const char *to)
 {
 	enum sandbox_outside first = may(from, F_OK);
 
-	return first == SANDBOX_OUTSIDE_YES ? may_make(to) : first;
+	if (first == SANDBOX_OUTSIDE_YES)
+		first = may_make(to);
+	return first == SANDBOX_OUTSIDE_YES ? may_go(from, to) : first;
 }
 
 enum sandbox_outside observe_outside(enum observed_need need, unsigned flags, const char *path,
@@ -168,7 +188,7 @@ enum sandbox_outside observe_outside(enum observed_need need, unsigned flags, co
 	case OBSERVED_REMOVE:
 		return may_remove(path);
 	case OBSERVED_RENAME:
-		return path2 ? may_rename(path, path2) : SANDBOX_OUTSIDE_UNKNOWN;
+		return path2 ? may_rename(path, path2, flags) : SANDBOX_OUTSIDE_UNKNOWN;
 	case OBSERVED_LINK:
 		return path2 ? may_link(path, path2) : SANDBOX_OUTSIDE_UNKNOWN;
 	case OBSERVED_WRITE:
@@ -179,4 +199,43 @@ enum sandbox_outside observe_outside(enum observed_need need, unsigned flags, co
 	default:
 		return SANDBOX_OUTSIDE_UNKNOWN;
 	}
+}
+
+/* By a socket of datagrams, which is connected by asking for a route. */
+enum sandbox_outside observe_outside_address(enum observed_need need,
+					     const struct sockaddr *address, socklen_t len)
+{
+	struct sockaddr_storage copy = {.ss_family = AF_UNSPEC};
+	int fd, rc, e;
+
+	memcpy(&copy, address, len);
+	if (copy.ss_family != AF_INET && copy.ss_family != AF_INET6)
+		return SANDBOX_OUTSIDE_UNKNOWN;
+	fd = socket(copy.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return SANDBOX_OUTSIDE_UNKNOWN;
+	if (need == OBSERVED_BIND)
+		((struct sockaddr_in *)&copy)->sin_port = 0; /* at the same place in both */
+	rc = need == OBSERVED_BIND ? bind(fd, (const struct sockaddr *)&copy, len)
+				   : connect(fd, (const struct sockaddr *)&copy, len);
+	e = errno;
+	close(fd);
+	if (rc == 0)
+		return SANDBOX_OUTSIDE_YES;
+	return e == EADDRNOTAVAIL || e == ENETUNREACH ? SANDBOX_OUTSIDE_NO
+						      : SANDBOX_OUTSIDE_UNKNOWN;
+}
+
+/* Numbers are given one after the other: what is above all that the sandbox may have given means no
+ * process of its own. */
+#define TASKS_SPARE 16	  /* of those that are there before the program */
+#define TASKS_MAX   30000 /* numbers begin anew at 32768 */
+
+enum sandbox_outside observe_outside_process(int pid, uint64_t tasks)
+{
+	if (pid == INT_MIN || tasks > TASKS_MAX || (uint64_t)abs(pid) <= tasks + TASKS_SPARE)
+		return SANDBOX_OUTSIDE_UNKNOWN;
+	if (kill(pid, 0) == 0)
+		return SANDBOX_OUTSIDE_YES;
+	return errno == ESRCH || errno == EPERM ? SANDBOX_OUTSIDE_NO : SANDBOX_OUTSIDE_UNKNOWN;
 }

@@ -1,8 +1,9 @@
-/* What tests of observed programs share: runs with an observer and without, what was told. */
+/* What tests of observed programs share: runs with an observer and without, what was told: what was
+ * denied, or what was used. */
 #ifndef SANDTAPE_SANDBOX_OBSERVE_RUN_TEST_H
 #define SANDTAPE_SANDBOX_OBSERVE_RUN_TEST_H
 
-#include "sandbox/denial.h"
+#include "sandbox/observe.h"
 
 struct seen {
 	enum sandbox_seen what;
@@ -13,6 +14,8 @@ struct seen {
 	uint64_t limit;
 	uint64_t args[6];
 	char path[256], path2[256];
+	char last[256]; /* of what interprets it */
+	size_t levels;
 	struct sockaddr_storage address;
 };
 
@@ -33,6 +36,35 @@ const struct seen *observe_find_signal(int signal);
 /* All of it, for whoever reads a failure. */
 const char *observe_list(void);
 
+/* What is used. */
+struct used {
+	int group, number;
+	enum observed_need need;
+	unsigned flags, port;
+	char path[256], path2[256];
+	struct sockaddr_storage address;
+	socklen_t address_len;
+	int socket_type;
+	long fd;
+	int resource;
+	uint64_t limit;
+};
+
+#define OBSERVE_USED_MAX 4096
+
+struct all_used {
+	size_t count;
+	unsigned most_tasks;
+	struct used item[OBSERVE_USED_MAX];
+};
+
+/* Since the last observe_run_uses() began. */
+extern struct all_used observe_used;
+/* `path` may be NULL, which is any; those of groups are left out. NULL: it was not told. */
+const struct used *observe_find_used(enum observed_need need, const char *path);
+size_t observe_count_group(int group);
+const char *observe_list_used(void);
+
 struct observed_run {
 	int rc;
 	int status; /* of the runner: the program's exit status, or 100 and its signal */
@@ -48,6 +80,11 @@ extern bool observe_dedicated;
 void observe_plainly(const char *script, struct observed_run *run);
 void observe_try(const char *script, struct observed_run *run);
 void observe_run(const char *script, struct observed_run *run);
+/* What it uses; the policy is to refuse nothing. */
+void observe_run_uses(const char *script, struct observed_run *run);
+
+/* The program of fixtures/, as the workspace has it under another name. */
+void observe_copy_fixture(const char *name, const char *as);
 
 /* Whoever runs the tests; and, when that is root, an ordinary user. */
 enum { OBSERVE_USERS = 2 };

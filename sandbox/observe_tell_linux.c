@@ -31,21 +31,32 @@ struct task_status {
 	uid_t user; /* that files are looked at for */
 };
 
+static FILE *open_status(pid_t tid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
+	return fopen(path, "re");
+}
+
 /* Of a task that is about to vanish what is known of it. */
 static struct task_status status_of(pid_t tid)
 {
 	struct task_status status = {tid, (uid_t)-1};
-	char path[64], line[256];
-	cleanup_fclose FILE *f = NULL;
+	cleanup_fclose FILE *f = open_status(tid);
 	bool done = false;
+	char line[256];
 
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
-	f = fopen(path, "re");
 	while (f && !done && fgets(line, sizeof(line), f)) {
 		sscanf(line, "Tgid: %d", &status.pid);
 		done = sscanf(line, "Uid: %*u %*u %*u %u", &status.user) == 1;
 	}
 	return status;
+}
+
+pid_t observe_process(pid_t tid)
+{
+	return status_of(tid).pid;
 }
 
 /* Which limit a call may have run into, by its errno. */
@@ -74,15 +85,7 @@ static uint64_t limit_of(pid_t pid, int error)
 /* --- what its arguments lead to ----------------------------------------------------------------
  */
 
-struct described {
-	const char *path, *path2;
-	enum sandbox_outside outside;
-	struct sockaddr_storage address;
-	socklen_t address_len;
-};
-
-static unsigned flags_of(pid_t tid, const struct observed_call *row,
-			 const struct observe_call *call)
+unsigned observe_flags(pid_t tid, const struct observed_call *row, const struct observe_call *call)
 {
 	struct open_how how = {.flags = 0};
 
@@ -116,10 +119,10 @@ static bool keeps_last(enum observed_need need, unsigned flags, int which)
 }
 
 static const char *name_path(pid_t tid, const struct observed_call *row,
-			     const struct observe_call *call, int which, struct buf *buf)
+			     const struct observe_call *call, unsigned flags, int which,
+			     struct buf *buf)
 {
 	const struct observed_path *path = &row->paths[which];
-	const unsigned flags = flags_of(tid, row, call);
 	struct observe_named named = {
 		.dir = AT_FDCWD,
 		.keep_last = keeps_last(row->need, flags, which),
@@ -137,7 +140,7 @@ static const char *name_path(pid_t tid, const struct observed_call *row,
 
 /* Of a unix socket in a file the path, too. */
 static void describe_address(struct observer *o, pid_t tid, const struct observed_call *row,
-			     const struct observe_call *call, struct described *d)
+			     const struct observe_call *call, struct observe_named_call *d)
 {
 	const struct sockaddr_un *file = (const void *)&d->address;
 	char path[sizeof(file->sun_path) + 1] = "";
@@ -156,22 +159,54 @@ static void describe_address(struct observer *o, pid_t tid, const struct observe
 		d->path = o->path.data;
 }
 
-static void describe(struct observer *o, pid_t tid, const struct observe_call *call,
-		     struct described *d)
+void observe_name_call(struct observer *o, pid_t tid, const struct observed_call *row,
+		       const struct observe_call *call, struct observe_named_call *ret)
+{
+	if (row->address) {
+		describe_address(o, tid, row, call, ret);
+		return;
+	}
+	ret->flags = observe_flags(tid, row, call);
+	ret->path = name_path(tid, row, call, ret->flags, 0, &o->path);
+	ret->path2 = name_path(tid, row, call, ret->flags, 1, &o->path2);
+}
+
+/* With what interprets it, which needs the same. */
+static enum sandbox_outside describe_program(struct observer *o, pid_t tid,
+					     struct observe_named_call *d)
+{
+	enum sandbox_outside outside = observe_outside(OBSERVED_EXECUTE, 0, d->path, NULL);
+
+	if (outside != SANDBOX_OUTSIDE_YES)
+		return outside;
+	outside = observe_interpreters(tid, d->path, &o->interpreters);
+	d->path2 = o->interpreters.path[0];
+	d->interpreters = d->path2 ? o->interpreters.path + 1 : NULL;
+	return outside;
+}
+
+static bool is_signal(const struct observe_call *call)
+{
+	return call->number == SYS_kill || call->number == SYS_tkill || call->number == SYS_tgkill;
+}
+
+static enum sandbox_outside describe(struct observer *o, pid_t tid, const struct observe_call *call,
+				     struct observe_named_call *d)
 {
 	const struct observed_call *row = observed_find(call->arch, call->number);
 
-	if (!row)
-		return;
-	if (row->address) {
-		describe_address(o, tid, row, call, d);
-	} else {
-		d->path = name_path(tid, row, call, 0, &o->path);
-		d->path2 = name_path(tid, row, call, 1, &o->path2);
-	}
+	if (row)
+		observe_name_call(o, tid, row, call, d);
 	if (d->path)
-		d->outside =
-			observe_outside(row->need, flags_of(tid, row, call), d->path, d->path2);
+		return row->need == OBSERVED_EXECUTE
+			       ? describe_program(o, tid, d)
+			       : observe_outside(row->need, d->flags, d->path, d->path2);
+	if (d->address_len && (call->error == EADDRNOTAVAIL || call->error == ENETUNREACH))
+		return observe_outside_address(row->need, (const struct sockaddr *)&d->address,
+					       d->address_len);
+	return call->error == ESRCH && is_signal(call)
+		       ? observe_outside_process((int)call->args[0], o->tasks)
+		       : SANDBOX_OUTSIDE_UNKNOWN;
 }
 
 /* As it is outside: what a private directory shows instead is no matter of what may be granted. */
@@ -191,20 +226,43 @@ static enum sandbox_outside is_there(const char *path)
 
 /* What is not there outside either is the most that programs look for. A socket that does not wait
  * has EAGAIN. */
-static bool is_everyday(const struct observe_call *call, const struct described *d)
+static bool is_everyday(const struct observe_call *call, const struct observe_named_call *d,
+			enum sandbox_outside outside)
 {
-	return !call->filtered && ((call->error == ENOENT && d->outside != SANDBOX_OUTSIDE_YES) ||
+	const bool is_missing = call->error == ENOENT || call->error == ESRCH;
+
+	return !call->filtered && ((is_missing && outside != SANDBOX_OUTSIDE_YES) ||
 				   (call->error == EAGAIN && d->address_len > 0));
+}
+
+/* Of a limit of its own that a process could not raise. Outside it is held to what we are. */
+static void describe_raise(pid_t tid, const struct observe_call *call,
+			   struct sandbox_observation *seen)
+{
+	const bool is_prlimit = call->number == SYS_prlimit64;
+	const __rlimit_resource_t resource = (__rlimit_resource_t)call->args[is_prlimit];
+	struct rlimit wants, has, ours;
+
+	if (call->filtered || call->error != EPERM || !observed_find(call->arch, call->number) ||
+	    (!is_prlimit && call->number != SYS_setrlimit) || (is_prlimit && call->args[0] != 0))
+		return;
+	if (observe_read(tid, call->args[is_prlimit ? 2 : 1], &wants, sizeof(wants)) < 0 ||
+	    prlimit(seen->pid, resource, NULL, &has) < 0 || getrlimit(resource, &ours) < 0)
+		return;
+	seen->limit = has.rlim_max;
+	seen->wanted = wants.rlim_max;
+	if (wants.rlim_max <= ours.rlim_max)
+		seen->outside = SANDBOX_OUTSIDE_YES;
 }
 
 void observe_tell_call(struct observer *o, pid_t tid, const struct observe_call *call)
 {
-	struct described d = {.outside = SANDBOX_OUTSIDE_UNKNOWN};
+	struct observe_named_call d = {.path = NULL};
 	struct sandbox_observation seen = {.what = SANDBOX_SEEN_CALL};
+	enum sandbox_outside outside = describe(o, tid, call, &d);
 	struct task_status status;
 
-	describe(o, tid, call, &d);
-	if (is_everyday(call, &d))
+	if (is_everyday(call, &d, outside))
 		return;
 	status = status_of(tid);
 	seen.pid = status.pid;
@@ -215,11 +273,14 @@ void observe_tell_call(struct observer *o, pid_t tid, const struct observe_call 
 	seen.filtered = call->filtered;
 	seen.path = d.path;
 	seen.path2 = d.path2;
-	seen.outside = status.user == geteuid() ? d.outside : SANDBOX_OUTSIDE_UNKNOWN;
+	seen.interpreters = d.interpreters;
+	seen.outside = status.user == geteuid() ? outside : SANDBOX_OUTSIDE_UNKNOWN;
 	seen.there = is_there(d.path);
 	seen.address = d.address_len ? (const struct sockaddr *)&d.address : NULL;
 	seen.address_len = d.address_len;
+	seen.flags = d.flags;
 	seen.limit = limit_of(status.pid, call->error);
+	describe_raise(tid, call, &seen);
 	o->see(o->ctx, &seen);
 }
 
@@ -253,6 +314,45 @@ static bool is_of_policy(const struct observer *o, pid_t tid, const siginfo_t *i
 	return brings_sigsys(o, seen);
 }
 
+/* The number that the task's process has in its own pid namespace; 0: it is not known. */
+static pid_t number_inside(pid_t tid)
+{
+	cleanup_fclose FILE *f = open_status(tid);
+	char line[256];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (strncmp(line, "NStgid:", 7) == 0)
+			return (pid_t)strtol(strrchr(line, '\t'), NULL, 10);
+	return 0;
+}
+
+static bool sends_signals(int number)
+{
+	switch (number) {
+	case SYS_kill:
+	case SYS_tkill:
+	case SYS_tgkill:
+	case SYS_rt_sigqueueinfo:
+	case SYS_rt_tgsigqueueinfo:
+	case SYS_pidfd_send_signal:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* The kernel sends SIGXFSZ as if the process had done so itself, but in a call that writes. */
+static bool is_of_limit(pid_t tid, const siginfo_t *info)
+{
+	uint64_t args[6];
+	int number;
+
+	if (info->si_code != SI_USER)
+		return info->si_code == SI_KERNEL;
+	return info->si_pid == number_inside(tid) && observed_args(tid, &number, args) == 0 &&
+	       !sends_signals(number);
+}
+
 void observe_tell_signal(struct observer *o, pid_t tid, int signal)
 {
 	struct sandbox_observation seen = {.what = SANDBOX_SEEN_SIGNAL, .signal = signal};
@@ -263,6 +363,8 @@ void observe_tell_signal(struct observer *o, pid_t tid, int signal)
 	if (ptrace(PTRACE_GETSIGINFO, tid, 0, &info) < 0)
 		return;
 	if (signal == SIGSYS && !is_of_policy(o, tid, &info, &seen))
+		return;
+	if (signal == SIGXFSZ && !is_of_limit(tid, &info))
 		return;
 	seen.code = info.si_code;
 	seen.pid = status_of(tid).pid;

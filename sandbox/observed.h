@@ -29,7 +29,7 @@ enum observed_need {
 	OBSERVED_EXECUTE,
 	OBSERVED_MAKE,	 /* a name */
 	OBSERVED_REMOVE, /* a name */
-	OBSERVED_RENAME, /* the first is removed, the second is made */
+	OBSERVED_RENAME, /* the first is removed, the second is made; or both are exchanged */
 	OBSERVED_LINK,	 /* the first is there, the second is made */
 	OBSERVED_WRITE,
 	OBSERVED_ENTER,
@@ -51,7 +51,7 @@ struct observed_call {
 	int refusal; /* an errno: nobody looks, it fails; 0 */
 	enum observed_need need;
 	struct observed_path paths[2];
-	unsigned char flags;		    /* of open, or AT_* */
+	unsigned char flags;		    /* of open or renameat2, or AT_* */
 	unsigned char address;		    /* its length follows it */
 	unsigned constant;		    /* flags that are no argument */
 	struct call_test tests[CALL_TESTS]; /* it is looked at when all hold */

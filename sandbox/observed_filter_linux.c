@@ -1,11 +1,9 @@
 /* Filters that let an observer look at calls. */
 #include "sandbox/observed.h"
 
-#include "base/cleanup.h"
 #include "sandbox/filter_code.h"
 #include "sandbox/kernel_calls_linux.h"
 #include <linux/seccomp.h>
-#include <stdlib.h>
 #include <string.h>
 
 static uint32_t action_of(const struct observed_call *call)
@@ -55,21 +53,13 @@ static void compose(struct build *b)
 
 int observed_filter_new(struct filter *ret, struct error *err)
 {
-	cleanup_free struct sock_filter *op = malloc(BPF_MAXINSNS * sizeof(*op));
 	struct build b;
-	struct sock_filter *shrunk;
+	int rc = code_new(&b.code, err);
 
-	if (!op)
-		return error_no_memory(err);
-	b.code = (struct code){.op = op};
+	if (rc < 0)
+		return rc;
 	compose(&b);
-	if (b.code.full)
-		return error_set(err, ERR_LIMIT, "the filter of observed calls gets too long");
-	shrunk = realloc(op, b.code.len * sizeof(*op));
-	if (shrunk)
-		op = shrunk;
-	*ret = (struct filter){steal_ptr(&op), (unsigned short)b.code.len};
-	return 0;
+	return code_take(&b.code, "the filter of observed calls", ret, err);
 }
 
 void observed_hand_over(struct filter *policys)

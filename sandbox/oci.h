@@ -59,7 +59,7 @@ struct oci_profile {
 	struct oci_rule *rule;
 	size_t rule_count;
 	struct oci_use *use;
-	size_t use_count, use_room;
+	size_t use_count;
 	unsigned last_use[CALL_NAMES_MAX]; /* by the number of the call; 0: there is none */
 	unsigned inexact;		   /* bits of enum oci_inexact */
 	bool has_machines, has_this_machine, has_foreign;

@@ -1,6 +1,7 @@
 /* From a seccomp profile to a policy, and what of it a policy cannot say. */
 #include "sandbox/oci.h"
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "sandbox/policy.h"
@@ -27,7 +28,7 @@ struct import {
 	struct oci_profile profile;
 	struct sandbox_policy *policy;
 	struct cell *cell; /* those of a call are together */
-	size_t cell_count, cell_room;
+	size_t cell_count;
 	unsigned char unclear[CALL_NAMES_MAX]; /* calls that could not be weighed */
 	uint32_t refused;		       /* keys whose calls the policy refuses */
 	struct sandbox_action before[SANDBOX_SYSCALLS_COUNT]; /* of the default policy */
@@ -45,20 +46,17 @@ static bool same_action(struct sandbox_action a, struct sandbox_action b)
 
 static int add_cell(struct import *m, const struct cell *new)
 {
+	struct cell *grown;
+
 	for (size_t i = m->cell_count; i-- > 0 && m->cell[i].call == new->call;)
 		if (m->cell[i].keys == new->keys &&
 		    m->cell[i].refusal ==
 			    new->refusal &&same_action(m->cell[i].action, new->action))
 			return 0;
-	if (m->cell_count == m->cell_room) {
-		size_t room = m->cell_room ? 2 * m->cell_room : 1024;
-		struct cell *grown = realloc(m->cell, room * sizeof(*grown));
-
-		if (!grown)
-			return error_no_memory(m->err);
-		m->cell = grown;
-		m->cell_room = room;
-	}
+	grown = array_grow(m->cell, m->cell_count, sizeof(*grown));
+	if (!grown)
+		return error_no_memory(m->err);
+	m->cell = grown;
 	m->cell[m->cell_count++] = *new;
 	return 0;
 }
@@ -552,13 +550,8 @@ int sandbox_policy_import_oci(const char *text, size_t len, const char *name,
 	struct import m = {
 		.text = {text, len}, .name = name, .say = say, .ctx = say_ctx, .err = err};
 	json_t *top = NULL;
-	int line = 1;
-	int rc = len > POLICY_FILE_MAX ? error_set(err, ERR_LIMIT, "%s is larger than %zu bytes",
-						   name, POLICY_FILE_MAX)
-				       : jsontext_load(m.text, &top, &line, err);
+	int rc = jsontext_load_file(m.text, name, POLICY_FILE_MAX, &top, err);
 
-	if (rc == ERR_FORMAT)
-		return error_wrap(err, rc, "%s:%d", name, line);
 	if (rc == 0)
 		rc = sandbox_policy_parse(least, strlen(least), name, places, &m.policy, err);
 	if (rc == 0)

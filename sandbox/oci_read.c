@@ -2,6 +2,7 @@
  * is read, and left out. */
 #include "sandbox/oci.h"
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "sandbox/policy.h"
 #include <errno.h>
@@ -395,18 +396,14 @@ static int add_use(struct reader *r, unsigned call)
 {
 	struct oci_profile *p = r->profile;
 	unsigned rule = (unsigned)p->rule_count - 1, last = p->last_use[call];
+	struct oci_use *grown;
 
 	if (last && p->use[last - 1].rule == rule)
 		return 0;
-	if (p->use_count == p->use_room) {
-		size_t room = p->use_room ? 2 * p->use_room : 512;
-		struct oci_use *grown = realloc(p->use, room * sizeof(*grown));
-
-		if (!grown)
-			return error_no_memory(r->err);
-		p->use = grown;
-		p->use_room = room;
-	}
+	grown = array_grow(p->use, p->use_count, sizeof(*grown));
+	if (!grown)
+		return error_no_memory(r->err);
+	p->use = grown;
 	p->use[p->use_count++] = (struct oci_use){rule, last};
 	p->last_use[call] = (unsigned)p->use_count;
 	return 0;

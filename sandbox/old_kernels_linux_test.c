@@ -2,6 +2,7 @@
 #include "sandbox/child.h"
 
 #include "base/fs.h"
+#include "sandbox/planned_test.h"
 #include "tools/tests.h"
 #include <errno.h>
 #include <limits.h>
@@ -99,14 +100,9 @@ static int try_plan(const char *text, enum sandbox_plan_use use, int abi, struct
 		    struct error *err)
 {
 	struct sandbox_places places = {.work = work, .home = "/no/home"};
-	struct sandbox_policy *policy = NULL;
-	int rc;
+	struct sandbox_policy *policy = planned_policy(at(text), &places);
+	int rc = plan_new(policy, use, NULL, NULL, abi, ret, err);
 
-	text = at(text);
-	ck_assert_msg(sandbox_policy_parse(text, strlen(text), "policy", &places, &policy, err) ==
-			      0,
-		      "%s", err->text);
-	rc = plan_new(policy, use, NULL, NULL, abi, ret, err);
 	sandbox_policy_free(policy);
 	return rc;
 }

@@ -77,10 +77,12 @@ static int unusable(const struct maker *m, const struct policy_root *root, const
 	if (is_strict(m, root, why->code)) {
 		if (m->err)
 			*m->err = *why;
-		return error_wrap(m->err, why->code, "the root %s", quoted.data);
+		error_wrap(m->err, why->code, "the root %s", quoted.data);
+		return policy_error_at_root(m->policy, root, why->code, m->err);
 	}
 	error_set(&told, why->code, "the root %s %s: %s", quoted.data, effect_on(root, why->code),
 		  why->text);
+	policy_error_at_root(m->policy, root, why->code, &told);
 	tell(m, told.text);
 	return 0;
 }

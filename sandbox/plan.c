@@ -189,6 +189,11 @@ static int prepare_cgroup(struct sandbox_plan *plan, enum sandbox_plan_use use,
 	return 0;
 }
 
+static bool is_for_units(enum sandbox_plan_use use)
+{
+	return use == SANDBOX_PLAN_UNITS || use == SANDBOX_PLAN_UNITS_OBSERVED;
+}
+
 /* Layers that are the same in both variants. */
 static int prepare_common(struct sandbox_plan *plan, enum sandbox_plan_use use,
 			  const struct judge *judge)
@@ -196,16 +201,19 @@ static int prepare_common(struct sandbox_plan *plan, enum sandbox_plan_use use,
 	int rc = fds_prepare(judge, &plan->fds);
 
 	/* Before descriptors of the plan's own could be taken for those that are to be kept. */
-	if (rc == 0)
+	if (rc == 0 && !is_for_units(use)) /* they have others */
 		rc = fds_check(&plan->fds, judge->err);
 	if (rc < 0)
 		return rc;
 	rc = sandbox_paths_new(plan->policy, judge->say, judge->say_ctx, &plan->paths, judge->err);
 
 	if (rc == 0)
-		rc = environment_prepare(judge, &plan->environment);
-	if (rc == 0)
 		rc = privileges_prepare(judge, &plan->privileges);
+	if (rc == 0 && is_for_units(use))
+		plan_judge_units(plan);
+	if (rc < 0 || is_for_units(use))
+		return rc;
+	rc = environment_prepare(judge, plan->paths, &plan->environment);
 	if (rc == 0)
 		rc = prepare_cgroup(plan, use, judge);
 	return rc;
@@ -232,14 +240,17 @@ static int prepare(struct sandbox_plan *plan, enum sandbox_plan_use use, struct 
 
 	if (rc < 0)
 		return rc;
-	plan->observed = use == SANDBOX_PLAN_OBSERVED;
+	plan->observed = use == SANDBOX_PLAN_OBSERVED || use == SANDBOX_PLAN_UNITS_OBSERVED;
 	rc = place_level(plan);
 	if (rc < 0)
 		return error_no_memory(err);
-	atomic_store(plan->level, use == SANDBOX_PLAN_APPLY ? NAMESPACES_NONE : NAMESPACES_ALL);
+	atomic_store(plan->level, use == SANDBOX_PLAN_APPLY || is_for_units(use) ? NAMESPACES_NONE
+										 : NAMESPACES_ALL);
 	rc = make_variant(plan, atomic_load(plan->level), err);
 	plan->paths->old = true; /* another variant may be made much later */
-	return rc;
+	if (rc == 0 && is_for_units(use))
+		rc = plan_prepare_confiner(plan, err);
+	return rc == 0 && is_for_units(use) ? plan_prepare_units(plan, err) : rc;
 }
 
 int plan_new(const struct sandbox_policy *policy, enum sandbox_plan_use use, sandbox_say say,
@@ -289,6 +300,7 @@ void sandbox_plan_free(struct sandbox_plan *plan)
 	sandbox_paths_free(plan->paths);
 	sandbox_policy_free(plan->policy);
 	streams_free(&plan->streams);
+	plan_free_units(plan->units);
 	if (plan->observed && plan->level)
 		munmap(plan->level, sizeof(*plan->level));
 	pthread_mutex_destroy(&plan->lock);

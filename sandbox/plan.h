@@ -45,8 +45,10 @@ SANDBOX_API const char *sandbox_mechanism_name(enum sandbox_mechanism mechanism)
 SANDBOX_API const char *sandbox_state_name(enum sandbox_state state);
 
 enum sandbox_plan_use {
-	SANDBOX_PLAN_START,   /* for sandbox_start() */
-	SANDBOX_PLAN_APPLY,   /* for sandbox_plan_apply(), and for starts without namespaces */
+	SANDBOX_PLAN_START, /* for sandbox_start() */
+	SANDBOX_PLAN_APPLY, /* for sandbox_plan_apply(), and for starts without namespaces */
+	SANDBOX_PLAN_UNITS, /* for sandbox_plan_confiner() */
+	SANDBOX_PLAN_UNITS_OBSERVED, /* likewise, and all that they are denied is told */
 	SANDBOX_PLAN_OBSERVED /* for sandbox_start() with an observer: what the filter of system
 				 calls refuses is refused by the observer, and fails with ENOSYS
 				 when there is none */
@@ -97,6 +99,15 @@ struct sandbox_failure {
  * memory. 0, or -1 with *ret.
  */
 SANDBOX_API int sandbox_plan_apply(const struct sandbox_plan *plan, struct sandbox_failure *ret);
+
+/*
+ * What restricts the units of a recording, each when it has executed its program and not begun to
+ * run it (confiner of struct tape_options): what sandbox_plan_apply() does, by calls that the unit
+ * is made to make. Needs no_new_privs, and a plan for this use. It is the plan's, and for one
+ * thread.
+ */
+struct confiner;
+SANDBOX_API const struct confiner *sandbox_plan_confiner(const struct sandbox_plan *plan);
 
 /* --- Programs -------------------------------------------------------------------------------- */
 

@@ -4,6 +4,7 @@
 #include "base/fs.h"
 #include "sandbox/calls.h"
 #include "sandbox/filter_run_test.h"
+#include "sandbox/planned_test.h"
 #include "tools/tests.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -75,31 +76,8 @@ static void teardown(void)
 	fs_remove_all(scratch, NULL);
 }
 
-/* The rest of a policy of version 1. */
-static int try_plan(const char *rest, enum sandbox_plan_use use, struct sandbox_plan **ret,
-		    struct error *err)
-{
-	struct sandbox_places places = {.work = scratch, .home = "/no/home"};
-	struct sandbox_policy *policy;
-	char text[512];
-	int rc;
-
-	snprintf(text, sizeof(text), "{\"version\": 1%s}", rest);
-	rc = sandbox_policy_parse(text, strlen(text), "policy", &places, &policy, err);
-	ck_assert_msg(rc == 0, "%s", err->text);
-	rc = sandbox_plan_new(policy, use, say, scratch, ret, err);
-	sandbox_policy_free(policy);
-	return rc;
-}
-
-static struct sandbox_plan *plan_of(const char *rest)
-{
-	struct sandbox_plan *plan = NULL;
-	struct error err = {0};
-
-	ck_assert_msg(try_plan(rest, SANDBOX_PLAN_START, &plan, &err) == 0, "%s", err.text);
-	return plan;
-}
+static const struct planned started = {scratch, SANDBOX_PLAN_START, say, scratch};
+static const struct planned applied = {scratch, SANDBOX_PLAN_APPLY, say, scratch};
 
 static int start_bash(struct sandbox_plan *plan, const char *script, struct sandbox_child **ret,
 		      struct error *err)
@@ -155,7 +133,7 @@ static const char *why_of(const struct sandbox_plan *plan, enum sandbox_mechanis
 
 START_TEST(the_default_policy_starts_programs)
 {
-	struct sandbox_plan *plan = plan_of(", \"fs\": {\"deny\": [\"$WORK/denied\"]}");
+	struct sandbox_plan *plan = planned(&started, ", \"fs\": {\"deny\": [\"$WORK/denied\"]}");
 
 	ck_assert_str_eq(run_bash(plan, "echo x > $TMPDIR/mine && cat $TMPDIR/mine"), "x\n");
 	ck_assert_ptr_nonnull(strstr(run_bash(plan, "echo $TMPDIR"), "/sandtape-"));
@@ -168,7 +146,7 @@ END_TEST
 
 START_TEST(unix_sockets_outside_are_out_of_reach)
 {
-	struct sandbox_plan *plan = plan_of("");
+	struct sandbox_plan *plan = planned(&started, "");
 	const bool landlock = landlock_abi() >= 9;
 
 	ck_assert_uint_eq(answer_to_socket(plan, AF_UNIX), ALLOWED);
@@ -182,7 +160,8 @@ END_TEST
 
 START_TEST(unix_sockets_stay_where_they_are_not_enforced)
 {
-	struct sandbox_plan *plan = plan_of(", \"strictness\": {\"landlock-fs\": \"warn\"}");
+	struct sandbox_plan *plan =
+		planned(&started, ", \"strictness\": {\"landlock-fs\": \"warn\"}");
 
 	run_bash(plan, "true");
 	ck_assert_uint_eq(answer_to_socket(plan, AF_UNIX), ALLOWED);
@@ -196,7 +175,7 @@ END_TEST
 
 START_TEST(a_loopback_is_refused_under_enforce)
 {
-	struct sandbox_plan *plan = plan_of(LOOPBACK);
+	struct sandbox_plan *plan = planned(&started, LOOPBACK);
 	struct sandbox_child *child = NULL;
 	struct error err = {0};
 
@@ -213,12 +192,12 @@ START_TEST(without_a_loopback_of_its_own_there_is_no_network)
 		LOOPBACK ", \"strictness\": {\"namespaces\": \"warn\"}",
 		LOOPBACK ", \"strictness\": {\"namespaces\": \"off\"}",
 	};
-	struct sandbox_plan *plan = plan_of(", \"net\": {\"mode\": \"full\"}");
+	struct sandbox_plan *plan = planned(&started, ", \"net\": {\"mode\": \"full\"}");
 
 	ck_assert_ptr_null(strstr(run_bash(plan, CONNECT), "Permission denied"));
 	sandbox_plan_free(plan);
 	for (size_t i = 0; i < COUNT(rest); i++) {
-		plan = plan_of(rest[i]);
+		plan = planned(&started, rest[i]);
 		ck_assert_ptr_nonnull(strstr(run_bash(plan, CONNECT), "Permission denied"));
 		ck_assert_uint_eq(answer_to_socket(plan, AF_NETLINK), FAILS(EACCES));
 		ck_assert_ptr_nonnull(
@@ -231,7 +210,7 @@ END_TEST
 START_TEST(what_is_lost_at_a_start_is_told_once)
 {
 	struct sandbox_plan *plan =
-		plan_of(LOOPBACK ", \"strictness\": {\"namespaces\": \"warn\"}");
+		planned(&started, LOOPBACK ", \"strictness\": {\"namespaces\": \"warn\"}");
 
 	ck_assert_str_eq(told, "");
 	run_bash(plan, "true");
@@ -260,7 +239,7 @@ START_TEST(without_a_filter_either_it_is_refused)
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct sandbox_plan *plan = NULL;
 		struct error err = {0};
-		int rc = try_plan(rows[i].rest, SANDBOX_PLAN_START, &plan, &err);
+		int rc = planned_try(&started, rows[i].rest, &plan, &err);
 
 		ck_assert_int_eq(rc, rows[i].why ? ERR_UNSUPPORTED : 0);
 		if (rows[i].why)
@@ -274,8 +253,7 @@ START_TEST(unix_sockets_without_a_filter_are_refused)
 {
 	struct sandbox_plan *plan = NULL;
 	struct error err = {0};
-	int rc = try_plan(", \"strictness\": {\"seccomp\": \"off\"}", SANDBOX_PLAN_APPLY, &plan,
-			  &err);
+	int rc = planned_try(&applied, ", \"strictness\": {\"seccomp\": \"off\"}", &plan, &err);
 
 	if (landlock_abi() >= 9) {
 		ck_assert_int_eq(rc, 0);

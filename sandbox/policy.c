@@ -134,12 +134,18 @@ uint64_t policy_limit_default(enum sandbox_limit limit)
 	return default_limits[limit];
 }
 
+bool policy_limit_is_asked_for(const struct sandbox_policy *policy, enum sandbox_limit limit)
+{
+	return policy->limits[limit] != SANDBOX_NO_LIMIT && !(policy->by_default >> limit & 1);
+}
+
 /* Zero is the default of all other members. */
 static void set_defaults(struct sandbox_policy *policy, enum sandbox_level level)
 {
 	for (int i = 0; i < SANDBOX_SYSCALLS_COUNT; i++)
 		policy->syscalls[i] = (struct sandbox_action){SANDBOX_ACTION_ERRNO, refusals[i]};
 	memcpy(policy->limits, default_limits, sizeof(policy->limits));
+	policy->by_default = (UINT64_C(1) << SANDBOX_LIMITS) - 1;
 	policy->unix_sockets = SANDBOX_UNIX_INSIDE;
 	policy_set_level(policy, level);
 }
@@ -177,12 +183,18 @@ static int set_places(struct sandbox_policy *policy, const struct sandbox_places
 {
 	static const struct sandbox_places defaults;
 	const char *home = getenv("HOME"), *tmp = getenv("TMPDIR");
-	char cwd[PATH_MAX];
+	char cwd[PATH_MAX], found[PATH_MAX];
 	int rc;
 
 	if (!places)
 		places = &defaults;
-	home = places->home ? places->home : is_place(policy, home) ? home : NULL;
+	if (places->home) {
+		home = places->home;
+	} else if (!is_place(policy, home)) {
+		policy->home_found = policy_find_home("/etc/passwd", getuid(), found) == 0 &&
+				     is_place(policy, found);
+		home = policy->home_found ? found : NULL;
+	}
 	tmp = places->tmp ? places->tmp : is_place(policy, tmp) ? tmp : "/tmp";
 	if (!places->work && !getcwd(cwd, sizeof(cwd)))
 		return error_sys(err, errno, "cannot tell the working directory");
@@ -346,6 +358,7 @@ int sandbox_policy_set_limit(struct sandbox_policy *policy, enum sandbox_limit l
 				 (unsigned long long)policy_limit_min(limit),
 				 (unsigned long long)policy_limit_max(limit));
 	policy->limits[limit] = value;
+	policy->by_default &= ~(UINT64_C(1) << limit);
 	return 0;
 }
 

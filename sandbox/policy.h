@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "sandbox/sandbox.h"
+#include <limits.h>
 
 #define POLICY_VERSION	 1
 #define POLICY_ROOTS_MAX 4096
@@ -14,6 +15,8 @@
 #define POLICY_OPS_READ	 (SANDBOX_OP_READ_TEXT | SANDBOX_OP_LIST | SANDBOX_OP_EXISTS)
 #define POLICY_CAPS	 41 /* CAP_CHECKPOINT_RESTORE, of Linux 5.9, is the last */
 
+struct policy_key;
+
 /* A normal absolute path: single slashes, none at the end, no "." and no "..". */
 struct policy_root {
 	const char *path; /* in the policy's `texts`, as all of these */
@@ -21,6 +24,9 @@ struct policy_root {
 	enum sandbox_root kind;
 	bool optional;
 	bool preset; /* nobody has named it */
+	/* Where the text that the policy was read from has it; NULL: it is not from there. */
+	const struct policy_key *key;
+	size_t index;
 };
 
 struct policy_roots {
@@ -50,6 +56,8 @@ enum policy_place { POLICY_WORK, POLICY_HOME, POLICY_TMP, POLICY_PLACES };
 struct sandbox_policy {
 	struct arena texts;		   /* what has been dropped stays there */
 	const char *places[POLICY_PLACES]; /* NULL: not known */
+	bool home_found;		   /* not in HOME, but in /etc/passwd */
+	bool home_missed;		   /* a preset that denies in it had none */
 	int level; /* the members that are int are of the enums of sandbox.h */
 	struct policy_roots roots;
 	uint64_t operations;
@@ -58,6 +66,7 @@ struct sandbox_policy {
 	struct policy_numbers ports[SANDBOX_PORTS];
 	struct sandbox_action syscalls[SANDBOX_SYSCALLS_COUNT];
 	uint64_t limits[SANDBOX_LIMITS];
+	uint64_t by_default; /* a bit for each limit that nobody has asked for */
 	struct policy_variables keep, remove, set;
 	int namespaces[SANDBOX_NS_COUNT];
 	int unix_sockets;
@@ -66,6 +75,8 @@ struct sandbox_policy {
 	uint64_t capabilities; /* a bit for each */
 	struct policy_numbers fds;
 	int strictness[SANDBOX_MECHS];
+	const char *source; /* what it was read from; NULL: it was built */
+	const char *source_name;
 };
 
 /* --- policy_names.c: the names of values, at the number of each ------------------------------ */
@@ -77,7 +88,7 @@ struct policy_names {
 
 extern const struct policy_names policy_levels, policy_operations, policy_tmps, policy_nets,
 	policy_uses, policy_unixes, policy_ttys, policy_strictnesses, policy_presets,
-	policy_capabilities, policy_action_kinds;
+	policy_capabilities, policy_action_kinds, policy_limits;
 
 /* -1: there is none. */
 int policy_name_find(const struct policy_names *names, const char *name);
@@ -124,6 +135,8 @@ uint64_t policy_limit_max(enum sandbox_limit limit);
 
 /* Of a policy that says nothing. */
 uint64_t policy_limit_default(enum sandbox_limit limit);
+/* Whether there is one, which somebody has asked for, be it by the number of the default. */
+bool policy_limit_is_asked_for(const struct sandbox_policy *policy, enum sandbox_limit limit);
 
 /* What a policy is to begin with. */
 void policy_set_level(struct sandbox_policy *policy, enum sandbox_level level);
@@ -166,6 +179,18 @@ int policy_variables_set(struct policy_variables *variables, const char *const *
 void policy_variables_clear(struct policy_variables *variables);
 /* Whether the pattern, in which "*" stands for any characters, matches. */
 bool policy_matches(const char *pattern, const char *name);
+
+/* --- policy_read.c --------------------------------------------------------------------------- */
+
+/* Puts the line and the key of a root in front of the error that is there, and returns its code. Of
+ * a root that was not read, the error stays as it is. */
+int policy_error_at_root(const struct sandbox_policy *policy, const struct policy_root *root,
+			 int code, struct error *err);
+
+/* --- policy_home.c --------------------------------------------------------------------------- */
+
+/* In a file like /etc/passwd. ERR_NOTFOUND: it has none for that user. */
+int policy_find_home(const char *passwd, unsigned user, char ret[PATH_MAX]);
 
 /* --- policy_check.c -------------------------------------------------------------------------- */
 

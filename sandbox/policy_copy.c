@@ -62,6 +62,8 @@ int policy_copy(const struct sandbox_policy *policy, struct sandbox_policy **ret
 	copy->texts = (struct arena){0};
 	for (int i = 0; i < POLICY_PLACES; i++)
 		copy->places[i] = copy_text(copy, policy->places[i], &ok);
+	copy->source = copy_text(copy, policy->source, &ok);
+	copy->source_name = copy_text(copy, policy->source_name, &ok);
 	for (int i = 0; i < SANDBOX_PORTS; i++)
 		copy_numbers(&policy->ports[i], &copy->ports[i], &ok);
 	copy_roots(&policy->roots, copy, &copy->roots, &ok);

@@ -73,6 +73,7 @@ const struct policy_key policy_keys[] = {
 	LIMIT("core_mb", SANDBOX_LIMIT_CORE_MB),
 	LIMIT("wall_ms", SANDBOX_LIMIT_WALL_MS),
 	LIMIT("output_bytes", SANDBOX_LIMIT_OUTPUT_BYTES),
+	SET("limits", "by_default", by_default, policy_limits),
 
 	LIST("env", "keep", POLICY_KEEP_LIST, 0),
 	LIST("env", "remove", POLICY_REMOVE_LIST, 0),

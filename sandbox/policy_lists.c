@@ -11,8 +11,9 @@ static int check_room(size_t count, size_t max, struct error *err)
 }
 
 static const char *const place_names[POLICY_PLACES] = {"$WORK", "$HOME", "$TMP"};
-static const char *const place_unknown[POLICY_PLACES] = {"the working directory is not known",
-							 "HOME is not set", "TMPDIR is not set"};
+static const char *const place_unknown[POLICY_PLACES] = {
+	"the working directory is not known", "HOME is not set, and /etc/passwd has none",
+	"TMPDIR is not set"};
 
 /* A path that is being written; what does not fit is only counted. */
 struct writing {

@@ -74,6 +74,15 @@ static const char *const presets[SANDBOX_PRESETS] = {
 };
 const struct policy_names policy_presets = NAMES(presets);
 
+/* Their keys. */
+static const char *const limits[SANDBOX_LIMITS] = {
+	[SANDBOX_LIMIT_MEMORY_MB] = "memory_mb", [SANDBOX_LIMIT_CPU_S] = "cpu_s",
+	[SANDBOX_LIMIT_PROCESSES] = "processes", [SANDBOX_LIMIT_FILES] = "files",
+	[SANDBOX_LIMIT_FILE_MB] = "file_mb",	 [SANDBOX_LIMIT_CORE_MB] = "core_mb",
+	[SANDBOX_LIMIT_WALL_MS] = "wall_ms",	 [SANDBOX_LIMIT_OUTPUT_BYTES] = "output_bytes",
+};
+const struct policy_names policy_limits = NAMES(limits);
+
 /* SANDBOX_ACTION_ERRNO has the name of its errno. */
 static const char *const actions[SANDBOX_ACTIONS] = {
 	[SANDBOX_ACTION_ALLOW] = "allow", [SANDBOX_ACTION_ERRNO] = "",

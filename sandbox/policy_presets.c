@@ -1,7 +1,7 @@
 /*
  * Presets: roots that are there on some hosts and not on others. What is granted is named: of what
  * holds sockets beside other things (/run/systemd/resolve) only files, and nothing of what holds
- * secrets beside other things (.npmrc, pip.conf, .cargo/credentials.toml).
+ * secrets beside other things (.npmrc, pip.conf, .cargo/credentials.toml, .local/share/uv).
  */
 #include "sandbox/policy.h"
 
@@ -62,8 +62,14 @@ static const struct preset_root roots[] = {
 	SYSTEM_READ("/etc"),
 	SYSTEM_READ("/proc"),
 	SYSTEM_READ("/sys"),
+	SYSTEM_READ("/var/lib/apt"),
+	SYSTEM_READ("/var/lib/aspell"),
+	SYSTEM_READ("/var/lib/ca-certificates"),
 	SYSTEM_READ("/var/lib/dpkg"),
+	SYSTEM_READ("/var/lib/gems"),
+	SYSTEM_READ("/var/lib/ghc"),
 	SYSTEM_READ("/var/lib/rpm"),
+	SYSTEM_READ("/var/lib/texmf"),
 	SYSTEM_READ("/var/cache/man"),
 	SYSTEM_READ("/var/cache/fontconfig"),
 	SYSTEM_READ("/run/resolvconf/resolv.conf"),
@@ -84,6 +90,18 @@ static const struct preset_root roots[] = {
 	SYSTEM_DENY("/etc/ssh/ssh_host_ecdsa_key"),
 	SYSTEM_DENY("/etc/ssh/ssh_host_ed25519_key"),
 	SYSTEM_DENY("/etc/ssh/ssh_host_rsa_key"),
+	SYSTEM_DENY("/etc/letsencrypt"),
+	SYSTEM_DENY("/etc/kubernetes"),
+	SYSTEM_DENY("/etc/rancher"),
+	SYSTEM_DENY("/etc/apt/auth.conf"),
+	SYSTEM_DENY("/etc/apt/auth.conf.d"),
+	SYSTEM_DENY("/etc/ipsec.secrets"),
+	SYSTEM_DENY("/etc/ipsec.d/private"),
+	SYSTEM_DENY("/etc/swanctl/private"),
+	SYSTEM_DENY("/etc/openvpn"),
+	SYSTEM_DENY("/etc/ppp/chap-secrets"),
+	SYSTEM_DENY("/etc/ppp/pap-secrets"),
+	SYSTEM_DENY("/etc/wpa_supplicant"),
 	SYSTEM_DENY("/etc/wireguard"),
 	SYSTEM_DENY("/etc/NetworkManager/system-connections"),
 	SYSTEM_DENY("/proc/kcore"),
@@ -117,7 +135,8 @@ static const struct preset_root roots[] = {
 	TOOLCHAIN_EXEC("go"),
 	TOOLCHAIN_EXEC(".local/bin"),
 	TOOLCHAIN_EXEC(".local/lib"),
-	TOOLCHAIN_EXEC(".local/share/uv"),
+	TOOLCHAIN_EXEC(".local/share/uv/python"),
+	TOOLCHAIN_EXEC(".local/share/uv/tools"),
 	TOOLCHAIN_EXEC(".local/share/mise/installs"),
 	TOOLCHAIN_EXEC(".nvm"),
 	TOOLCHAIN_EXEC(".pyenv"),
@@ -132,6 +151,9 @@ static const struct preset_root roots[] = {
 	SECRET(".azure"),
 	SECRET(".config/gcloud"),
 	SECRET(".config/gh"),
+	SECRET(".config/glab-cli"),
+	SECRET(".config/containers/auth.json"),
+	SECRET(".config/rclone"),
 	SECRET(".config/git/credentials"),
 	SECRET(".config/op"),
 	SECRET(".config/sops"),
@@ -150,6 +172,7 @@ static const struct preset_root roots[] = {
 	SECRET(".vault-token"),
 	SECRET(".password-store"),
 	SECRET(".local/share/keyrings"),
+	SECRET(".local/share/uv/credentials"),
 	SECRET(".mozilla"),
 	SECRET(".config/chromium"),
 	SECRET(".config/google-chrome"),
@@ -185,6 +208,8 @@ int sandbox_policy_add_preset(struct sandbox_policy *policy, enum sandbox_preset
 
 	if ((int)preset < 0 || preset >= SANDBOX_PRESETS)
 		return error_set(err, ERR_INVALID, "there is no preset %d", (int)preset);
+	if (preset == SANDBOX_PRESET_SECRETS && !policy->places[POLICY_HOME])
+		policy->home_missed = true;
 	for (size_t i = 0; i < sizeof(roots) / sizeof(roots[0]); i++) {
 		int rc = is_of(policy, &roots[i], preset) ? add_one(policy, &roots[i], err) : 0;
 

@@ -42,7 +42,10 @@ START_TEST(presets_grant_no_secrets)
 	ck_assert_int_eq(kind_at("/usr"), SANDBOX_ROOT_EXEC);
 	ck_assert_int_eq(kind_at("/etc"), SANDBOX_ROOT_READ);
 	ck_assert_int_eq(kind_at("/etc/shadow"), SANDBOX_ROOT_DENY);
+	ck_assert_int_eq(kind_at("/etc/letsencrypt"), SANDBOX_ROOT_DENY);
+	ck_assert_int_eq(kind_at("/etc/apt/auth.conf.d"), SANDBOX_ROOT_DENY);
 	ck_assert_int_eq(kind_at("/home/me/.ssh"), SANDBOX_ROOT_DENY);
+	ck_assert_int_eq(kind_at("/home/me/.config/containers/auth.json"), SANDBOX_ROOT_DENY);
 	ck_assert_int_eq(kind_at("/home/me/.gitconfig"), SANDBOX_ROOT_READ);
 	ck_assert_int_eq(kind_at("/dev/null"), SANDBOX_ROOT_WRITE);
 	ck_assert_int_eq(kind_at("/dev"), SANDBOX_ROOTS);
@@ -50,6 +53,25 @@ START_TEST(presets_grant_no_secrets)
 	for (size_t i = 0; i < policy->roots.count; i++)
 		ck_assert(policy->roots.item[i].optional);
 	ck_assert_int_eq(sandbox_policy_check(policy, &err), 0);
+}
+END_TEST
+
+/* So that without the preset that denies them nothing of HOME with a secret is granted, either. */
+START_TEST(no_toolchain_holds_a_secret)
+{
+	struct policy_roots *roots = &policy->roots;
+
+	add_presets();
+	ck_assert_int_eq(kind_at("/home/me/.local/share/uv/credentials"), SANDBOX_ROOT_DENY);
+	for (size_t i = 0; i < roots->count; i++)
+		for (size_t j = 0; j < roots->count; j++)
+			ck_assert_msg(
+				roots->item[i].kind != SANDBOX_ROOT_DENY ||
+					roots->item[j].kind == SANDBOX_ROOT_DENY ||
+					strncmp(roots->item[j].path, "/home/me/", 9) != 0 ||
+					!policy_path_is_in(roots->item[i].path, roots->item[j].path,
+							   roots->item[j].len),
+				"%s is granted with %s", roots->item[j].path, roots->item[i].path);
 }
 END_TEST
 
@@ -126,6 +148,7 @@ Suite *sandbox_policy_presets_suite(void)
 
 	tcase_add_checked_fixture(tc, make_policy, drop_policy);
 	tcase_add_test(tc, presets_grant_no_secrets);
+	tcase_add_test(tc, no_toolchain_holds_a_secret);
 	tcase_add_test(tc, who_names_a_root_means_more_than_a_preset);
 	tcase_add_loop_test(tc, presets_grant_nothing_inside_what_is_denied_or_read_only, 0, 2);
 	tcase_add_test(tc, a_root_of_a_preset_that_is_named_is_like_others);

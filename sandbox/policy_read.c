@@ -11,6 +11,9 @@
 /* Section, key, item. */
 #define STEPS_MAX 3
 
+/* A key of the whole and of each section that says nothing to a program. */
+#define COMMENT "comment"
+
 struct reader {
 	struct bytes text;
 	const char *name; /* of the file */
@@ -165,7 +168,9 @@ static int read_root(struct reader *r, const struct policy_key *key, const json_
 							    : &r->policy->roots,
 			      &(struct policy_root){.path = (path.data ? path.data : "") + optional,
 						    .kind = (enum sandbox_root)key->index,
-						    .optional = optional},
+						    .optional = optional,
+						    .key = key,
+						    .index = r->steps[r->depth - 1].index},
 			      r->err);
 	return refused(r, rc);
 }
@@ -366,11 +371,25 @@ static bool is_section(const char *name)
 	return false;
 }
 
+/* A text, or a list of texts, for who reads the file. */
+static int read_comment(struct reader *r, const json_t *value)
+{
+	const json_t *line;
+	size_t at;
+
+	bool texts = json_is_string(value) || json_is_array(value);
+
+	json_array_foreach(value, at, line) texts &= json_is_string(line);
+	return texts ? 0 : wrong(r, "it must be a string or an array of strings");
+}
+
 static int read_one(struct reader *r, const char *section, const char *name, const json_t *value)
 {
 	const struct policy_key *key = policy_key_find(section, name);
 	const char *names[64];
 
+	if (!key && strcmp(name, COMMENT) == 0)
+		return read_comment(r, value);
 	if (key)
 		return read_value(r, key, value);
 	return unknown_key(r, names, names_in(section, names, sizeof(names) / sizeof(names[0])));
@@ -470,6 +489,18 @@ static int add_presets(struct reader *r, const json_t *top)
 	return rc < 0 && rc != ERR_NOMEM ? at_steps(r, rc) : rc;
 }
 
+/* What the list names was not asked for, wherever the list stands. It has been read, so its names
+ * are known. */
+static void note_defaults(struct reader *r, const json_t *top)
+{
+	const json_t *list = json_object_get(json_object_get(top, "limits"), "by_default");
+	json_t *item;
+	size_t at;
+
+	json_array_foreach(list, at, item) r->policy->by_default |=
+		UINT64_C(1) << policy_name_find(&policy_limits, json_string_value(item));
+}
+
 static int check_whole(struct reader *r)
 {
 	const struct policy_key *key = NULL;
@@ -494,8 +525,31 @@ static int read_all(struct reader *r, const json_t *top)
 	if (rc == 0)
 		rc = read_top(r, top);
 	if (rc == 0)
+		note_defaults(r, top);
+	if (rc == 0)
 		rc = add_presets(r, top);
 	return rc == 0 ? check_whole(r) : rc;
+}
+
+static int keep_source(struct reader *r)
+{
+	r->policy->source = arena_add(&r->policy->texts, r->text.data, r->text.len);
+	r->policy->source_name = arena_add_str(&r->policy->texts, r->name);
+	return r->policy->source && r->policy->source_name ? 0 : error_no_memory(r->err);
+}
+
+int policy_error_at_root(const struct sandbox_policy *policy, const struct policy_root *root,
+			 int code, struct error *err)
+{
+	struct jsontext_step steps[STEPS_MAX];
+
+	if (!root->key || !policy->source)
+		return code;
+	steps[0] = (struct jsontext_step){root->key->section, 0};
+	steps[1] = (struct jsontext_step){root->key->name, 0};
+	steps[2] = (struct jsontext_step){NULL, root->index};
+	return jsontext_error_at(bytes_of_str(policy->source), policy->source_name, steps,
+				 STEPS_MAX, code, err);
 }
 
 int sandbox_policy_parse(const char *text, size_t len, const char *name,
@@ -504,15 +558,12 @@ int sandbox_policy_parse(const char *text, size_t len, const char *name,
 {
 	struct reader r = {.text = {text, len}, .name = name, .err = err};
 	json_t *top = NULL;
-	int line = 1;
-	int rc = len > POLICY_FILE_MAX ? error_set(err, ERR_LIMIT, "%s is larger than %zu bytes",
-						   name, POLICY_FILE_MAX)
-				       : jsontext_load(r.text, &top, &line, err);
+	int rc = jsontext_load_file(r.text, name, POLICY_FILE_MAX, &top, err);
 
-	if (rc == ERR_FORMAT)
-		return error_wrap(err, rc, "%s:%d", name, line);
 	if (rc == 0)
 		rc = sandbox_policy_new(SANDBOX_LEVEL_NONE, places, &r.policy, err);
+	if (rc == 0)
+		rc = keep_source(&r);
 	if (rc == 0)
 		rc = read_all(&r, top);
 	json_decref(top);

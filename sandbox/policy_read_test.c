@@ -1,5 +1,5 @@
 /* Policies as JSON: the files in fixtures/policies, their errors, and the JSON Schema. */
-#include "sandbox/policy.h"
+#include "sandbox/compiled.h"
 
 #include "base/cleanup.h"
 #include "base/fs.h"
@@ -279,6 +279,42 @@ START_TEST(a_level_is_where_the_rest_begins)
 }
 END_TEST
 
+/* Whether the number of processes of this policy was asked for; it is the same when it is written
+ * out and read again. */
+static bool asks_for_processes(const char *text)
+{
+	struct sandbox_policy *p = parse(text), *again, *copy = NULL;
+	cleanup_free char *written = json_of(p);
+	bool asked = policy_limit_is_asked_for(p, SANDBOX_LIMIT_PROCESSES);
+
+	again = parse(written);
+	ck_assert_int_eq(policy_copy(p, &copy, NULL), 0);
+	ck_assert_uint_eq(again->by_default, p->by_default);
+	ck_assert_uint_eq(copy->by_default, p->by_default);
+	ck_assert(!policy_limit_is_asked_for(again, SANDBOX_LIMIT_MEMORY_MB));
+	sandbox_policy_free(p);
+	sandbox_policy_free(again);
+	sandbox_policy_free(copy);
+	return asked;
+}
+
+/* It is the name that tells, not the number. */
+START_TEST(a_limit_that_is_named_is_asked_for)
+{
+	ck_assert(!asks_for_processes("{\"version\": 1}"));
+	ck_assert(!asks_for_processes("{\"version\": 1, \"limits\": {\"cpu_s\": 300}}"));
+	ck_assert(asks_for_processes("{\"version\": 1, \"limits\": {\"processes\": 64}}"));
+	ck_assert(asks_for_processes("{\"version\": 1, \"limits\": {\"processes\": 65}}"));
+	ck_assert(!asks_for_processes("{\"version\": 1, \"limits\": {\"processes\": null}}"));
+	ck_assert(!asks_for_processes("{\"version\": 1, \"limits\": {\"processes\": 64,"
+				      "\"by_default\": [\"processes\", \"memory_mb\"]}}"));
+	ck_assert(!asks_for_processes("{\"version\": 1, \"limits\": {\"by_default\":"
+				      "[\"memory_mb\", \"processes\"], \"processes\": 64}}"));
+	ck_assert(asks_for_processes("{\"version\": 1, \"limits\": {\"processes\": 64,"
+				     "\"by_default\": [\"memory_mb\"]}}"));
+}
+END_TEST
+
 /* As the JSON Schema has it. */
 START_TEST(a_whole_number_may_have_a_point_or_an_exponent)
 {
@@ -406,10 +442,11 @@ START_TEST(the_schema_has_the_keys_of_the_parser)
 		if (count_keys(name) == 0)
 			continue;
 		sections++;
-		ck_assert_uint_eq(json_object_size(properties(value)), count_keys(name));
+		/* And a comment. */
+		ck_assert_uint_eq(json_object_size(properties(value)), count_keys(name) + 1);
 	}
 	/* And the version. */
-	ck_assert_uint_eq(json_object_size(properties(schema)), sections + count_keys(NULL) + 1);
+	ck_assert_uint_eq(json_object_size(properties(schema)), sections + count_keys(NULL) + 2);
 	json_decref(schema);
 }
 END_TEST
@@ -420,7 +457,10 @@ START_TEST(every_member_has_one_key)
 		ck_assert_ptr_eq(policy_key_find(policy_keys[i].section, policy_keys[i].name),
 				 &policy_keys[i]);
 	ck_assert_uint_eq(count_keys("syscalls"), SANDBOX_SYSCALLS_COUNT);
-	ck_assert_uint_eq(count_keys("limits"), SANDBOX_LIMITS);
+	/* And which of them are the defaults. */
+	ck_assert_uint_eq(count_keys("limits"), SANDBOX_LIMITS + 1);
+	for (int i = 0; i < SANDBOX_LIMITS; i++)
+		ck_assert_int_eq(policy_key_find("limits", policy_limits.name[i])->index, i);
 	ck_assert_uint_eq(count_keys("namespaces"), SANDBOX_NS_COUNT);
 	ck_assert_uint_eq(count_keys("strictness"), SANDBOX_MECHS);
 }
@@ -440,6 +480,7 @@ Suite *sandbox_policy_read_suite(void)
 	tcase_add_test(tc, text_that_is_too_long_is_refused);
 	tcase_add_test(tc, what_is_left_out_has_its_default);
 	tcase_add_test(tc, a_level_is_where_the_rest_begins);
+	tcase_add_test(tc, a_limit_that_is_named_is_asked_for);
 	tcase_add_test(tc, a_whole_number_may_have_a_point_or_an_exponent);
 	tcase_add_test(tc, a_list_takes_the_place_of_the_default);
 	tcase_add_test(tc, a_thousand_roots_are_read);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct sandbox_places places = {"/work", "/home/me", "/tmp/mine"};
 
@@ -89,21 +90,78 @@ END_TEST
 
 START_TEST(a_place_that_is_not_known_is_an_error_where_it_is_used)
 {
-	const char *home = getenv("HOME");
-	cleanup_free char *before = strdup(home ? home : "/");
 	struct sandbox_policy *p;
 
-	setenv("HOME", "not/absolute", 1);
 	ck_assert_int_eq(sandbox_policy_new(SANDBOX_LEVEL_NONE, NULL, &p, &err), 0);
+	p->places[POLICY_HOME] = NULL;
 	ck_assert_int_eq(sandbox_policy_add_root(p, SANDBOX_ROOT_READ, "$HOME/x", false, &err),
 			 ERR_INVALID);
-	ck_assert_str_eq(err.text, "HOME is not set");
+	ck_assert_str_eq(err.text, "HOME is not set, and /etc/passwd has none");
 	ck_assert_int_eq(sandbox_policy_add_root(p, SANDBOX_ROOT_READ, "$WORK", false, &err), 0);
+	ck_assert(!p->home_missed);
 	/* Presets leave out what is in no HOME. */
 	for (int i = 0; i < SANDBOX_PRESETS; i++)
 		ck_assert_int_eq(sandbox_policy_add_preset(p, (enum sandbox_preset)i, &err), 0);
+	ck_assert(p->home_missed);
 	sandbox_policy_free(p);
-	setenv("HOME", before, 1);
+}
+END_TEST
+
+/* NULL: not set. */
+static const char *const no_homes[] = {NULL, "", "not/absolute", "/a/../b"};
+
+START_TEST(a_home_that_is_none_is_that_of_the_user)
+{
+	const char *home = getenv("HOME"), *wrong = no_homes[_i];
+	cleanup_free char *before = home ? strdup(home) : NULL;
+	char found[PATH_MAX];
+	struct sandbox_policy *p;
+	bool known = policy_find_home("/etc/passwd", getuid(), found) == 0;
+
+	if (wrong)
+		setenv("HOME", wrong, 1);
+	else
+		unsetenv("HOME");
+	ck_assert_int_eq(sandbox_policy_new(SANDBOX_LEVEL_NONE, NULL, &p, &err), 0);
+	ck_assert_int_eq(p->home_found, known);
+	ck_assert_int_eq(p->places[POLICY_HOME] != NULL, known);
+	if (known)
+		ck_assert_str_eq(p->places[POLICY_HOME], found);
+	sandbox_policy_free(p);
+	if (before)
+		setenv("HOME", before, 1);
+}
+END_TEST
+
+static const struct {
+	unsigned user;
+	const char *home; /* NULL: there is none */
+} users[] = {{0, "/root"},	     {7, "/home/seven"}, {8, NULL},  {9, "/home/no shell"},
+	     {4294967295U, "/last"}, {10, NULL},	 {11, NULL}, {12, NULL}};
+
+START_TEST(the_home_of_a_user_is_in_passwd)
+{
+	char name[] = "/tmp/sandtape-test-XXXXXX", found[PATH_MAX];
+	int fd = mkstemp(name);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+
+	ck_assert_ptr_nonnull(file);
+	fputs("root:x:0:0:root:/root:/bin/sh\n# seven:x:7:7::/comment:\n+nis\n:::\n\n"
+	      "seven:x:7:7:Seven,,:/home/seven:/bin/sh\nother:x:7:7::/other:/bin/sh\n"
+	      "eight:x:8:8::relative:/bin/sh\nnine:x:9:9::/home/no shell\n"
+	      "last:x:4294967295:1::/last:\nsigned:x:-10:1::/signed:\nten:x:10x:1::/ten:\n"
+	      "short:x:11:11\nnone::12:12:::\n",
+	      file);
+	fclose(file);
+	for (size_t i = 0; i < sizeof(users) / sizeof(users[0]); i++) {
+		int rc = policy_find_home(name, users[i].user, found);
+
+		ck_assert_int_eq(rc, users[i].home ? 0 : ERR_NOTFOUND);
+		if (users[i].home)
+			ck_assert_str_eq(found, users[i].home);
+	}
+	unlink(name);
+	ck_assert_int_eq(policy_find_home(name, 0, found), ERR_NOTFOUND);
 }
 END_TEST
 
@@ -486,6 +544,9 @@ Suite *sandbox_policy_suite(void)
 			    sizeof(paths) / sizeof(paths[0]));
 	tcase_add_test(tc, a_path_has_a_longest_length);
 	tcase_add_test(tc, a_place_that_is_not_known_is_an_error_where_it_is_used);
+	tcase_add_loop_test(tc, a_home_that_is_none_is_that_of_the_user, 0,
+			    sizeof(no_homes) / sizeof(no_homes[0]));
+	tcase_add_test(tc, the_home_of_a_user_is_in_passwd);
 	tcase_add_test(tc, a_variable_with_dots_is_not_set);
 	tcase_add_test(tc, places_are_absolute);
 	tcase_add_test(tc, a_root_is_there_once);

@@ -82,16 +82,10 @@ static bool is_exempt(void)
 	return !map || fscanf(map, "%lu %lu", &inner, &outer) != 2 || outer == 0;
 }
 
-/* Whether the policy says another number than every policy does that says nothing. */
-static bool is_asked_for(const struct judge *judge, enum sandbox_limit limit)
-{
-	return judge->policy->limits[limit] != policy_limit_default(limit);
-}
-
 /* No error for a limit that nobody has asked for: root could start nothing without cgroups. */
 static int judge_exempt(const struct judge *judge)
 {
-	if (is_asked_for(judge, SANDBOX_LIMIT_PROCESSES))
+	if (policy_limit_is_asked_for(judge->policy, SANDBOX_LIMIT_PROCESSES))
 		return judge_missing(judge, SANDBOX_MECH_RLIMITS, SANDBOX_STATE_PARTIAL,
 				     "the number of processes: root is exempt, and no cgroup can "
 				     "be made");

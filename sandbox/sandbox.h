@@ -199,7 +199,8 @@ enum sandbox_strictness {
 };
 
 /* What $WORK, $HOME and $TMP at the beginning of a path stand for. NULL: the working directory,
- * $HOME, and $TMPDIR or /tmp. Each is an absolute path. */
+ * $HOME or else the home of the user in /etc/passwd, and $TMPDIR or /tmp. Each is an absolute
+ * path. */
 struct sandbox_places {
 	const char *work;
 	const char *home;
@@ -209,8 +210,8 @@ struct sandbox_places {
 /*
  * A policy of a level with its defaults, but no roots at all. `places` may be NULL: each then has
  * its default. ERR_INVALID when one of them is not absolute or has a ".."; ERR_SYSTEM: the working
- * directory cannot be told; a HOME that is not set is no error until something refers to it. Freed
- * with sandbox_policy_free().
+ * directory cannot be told; a home that nothing tells is no error until something refers to it.
+ * Freed with sandbox_policy_free().
  */
 SANDBOX_API int sandbox_policy_new(enum sandbox_level level, const struct sandbox_places *places,
 				   struct sandbox_policy **ret, struct error *err);
@@ -270,7 +271,8 @@ SANDBOX_API int sandbox_policy_add_port(struct sandbox_policy *policy, enum sand
 SANDBOX_API int sandbox_policy_set_syscalls(struct sandbox_policy *policy,
 					    enum sandbox_syscalls group,
 					    struct sandbox_action action, struct error *err);
-/* In the unit of its name. */
+/* In the unit of its name. What is set is asked for, be it the number of the default: where it
+ * cannot be kept, there is no plan. */
 SANDBOX_API int sandbox_policy_set_limit(struct sandbox_policy *policy, enum sandbox_limit limit,
 					 uint64_t value, struct error *err);
 /*

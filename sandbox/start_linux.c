@@ -3,7 +3,10 @@
 
 #include "base/cleanup.h"
 #include "base/fs.h"
+#include "base/monotonic.h"
 #include "base/text.h"
+#include "base/tmpdir.h"
+#include "sandbox/observe.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -14,16 +17,9 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-uint64_t child_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-}
+#define TMP_PREFIX "sandtape-tmp-"
 
 /* What is made for one start, and is the child's or is freed. */
 struct starter {
@@ -34,6 +30,7 @@ struct starter {
 	struct birth_end end; /* without a pid namespace */
 	struct program program;
 	char cwd[PATH_MAX];
+	char tmp_variable[PATH_MAX + 32], npm_variable[PATH_MAX + 32];
 	int theirs[CHILD_STREAMS]; /* descriptors for the child, to be closed afterwards */
 	struct error *err;
 };
@@ -163,28 +160,28 @@ static int make_tmp(struct starter *s)
 	if (!tmp)
 		tmp = "/tmp";
 	if (!atomic_exchange(&s->plan->swept, true))
-		tmp_sweep(tmp);
-	rc = tmp_make(tmp, &s->child->tmp, &s->child->tmp_fd, s->err);
+		tmpdir_sweep(tmp, TMP_PREFIX);
+	rc = tmpdir_make(tmp, TMP_PREFIX, &s->child->tmp, &s->child->tmp_fd, s->err);
 	if (rc == 0 && raise_fd(&s->child->tmp_fd) < 0)
 		rc = error_sys(s->err, errno, "cannot open %s", s->child->tmp);
 	s->birth.tmp = s->child->tmp_fd;
 	return rc;
 }
 
-static int make_environment(struct starter *s, char **ret_variable)
+/* In its private /tmp a program has a place for npm's cache, too. */
+static int make_environment(struct starter *s)
 {
 	const char *tmp = s->child->tmp ? s->child->tmp : "/tmp";
 	const char *extra[2] = {NULL, NULL};
 
 	if (s->plan->policy->tmp == SANDBOX_TMP_PRIVATE) {
-		if (asprintf(ret_variable, "TMPDIR=%s", tmp) < 0) {
-			*ret_variable = NULL;
-			return error_no_memory(s->err);
-		}
-		extra[0] = *ret_variable;
+		snprintf(s->tmp_variable, sizeof(s->tmp_variable), "TMPDIR=%s", tmp);
+		snprintf(s->npm_variable, sizeof(s->npm_variable), ENVIRONMENT_NPM_CACHE "=%s/.npm",
+			 tmp);
+		extra[0] = s->tmp_variable;
 	}
-	return environment_build(s->plan->environment, s->start->envp, extra, &s->birth.env,
-				 s->err);
+	return environment_build(s->plan->environment, s->start->envp, extra,
+				 extra[0] ? s->npm_variable : NULL, &s->birth.env, s->err);
 }
 
 /* --- the clone -------------------------------------------------------------------------------- */
@@ -264,7 +261,7 @@ static int clone_any(struct starter *s, long *ret_pid)
 
 	if (stack == MAP_FAILED)
 		return error_no_memory(s->err);
-	s->child->started_ns = child_now_ns();
+	s->child->started_ns = monotonic_ns();
 	if (namespaces_have_pids(&s->birth.variant->namespaces))
 		rc = clone_first(s, stack, ret_pid);
 	else
@@ -273,16 +270,89 @@ static int clone_any(struct starter *s, long *ret_pid)
 	return rc;
 }
 
-/* The policy may be the reason: says so of the first file that is there and may not be executed. */
-static bool is_policy(struct starter *s, struct sandbox_path *found)
+/* By its modes, outside. */
+static bool is_program(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+}
+
+static bool is_known(struct starter *s, const char *path, struct sandbox_path *found)
+{
+	return sandbox_paths_check(s->plan->paths, SANDBOX_ACCESS_EXEC, s->birth.cwd, path, found,
+				   NULL) == 0;
+}
+
+/* `found` is a program, and then what interprets it. */
+static enum interpreter find_interpreter(struct starter *s, struct sandbox_path *found)
+{
+	cleanup_close int fd = open(found->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	enum interpreter kind = INTERPRETER_NONE;
+	char name[PATH_MAX];
+
+	if (fd >= 0)
+		kind = observe_names_interpreter(fd, found->path, name);
+	return kind != INTERPRETER_NONE && is_known(s, name, found) ? kind : INTERPRETER_NONE;
+}
+
+/* Of what interprets a program that the policy lets be executed, or what interprets that: `found`
+ * is the program, and then what is refused. */
+static bool is_interpreter_refused(struct starter *s, struct sandbox_path *found)
+{
+	enum interpreter kind = INTERPRETER_SCRIPT;
+
+	for (int i = 0; kind == INTERPRETER_SCRIPT && i < OBSERVE_INTERPRETERS; i++) {
+		kind = find_interpreter(s, found);
+		if (kind == INTERPRETER_NONE || !is_program(found->path))
+			return false;
+		if (!found->allowed)
+			return true;
+	}
+	return false;
+}
+
+/* The first file that is there is a program whose interpreter, or what interprets that, is not:
+ * `found` is that. */
+static bool is_interpreter_missing(struct starter *s, struct sandbox_path *found)
+{
+	enum interpreter kind = INTERPRETER_SCRIPT;
+	char **path = s->program.path;
+
+	while (*path && (!is_known(s, *path, found) || access(found->path, F_OK) < 0))
+		path++;
+	for (int i = 0; *path && kind == INTERPRETER_SCRIPT && i < OBSERVE_INTERPRETERS; i++) {
+		kind = find_interpreter(s, found);
+		if (kind != INTERPRETER_NONE && access(found->path, F_OK) < 0)
+			return true;
+	}
+	return false;
+}
+
+/* The policy may be the reason: says so of the first file that is hidden, or that could be executed
+ * outside and not here, or whose interpreter could. */
+static bool is_policy(struct starter *s, int sys, struct sandbox_path *found)
 {
 	for (char **path = s->program.path; *path; path++)
-		if (access(*path, F_OK) == 0 &&
-		    sandbox_paths_check(s->plan->paths, SANDBOX_ACCESS_EXEC, s->birth.cwd, *path,
-					found, NULL) == 0 &&
-		    !found->allowed)
+		if (is_known(s, *path, found) &&
+		    (sys == ENOENT ? access(found->path, F_OK) == 0 : is_program(found->path)) &&
+		    (!found->allowed || is_interpreter_refused(s, found)))
 			return true;
 	return false;
+}
+
+/* The kernel's word would be taken for one about the program, which is there. */
+static int describe_missing(struct starter *s, const char *name, const char *interpreter)
+{
+	cleanup_buf struct buf quoted = BUF_INIT;
+
+	if (text_quote(&quoted, interpreter, strlen(interpreter)) < 0)
+		return error_no_memory(s->err);
+	error_set(s->err, ERR_NOTFOUND, "cannot execute %s: its interpreter %s is not there", name,
+		  quoted.data);
+	if (s->err)
+		s->err->sys = ENOENT;
+	return ERR_NOTFOUND;
 }
 
 static int describe_exec(struct starter *s)
@@ -294,7 +364,7 @@ static int describe_exec(struct starter *s)
 
 	if (text_quote(&name, argv0, strlen(argv0)) < 0)
 		return error_no_memory(s->err);
-	if ((sys == EACCES || sys == ENOENT) && is_policy(s, &found)) {
+	if ((sys == EACCES || sys == ENOENT) && is_policy(s, sys, &found)) {
 		rc = error_set(s->err, ERR_SYSTEM,
 			       "cannot execute %s: the policy does not let it (%s: %s)", name.data,
 			       found.path, found.why);
@@ -302,6 +372,8 @@ static int describe_exec(struct starter *s)
 			s->err->sys = sys;
 		return rc;
 	}
+	if (sys == ENOENT && is_interpreter_missing(s, &found))
+		return describe_missing(s, name.data, found.path);
 	rc = error_sys(s->err, sys, "cannot execute %s", name.data);
 	if (s->err && sys == ENOENT)
 		s->err->code = rc = ERR_NOTFOUND;
@@ -409,7 +481,7 @@ static void find_ruleset(struct starter *s)
 	s->birth.ruleset = streams.ruleset;
 }
 
-static int prepare(struct starter *s, char **ret_variable)
+static int prepare(struct starter *s)
 {
 	int rc = fds_check(&s->plan->fds, s->err);
 
@@ -424,7 +496,7 @@ static int prepare(struct starter *s, char **ret_variable)
 	if (rc == 0 && s->birth.variant->private_tmp)
 		rc = make_tmp(s);
 	if (rc == 0)
-		rc = make_environment(s, ret_variable);
+		rc = make_environment(s);
 	if (rc == 0)
 		rc = program_find(s->start->argv, (const char *const *)s->birth.env, &s->program,
 				  s->err);
@@ -435,7 +507,7 @@ static int prepare(struct starter *s, char **ret_variable)
 	return rc < 0 ? rc : become_subreaper(s);
 }
 
-static void clean_up(struct starter *s, char *variable)
+static void clean_up(struct starter *s)
 {
 	for (int i = 0; i < CHILD_STREAMS; i++)
 		if (s->theirs[i] >= 0)
@@ -445,12 +517,10 @@ static void clean_up(struct starter *s, char *variable)
 	mounts_run_free(&s->birth.run);
 	program_free(&s->program);
 	free(s->birth.env);
-	free(variable);
 }
 
 static int try_start(struct starter *s, bool *ret_refused)
 {
-	char *variable = NULL;
 	int rc;
 
 	*ret_refused = false;
@@ -461,11 +531,11 @@ static int try_start(struct starter *s, bool *ret_refused)
 	s->birth.plan = s->plan;
 	s->birth.program = &s->program;
 	s->birth.cgroup = &s->child->cgroup;
-	rc = prepare(s, &variable);
+	rc = prepare(s);
 	if (rc == 0)
 		rc = give_birth(s, ret_refused);
 	s->child->layers = s->birth.variant->layers;
-	clean_up(s, variable);
+	clean_up(s);
 	if (rc < 0)
 		sandbox_child_free(s->child);
 	return rc;

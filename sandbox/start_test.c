@@ -2,6 +2,7 @@
 #include "sandbox/started_test.h"
 
 #include "base/fs.h"
+#include "sandbox/planned_test.h"
 #include "tools/tests.h"
 #include <dirent.h>
 #include <errno.h>
@@ -65,7 +66,6 @@ static void count(void *ctx, const char *text)
 /* Below /tmp, which is another one inside; or, without namespaces, is to be seen. */
 START_TEST(where_there_is_no_workspace_the_directory_is_slash_and_that_is_told_once)
 {
-	const char *text = "{\"version\": 1, \"level\": \"none\"}";
 	const char *const argv[] = {"/bin/pwd", NULL};
 	const struct sandbox_start start = {
 		.argv = argv, .stdin_fd = -1, .out = {.kind = SANDBOX_OUTPUT_BUFFER}};
@@ -76,8 +76,7 @@ START_TEST(where_there_is_no_workspace_the_directory_is_slash_and_that_is_told_o
 	int told = 0;
 
 	sandbox_policy_free(started_policy);
-	ck_assert_int_eq(
-		sandbox_policy_parse(text, strlen(text), "policy", NULL, &started_policy, NULL), 0);
+	started_policy = planned_policy("{\"version\": 1, \"level\": \"none\"}", NULL);
 	ck_assert_int_eq(chdir(started_scratch), 0);
 	ck_assert_int_eq(
 		sandbox_plan_new(started_policy, SANDBOX_PLAN_START, count, &told, &plan, NULL), 0);
@@ -238,7 +237,7 @@ END_TEST
 
 START_TEST(what_the_policy_does_not_let_be_executed_is_named)
 {
-	char outside[] = "/tmp/sandtape-outside-XXXXXX", program[64];
+	char outside[] = "/tmp/sandtape-outside-XXXXXX", program[64], first[128];
 	struct error err = {0};
 
 	ck_assert_ptr_nonnull(mkdtemp(outside));
@@ -247,7 +246,28 @@ START_TEST(what_the_policy_does_not_let_be_executed_is_named)
 	ck_assert_int_eq(chmod(program, 0755), 0);
 	ck_assert_int_lt(start_one(program, started_scratch, &err), 0);
 	ck_assert_ptr_nonnull(strstr(err.text, "the policy does not let it"));
+	/* Nor is what interprets a script, or the script that does. */
+	snprintf(first, sizeof(first), "#!%s\n", program);
+	write_script("script", first, 0755);
+	snprintf(first, sizeof(first), "#!%s/script\n", started_scratch);
+	write_script("second", first, 0755);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_lt(start_one(i ? "./second" : "./script", started_scratch, &err), 0);
+		ck_assert_msg(strstr(err.text, "the policy does not let it") &&
+				      strstr(err.text, program),
+			      "%s", err.text);
+	}
 	fs_remove_all(outside, NULL);
+}
+END_TEST
+
+START_TEST(what_nobody_could_execute_is_not_the_policys_doing)
+{
+	const char *const none[] = {"/etc/passwd", "/etc"};
+	struct error err = {0};
+
+	ck_assert_int_lt(start_one(none[_i], started_scratch, &err), 0);
+	ck_assert_msg(strstr(err.text, ": Permission denied") != NULL, "%s", err.text);
 }
 END_TEST
 
@@ -472,6 +492,7 @@ static TCase *starts(void)
 	tcase_add_test(tc, a_program_that_cannot_be_executed_is_an_error_that_says_why);
 	tcase_add_test(tc, a_script_without_a_first_line_is_run_by_the_shell);
 	tcase_add_test(tc, what_the_policy_does_not_let_be_executed_is_named);
+	tcase_add_loop_test(tc, what_nobody_could_execute_is_not_the_policys_doing, 0, 2);
 	tcase_add_test(tc, a_stage_that_fails_is_named);
 	tcase_add_test(tc, a_plan_outlives_its_policy_and_serves_many_threads);
 	tcase_add_test(tc, a_process_restricts_itself_in_place);

@@ -1,6 +1,7 @@
 #include "sandbox/started_test.h"
 
 #include "base/fs.h"
+#include "sandbox/planned_test.h"
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,14 +13,11 @@ struct sandbox_policy *started_policy;
 void started_setup(void)
 {
 	struct sandbox_places places = {.work = started_scratch, .home = "/no/home", .tmp = "/tmp"};
-	static const char text[] = "{\"version\": 1}";
 
 	setenv("PATH", "/usr/bin:/bin", 1); /* nothing that cannot be searched */
 	strcpy(started_scratch, "/tmp/sandtape-start-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(started_scratch));
-	ck_assert_int_eq(
-		sandbox_policy_parse(text, strlen(text), "policy", &places, &started_policy, NULL),
-		0);
+	started_policy = planned_policy("{\"version\": 1}", &places);
 }
 
 void started_teardown(void)

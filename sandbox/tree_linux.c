@@ -1,6 +1,7 @@
 /* What a program has started, and how to be rid of it. */
 #include "sandbox/child.h"
 
+#include "base/monotonic.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -96,7 +97,7 @@ static int kill_children_found(void)
  * by a signal count: others were about to end. */
 static int end_children(unsigned *ret_killed, struct error *err)
 {
-	const uint64_t begun = child_now_ns(), until = begun + PATIENCE_NS;
+	const uint64_t begun = monotonic_ns(), until = begun + PATIENCE_NS;
 	const struct timespec moment = {.tv_nsec = 200000};
 
 	for (;;) {
@@ -109,13 +110,13 @@ static int end_children(unsigned *ret_killed, struct error *err)
 			*ret_killed += WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 			continue;
 		}
-		if (child_now_ns() - begun < CHILD_GRACE_NS) {
+		if (monotonic_ns() - begun < CHILD_GRACE_NS) {
 			nanosleep(&moment, NULL);
 			continue;
 		}
 		if (kill_children() < 0 && kill_children_found() < 0)
 			return error_sys(err, errno, "cannot list what the program has left");
-		if (child_now_ns() > until)
+		if (monotonic_ns() > until)
 			return error_set(err, ERR_BUSY,
 					 "what the program has left does not die of SIGKILL");
 		nanosleep(&moment, NULL);

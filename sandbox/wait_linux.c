@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/fs.h"
+#include "base/monotonic.h"
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
@@ -140,7 +141,7 @@ static void describe_end(struct waiter *w, const siginfo_t *info)
 	struct sandbox_result *r = w->result;
 
 	r->killed = first ? first->killed : 0;
-	r->duration_ns = child_now_ns() - w->child->started_ns;
+	r->duration_ns = monotonic_ns() - w->child->started_ns;
 	r->status = told ? first->status : info->si_status;
 	r->end = (told ? first->code : info->si_code) == CLD_EXITED ? SANDBOX_END_EXIT
 								    : SANDBOX_END_SIGNAL;
@@ -174,7 +175,7 @@ static int reap(struct waiter *w)
 	}
 	if (oom_kills > 0 && w->result->end == SANDBOX_END_SIGNAL && w->result->status == SIGKILL)
 		w->result->end = SANDBOX_END_MEMORY;
-	w->deadline_ns = child_now_ns() + DRAIN_NS;
+	w->deadline_ns = monotonic_ns() + DRAIN_NS;
 	return 0;
 }
 
@@ -224,7 +225,7 @@ static struct polled what_to_poll(const struct waiter *w)
 /* Rounded up, so that it is not polled for nothing at the end. */
 static int timeout_ms(const struct waiter *w)
 {
-	uint64_t now = child_now_ns(), left;
+	uint64_t now = monotonic_ns(), left;
 
 	if (w->deadline_ns == UINT64_MAX)
 		return -1;
@@ -236,7 +237,7 @@ static int timeout_ms(const struct waiter *w)
 
 int sandbox_child_left_ms(const struct sandbox_child *child)
 {
-	uint64_t deadline = deadline_of(child), now = child_now_ns();
+	uint64_t deadline = deadline_of(child), now = monotonic_ns();
 
 	if (deadline == UINT64_MAX)
 		return -1;

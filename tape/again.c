@@ -1,5 +1,6 @@
 #include "tape/again.h"
 
+#include "base/cleanup.h"
 #include "base/text.h"
 #include "tape/reader.h"
 #include <string.h>
@@ -55,6 +56,9 @@ int again_add_command(struct buf *out, const struct tape_options *options,
 		r = add_options(out, "--through", head ? &head->through : NULL, options->through);
 	if (r == 0)
 		r = add_options(out, "--real", head ? &head->real : NULL, options->real);
+	/* The tape does not have the policy; without one this would be another recording. */
+	if (r == 0 && head && head->restricted.count > 0)
+		r = add_option(out, "--policy", "POLICY");
 	if (r == 0)
 		r = add_options(out, "--root", NULL, options->roots);
 	if (r == 0 && options->backend)
@@ -80,4 +84,15 @@ int tape_record_again(const struct tape_options *options, char **ret_command, st
 	tape_reader_free(reader);
 	*ret_command = r == 0 ? buf_steal(&line) : NULL;
 	return r < 0 ? error_no_memory(err) : 0;
+}
+
+int again_open(const struct tape_options *options, struct tape_reader **ret, struct error *err)
+{
+	cleanup_buf struct buf advice = BUF_INIT;
+	int r = tape_reader_open(options->tape, ret, err);
+
+	if (r == ERR_NOTFOUND && buf_add_str(&advice, "record it first: ") == 0 &&
+	    again_add_command(&advice, options, NULL) == 0)
+		return error_advise(err, r, advice.data);
+	return r;
 }

@@ -11,4 +11,8 @@
 int again_add_command(struct buf *out, const struct tape_options *options,
 		      const struct tape_head *head);
 
+/* Opens the tape of a session that needs one: as tape_reader_open(), and where there is none, the
+ * error names the command line that records it. */
+int again_open(const struct tape_options *options, struct tape_reader **ret, struct error *err);
+
 #endif

@@ -1,4 +1,5 @@
 #include "tape/align.h"
+#include "base/array.h"
 #include "base/cleanup.h"
 #include <stdlib.h>
 #include <string.h>
@@ -156,16 +157,14 @@ static void trim(struct aligner *al, struct segment *s, enum pass pass)
 
 static int add_segment(struct segments *list, const struct segment *s)
 {
-	struct segment *item = list->item;
+	struct segment *item;
 
 	if (s->a == s->a_end || s->b == s->b_end)
 		return 0;
-	if (!(list->count & (list->count - 1))) {
-		item = reallocarray(item, list->count ? list->count * 2 : 1, sizeof(*item));
-		if (!item)
-			return ERR_NOMEM;
-		list->item = item;
-	}
+	item = array_grow(list->item, list->count, sizeof(*item));
+	if (!item)
+		return ERR_NOMEM;
+	list->item = item;
 	item[list->count++] = *s;
 	return 0;
 }

@@ -8,7 +8,7 @@
 static bool is_visible(const struct event *event)
 {
 	return event->kind != EVENT_READ && event->kind != EVENT_TAKE &&
-	       event->kind != EVENT_SIGNAL;
+	       event->kind != EVENT_SIGNAL && event->kind != EVENT_HOLD;
 }
 
 size_t answer_index_of(const struct unit *u, int fd)
@@ -93,8 +93,19 @@ void answer_free(struct answer *a)
 /* Room in one batch of operations. */
 struct batch {
 	struct stub_answer *out;
-	size_t used; /* of out->data */
+	size_t used;	   /* of out->data */
+	bool shows;	   /* something in it is seen by others, */
+	uint64_t shown_ns; /* and was so last at this time of the recording */
 };
+
+/* Who had so much time between two things that it could see has seen the first by itself: of what
+ * was written to two pipes in turns, and of what came in pieces. */
+#define NOTICE_NS UINT64_C(1000000)
+
+static bool is_noticed_first(const struct batch *b, uint64_t next_ns)
+{
+	return b->shows && next_ns >= b->shown_ns + NOTICE_NS;
+}
 
 static bool add_op(struct batch *b, uint32_t kind, int32_t arg, uint64_t len)
 {
@@ -147,6 +158,10 @@ static bool give_event(struct batch *b, struct event *event)
 		return give_mode(b, event);
 	case EVENT_STOP:
 		return add_op(b, STUB_STOP, event->arg, 0);
+	case EVENT_SENT:
+		return add_op(b, STUB_TELL, event->arg, 0);
+	case EVENT_HOLD:
+		return add_op(b, STUB_HOLD, 0, event->len);
 	case EVENT_CLOSE:
 		return add_op(b, STUB_CLOSE, event->arg, 0);
 	default:
@@ -158,16 +173,19 @@ static bool give_event(struct batch *b, struct event *event)
  * its time, and the others need not wait for it. */
 static bool give_events(struct answer *a, struct batch *b, size_t until, uint64_t limit_ns)
 {
-	bool any_visible = false;
+	const bool has_turns = limit_ns != UINT64_MAX;
 
 	while (a->next < until) {
 		struct event *event = &a->event[a->next];
+		bool visible = is_visible(event);
 
-		if (is_visible(event) && event->time_ns > limit_ns)
+		if (visible && event->time_ns > limit_ns)
 			return false;
-		if (!is_visible(event) && any_visible && limit_ns != UINT64_MAX)
+		if (has_turns && (visible ? is_noticed_first(b, event->time_ns) : b->shows))
 			return false;
-		any_visible |= is_visible(event);
+		if (visible)
+			b->shown_ns = event->time_ns;
+		b->shows |= visible;
 		if (!give_event(b, event))
 			return false;
 		a->next++;
@@ -205,7 +223,7 @@ static void set_end(const struct unit *u, struct stub_answer *out)
 
 void answer_next(struct answer *a, uint64_t limit_ns, struct stub_answer *ret, size_t *ret_len)
 {
-	struct batch b = {ret, 0};
+	struct batch b = {.out = ret};
 	bool whole;
 
 	memset(ret, 0, offsetof(struct stub_answer, data));
@@ -213,7 +231,8 @@ void answer_next(struct answer *a, uint64_t limit_ns, struct stub_answer *ret, s
 	ret->stdin_want = a->stdin_want;
 	ret->report_blocked = limit_ns != UINT64_MAX;
 	ret->signal_mask = a->signal_mask;
-	whole = give_events(a, &b, a->head_count, limit_ns) && a->end_ns <= limit_ns;
+	whole = give_events(a, &b, a->head_count, limit_ns) && a->end_ns <= limit_ns &&
+		(limit_ns == UINT64_MAX || !is_noticed_first(&b, a->end_ns));
 	if (whole && a->next < a->event_count && !a->left)
 		whole = a->left = add_op(&b, STUB_LEAVE, 0, 0);
 	if (whole)

@@ -18,6 +18,10 @@ int answer_new(const struct tape_reader *reader, const struct roots *roots,
 	       struct error *err);
 void answer_free(struct answer *a); /* NULL is allowed */
 
+/* Of a record that says nothing but that the unit began: before its first operations are asked for.
+ * The stub waits to be killed, and asks every `ask_ms`. 0 or ERR_NOMEM. */
+int answer_hold(struct answer *a, size_t ask_ms);
+
 /*
  * The next operations: those of events up to `limit_ns`, a time of the recording; UINT64_MAX: all,
  * as far as they have room, for a unit that has no turns. Any other asks for more before it reads

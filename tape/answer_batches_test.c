@@ -2,7 +2,6 @@
 #include "base/cleanup.h"
 #include "tape/batch_test.h"
 #include "tape/scratch_test.h"
-#include "tape/spool.h"
 #include "tools/tests.h"
 #include <signal.h>
 #include <stdlib.h>
@@ -257,14 +256,10 @@ START_TEST(output_in_a_blob_is_written)
 	cleanup_free char *out = pattern(size, 4);
 	struct unit u = {.end = {.how = END_EXITED}};
 	struct played played = {.batches = 0};
-	struct spool *spool = spool_new(BATCH_TAPE);
 	struct answer *a;
 
-	ck_assert_int_eq(spool_add(spool, out, size, NULL), 0);
 	add_stream(&u, 1, "", 0);
-	payload_clear(&unit_stream(&u, 1)->data);
-	ck_assert_int_eq(spool_finish(spool, NULL, &unit_stream(&u, 1)->data, NULL), 0);
-	spool_free(spool);
+	set_spooled(&unit_stream(&u, 1)->data, BATCH_TAPE, out, size, NULL);
 	ck_assert_int_eq(unit_stream(&u, 1)->data.form, PAYLOAD_BLOB);
 	a = answer_of(&u);
 	play_all(a, &played);

@@ -1,21 +1,16 @@
 #include "tape/answer_parts.h"
 
+#include "base/array.h"
 #include "tape/streams.h"
 #include <signal.h>
-#include <stdlib.h>
 
 static int add_event(struct answer *a, const struct event *event)
 {
-	size_t count = a->event_count;
+	struct event *grown = array_grow(a->event, a->event_count, sizeof(*grown));
 
-	/* Grows by doubling: every power of two is the moment for it. */
-	if (!a->event || (count & (count - 1)) == 0) {
-		struct event *grown = reallocarray(a->event, count ? 2 * count : 1, sizeof(*grown));
-
-		if (!grown)
-			return ERR_NOMEM;
-		a->event = grown;
-	}
+	if (!grown)
+		return ERR_NOMEM;
+	a->event = grown;
 	a->event[a->event_count++] = *event;
 	return 0;
 }
@@ -126,6 +121,17 @@ static int add_stop(struct answer *a, uint64_t index, uint64_t time_ns)
 	return add_event(a, &event);
 }
 
+static int add_sent(struct answer *a, uint64_t index, uint64_t time_ns)
+{
+	struct event event = {.kind = EVENT_SENT, .time_ns = time_ns};
+
+	if (index >= a->record->sent_count)
+		return 0;
+	event.arg = a->record->sent[index];
+	a->sent_named = index + 1;
+	return add_event(a, &event);
+}
+
 static int add_part(struct answer *a, const struct chunk *chunk, uint64_t time_ns)
 {
 	size_t i = answer_index_of(a->record, chunk->fd);
@@ -159,6 +165,8 @@ static int add_chunk(struct answer *a, const struct chunk *chunk)
 		return add_mode(a, chunk->len, time_ns);
 	case CHUNK_STOP:
 		return add_stop(a, chunk->len, time_ns);
+	case CHUNK_SENT:
+		return add_sent(a, chunk->len, time_ns);
 	default:
 		return add_part(a, chunk, time_ns);
 	}
@@ -177,6 +185,8 @@ static int add_rest(struct answer *a)
 	}
 	while (r == 0 && a->stops_named < u->stop_count)
 		r = add_stop(a, a->stops_named, a->end_ns);
+	while (r == 0 && a->sent_named < u->sent_count)
+		r = add_sent(a, a->sent_named, a->end_ns);
 	while (r == 0 && a->signals_named < u->signal_count)
 		r = add_signal(a, a->end_ns);
 	return r;
@@ -310,6 +320,15 @@ static int add_tails(struct answer *a)
 
 		r = add_write(a, u->streams[i].fd, tail->data, tail->len, a->end_ns);
 	}
+	return r;
+}
+
+int answer_hold(struct answer *a, size_t ask_ms)
+{
+	struct event event = {.kind = EVENT_HOLD, .len = ask_ms, .time_ns = a->end_ns};
+	int r = add_event(a, &event);
+
+	a->head_count = a->event_count;
 	return r;
 }
 

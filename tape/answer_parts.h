@@ -14,7 +14,9 @@ enum event_kind {
 	EVENT_SIGNAL,
 	EVENT_MODE,
 	EVENT_STOP,
-	EVENT_CLOSE
+	EVENT_SENT,
+	EVENT_CLOSE,
+	EVENT_HOLD /* nothing is known from here on */
 };
 
 /* Something that the unit did, or that was done to it. */
@@ -24,7 +26,8 @@ struct event {
 	bool whole;	  /* writes: a packet */
 	const char *data; /* writes, modes */
 	size_t len;	  /* what is left of it; takes: how much, or STUB_STDIN_ALL; signals: how
-			     many ms to wait before it may be a signal that was missed */
+			     many ms to wait before it may be a signal that was missed;
+			     holds: how many between two questions */
 	uint64_t until;	  /* reads: so much of stdin in all */
 	uint64_t time_ns; /* of the recording */
 };
@@ -40,6 +43,7 @@ struct answer {
 	size_t next;
 	size_t signals_named;
 	size_t stops_named;
+	size_t sent_named;
 	uint64_t end_ns;
 	uint64_t stdin_want;
 	uint64_t signal_mask; /* bit n - 1: it waits for the signal n */

@@ -53,7 +53,7 @@ START_TEST(output_comes_in_the_recorded_order)
 END_TEST
 
 static const struct {
-	const char *order; /* -1: a signal, -2: a mode, -3: a stop */
+	const char *order; /* -1: a signal, -2: a mode, -3: a stop, -4: one that it sends */
 	const char *ops;
 } conversation_rows[] = {
 	{"1:2 -1:10 1:2", "read3 1:ab wait10 1:cd"},
@@ -64,6 +64,9 @@ static const struct {
 	/* There is no third mode. */
 	{"1:2 -2:2 0:3 1:2", "1:ab read3 1:cd wait10"},
 	{"1:2 -3:0 -1:10 1:2", "read3 1:ab stop19 wait10 1:cd"},
+	{"1:2 -4:0 1:2 -1:10 -4:1", "read3 1:ab tell12 1:cd wait10 tell1"},
+	/* There is no third one. */
+	{"1:2 -4:2 1:2", "read3 1:ab 1:cd tell12 tell1 wait10"},
 };
 
 /* Whether the order is in the timing or, without that, in the record itself. */
@@ -81,6 +84,10 @@ static void check_conversation(const char *order, const char *wanted, bool timed
 	unit_add_signal(&u, SIGUSR1);
 	if (strstr(order, "-3:"))
 		unit_add_stop(&u, SIGSTOP);
+	if (strstr(order, "-4:")) {
+		unit_add_sent(&u, SIGUSR2);
+		unit_add_sent(&u, SIGHUP);
+	}
 	ck_assert_int_eq(unit_add_mode(&u, MODE_FLUSH, (struct bytes){termios, 36}), 0);
 	ck_assert_int_eq(unit_add_mode(&u, MODE_NOW, (struct bytes){termios, 44}), 0);
 	add_chunks(&u, order);
@@ -101,6 +108,24 @@ START_TEST(input_output_signals_and_modes_come_in_their_order)
 {
 	check_conversation(conversation_rows[_i].order, conversation_rows[_i].ops, true);
 	check_conversation(conversation_rows[_i].order, conversation_rows[_i].ops, false);
+}
+END_TEST
+
+/* Not even that it is to be waited for: that is asked for again and again. */
+START_TEST(what_the_recording_broke_off_in_is_held)
+{
+	struct unit u = {.end = {.how = END_UNFINISHED}};
+	cleanup_buf struct buf ops = BUF_INIT;
+	struct answer *a = answer_of(&u);
+	size_t len;
+
+	ck_assert_int_eq(answer_hold(a, 50), 0);
+	next_batch(a, &len);
+	add_ops(&ops, len);
+	ck_assert_str_eq(ops.data, "hold50");
+	ck_assert(!answer_is_complete(&batch));
+	answer_free(a);
+	unit_clear(&u);
 }
 END_TEST
 
@@ -381,6 +406,41 @@ START_TEST(events_wait_for_their_time)
 }
 END_TEST
 
+/* Neither output nor the end comes together with what the subject had time to see before. */
+START_TEST(what_came_later_comes_by_itself)
+{
+	struct unit u = {.end = {.how = END_EXITED}};
+	cleanup_buf struct buf ops = BUF_INIT;
+	struct answer *a;
+	size_t len;
+
+	add_stream(&u, 1, "ad", 2);
+	add_stream(&u, 2, "be", 2);
+	u.time.known = true;
+	u.time.duration_ns = 9000000;
+	unit_add_chunk(&u, 1, 1, 1000000);
+	unit_add_chunk(&u, 2, 1, 1999999);
+	unit_add_chunk(&u, 1, 1, 4000000);
+	unit_add_chunk(&u, 2, 1, 4000001);
+	a = answer_of(&u);
+	for (int i = 0; i < 3; i++) {
+		answer_next(a, UINT64_MAX - 1, &batch, &len);
+		add_ops(&ops, len - offsetof(struct stub_answer, data));
+	}
+	ck_assert_str_eq(ops.data, "1:a 2:b more 1:d 2:e more");
+	ck_assert_uint_eq(batch.op_count, 0);
+	answer_free(a);
+	/* Who has no turns does it all at once. */
+	buf_clear(&ops);
+	a = answer_of(&u);
+	next_batch(a, &len);
+	add_ops(&ops, len);
+	ck_assert_str_eq(ops.data, "1:a 2:b 1:d 2:e");
+	answer_free(a);
+	unit_clear(&u);
+}
+END_TEST
+
 static const struct {
 	unsigned op_count;
 	uint32_t kinds[3];
@@ -459,11 +519,13 @@ Suite *tape_answer_suite(void)
 	tcase_add_loop_test(all, input_output_signals_and_modes_come_in_their_order, 0,
 			    COUNT(conversation_rows));
 	tcase_add_loop_test(all, what_never_ended_closes_what_it_had_closed, 0, 2);
+	tcase_add_test(all, what_the_recording_broke_off_in_is_held);
 	tcase_add_test(all, a_unit_without_streams_writes_nothing);
 	tcase_add_loop_test(all, the_end_comes_after_output_and_signals, 0, COUNT(end_rows));
 	tcase_add_test(all, tails_come_after_the_process_has_left);
 	tcase_add_test(all, the_roots_of_this_session_are_put_in);
 	tcase_add_test(all, events_wait_for_their_time);
+	tcase_add_test(all, what_came_later_comes_by_itself);
 	tcase_add_loop_test(all, a_complete_answer_needs_nobody, 0, COUNT(complete_rows));
 	tcase_add_loop_test(all, a_signal_is_waited_for_as_long_as_it_took, 0,
 			    COUNT(patience_rows));

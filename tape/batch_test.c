@@ -89,6 +89,9 @@ void add_ops(struct buf *out, size_t data_len)
 		case STUB_STOP:
 			buf_addf(out, "stop%d", op->arg);
 			break;
+		case STUB_TELL:
+			buf_addf(out, "tell%d", op->arg);
+			break;
 		case STUB_CLOSE:
 			buf_addf(out, "close%d", op->arg);
 			break;
@@ -96,6 +99,9 @@ void add_ops(struct buf *out, size_t data_len)
 			ck_assert_uint_le(op->offset + op->len, data_len);
 			buf_addf(out, "mode%x/%llu", (unsigned)op->arg,
 				 (unsigned long long)op->len);
+			break;
+		case STUB_HOLD:
+			buf_addf(out, "hold%llu", (unsigned long long)op->len);
 			break;
 		case STUB_LEAVE:
 			buf_add_str(out, "leave");

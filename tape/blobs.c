@@ -1,4 +1,5 @@
 #include "tape/blobs.h"
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/fs.h"
 #include "tape/files.h"
@@ -19,14 +20,11 @@ bool blob_is_name(const char *name)
 
 static int add(struct blobs *b, const char *name, uint64_t size, uint64_t where)
 {
-	struct blob *item = b->item;
+	struct blob *item = array_grow(b->item, b->count, sizeof(*item));
 
-	if (!(b->count & (b->count - 1))) {
-		item = reallocarray(item, b->count ? b->count * 2 : 1, sizeof(*item));
-		if (!item)
-			return ERR_NOMEM;
-		b->item = item;
-	}
+	if (!item)
+		return ERR_NOMEM;
+	b->item = item;
 	item[b->count] = (struct blob){.size = size, .where = where};
 	memcpy(item[b->count++].name, name, sizeof(item->name));
 	return 0;

@@ -327,12 +327,12 @@ static bool has_packets(const struct capture *c)
 	return false;
 }
 
-/* A conversation has an order that means something, unlike the times of output; so have stops, and
- * what comes before and after them, and where one packet ends. */
+/* A conversation has an order that means something, unlike the times of output; so have stops and
+ * signals that it sends, and what comes before and after them, and where one packet ends. */
 static bool has_order(const struct capture *c)
 {
 	return capture_has_terminal(c) || speaks_by_socket(c) || has_packets(c) ||
-	       c->unit->stop_count > 0;
+	       c->unit->stop_count > 0 || c->unit->sent_count > 0;
 }
 
 static int keep_order(struct unit *u, struct error *err)

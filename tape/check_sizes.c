@@ -32,6 +32,9 @@ static int add_chunk(const struct unit *u, const struct chunk *c, const char *me
 		return error_set(err, ERR_FORMAT, "\"%s\" names a mode that is not there", member);
 	if (c->fd == CHUNK_STOP && c->len >= u->stop_count)
 		return error_set(err, ERR_FORMAT, "\"%s\" names a stop that is not there", member);
+	if (c->fd == CHUNK_SENT && c->len >= u->sent_count)
+		return error_set(err, ERR_FORMAT, "\"%s\" names a signal that was not sent",
+				 member);
 	if (c->fd < 0 || c->len == 0)
 		return 0;
 	if (!s)

@@ -2,7 +2,6 @@
 #include "tape/codec.h"
 #include "tape/lines.h"
 #include "tape/scratch_test.h"
-#include "tape/spool.h"
 #include "tape/tape.h"
 #include "tools/tests.h"
 #include <stdio.h>
@@ -73,7 +72,6 @@ static void assert_found(size_t damages, size_t notes, const char *sentence)
 static void record_blob(void)
 {
 	struct tape_writer *w = writer_at(TAPE);
-	struct spool *s = spool_new(TAPE);
 	char bytes[5000];
 	struct error err = {0};
 	struct unit u;
@@ -81,10 +79,7 @@ static void record_blob(void)
 	memset(bytes, 'b', sizeof(bytes));
 	make_unit(&u, "A", "");
 	ck_assert_int_eq(tape_writer_spawn(w, &u, &err), 0);
-	ck_assert_int_eq(spool_add(s, bytes, sizeof(bytes), &err), 0);
-	payload_clear(&unit_stream(&u, 1)->data);
-	ck_assert_int_eq(spool_finish(s, NULL, &unit_stream(&u, 1)->data, &err), 0);
-	spool_free(s);
+	set_spooled(&unit_stream(&u, 1)->data, TAPE, bytes, sizeof(bytes), NULL);
 	ck_assert_int_eq(tape_writer_exit(w, &u, &err), 0);
 	unit_stream(&u, 1)->tail = unit_stream(&u, 1)->data;
 	ck_assert_int_eq(tape_writer_tail(w, &u, &err), 0);
@@ -281,6 +276,7 @@ static const struct {
 	{LINE_TIME, ",\"chunks\":[[2,1,0]]",
 	 "line 4: \"chunks\" names the stream 2, which is not there; restore"},
 	{LINE_TIME, ",\"chunks\":[[\"mode\",0,0]]", "\"chunks\" names a mode that is not there"},
+	{LINE_TIME, ",\"chunks\":[[\"sent\",0,0]]", "\"chunks\" names a signal that was not sent"},
 	{LINE_TIME, ",\"chunks\":[[\"stop\",0,0]]", "\"chunks\" names a stop that is not there"},
 };
 

@@ -1,5 +1,7 @@
 /* tape_check(): the records and blobs, by several threads. */
+#include "base/array.h"
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "tape/check_parts.h"
 #include "tape/codec.h"
 #include "tape/files.h"
@@ -37,22 +39,20 @@ struct jobs {
 
 void findings_add(struct findings *f, enum tape_finding kind, const char *format, ...)
 {
-	struct finding *item = f->item;
-	char *text = NULL;
+	struct finding *item = array_grow(f->item, f->count, sizeof(*item));
+	char *text;
 	va_list args;
 
+	if (item)
+		f->item = item;
 	va_start(args, format);
-	if (vasprintf(&text, format, args) < 0)
-		text = NULL;
+	text = text_formatted(format, args);
 	va_end(args);
-	if (text && !(f->count & (f->count - 1)))
-		item = reallocarray(item, f->count ? f->count * 2 : 1, sizeof(*item));
 	if (!text || !item) {
 		free(text);
 		f->lost = true;
 		return;
 	}
-	f->item = item;
 	item[f->count++] = (struct finding){kind, text};
 }
 

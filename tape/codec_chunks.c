@@ -9,14 +9,32 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Those that are counted. */
+static const struct {
+	int fd;
+	const char *name;
+} names[] = {{CHUNK_MODE, "mode"}, {CHUNK_STOP, "stop"}, {CHUNK_SENT, "sent"}};
+
+#define NAMES (sizeof(names) / sizeof(names[0]))
+
+/* NULL: it is none of those. */
+static const char *name_of(int fd)
+{
+	for (size_t i = 0; i < NAMES; i++) {
+		if (names[i].fd == fd)
+			return names[i].name;
+	}
+	return NULL;
+}
+
 static void put_what(struct json_out *j, const struct chunk *c)
 {
 	char input[16];
 
 	if (c->fd == CHUNK_SIGNAL) {
 		codec_put_signal(j, (int)c->len);
-	} else if (c->fd == CHUNK_MODE || c->fd == CHUNK_STOP) {
-		json_out_string(j, bytes_of_str(c->fd == CHUNK_MODE ? "mode" : "stop"));
+	} else if (name_of(c->fd)) {
+		json_out_string(j, bytes_of_str(name_of(c->fd)));
 	} else if (c->fd & STREAM_INPUT) {
 		snprintf(input, sizeof(input), "in%d", c->fd & ~STREAM_INPUT);
 		json_out_string(j, bytes_of_str(input));
@@ -103,12 +121,10 @@ static int read_what(const json_t *value, const char *key, struct chunk *c, stru
 		c->fd = (int)fd;
 		return rc;
 	}
-	if (strcmp(json_string_value(value), "mode") == 0) {
-		c->fd = CHUNK_MODE;
-		return 0;
-	}
-	if (strcmp(json_string_value(value), "stop") == 0) {
-		c->fd = CHUNK_STOP;
+	for (size_t i = 0; i < NAMES; i++) {
+		if (strcmp(json_string_value(value), names[i].name) != 0)
+			continue;
+		c->fd = names[i].fd;
 		return 0;
 	}
 	if (read_input(json_string_value(value), &c->fd))
@@ -181,6 +197,8 @@ int codec_read_order(const json_t *list, struct unit *u, struct error *err)
 			return codec_wrong(err, "order", "about modes that are there");
 		if (c.fd == CHUNK_STOP && c.len >= u->stop_count)
 			return codec_wrong(err, "order", "about stops that are there");
+		if (c.fd == CHUNK_SENT && c.len >= u->sent_count)
+			return codec_wrong(err, "order", "about what was sent");
 		if (unit_add_order(u, &c) < 0)
 			return error_no_memory(err);
 	}

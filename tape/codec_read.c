@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int load_json(struct bytes text, json_t **ret, struct error *err)
+int codec_load_json(struct bytes text, json_t **ret, struct error *err)
 {
 	int rc = jsontext_load(text, ret, NULL, err);
 
@@ -102,7 +102,7 @@ static int read_version(const json_t *object, int *ret, struct error *err)
 int codec_read_version(const struct line *line, int *ret, struct error *err)
 {
 	cleanup_json json_t *object = NULL;
-	int rc = load_json(line->all, &object, err);
+	int rc = codec_load_json(line->all, &object, err);
 
 	return rc < 0 ? rc : read_version(object, ret, err);
 }
@@ -143,6 +143,8 @@ static int read_head(const json_t *object, struct tape_head *h, struct error *er
 	if (rc == 0)
 		rc = read_string_list(object, "real", &h->real, err);
 	if (rc == 0)
+		rc = read_string_list(object, "restricted", &h->restricted, err);
+	if (rc == 0)
 		h->backend = buf_steal(&backend);
 	return rc;
 }
@@ -151,7 +153,7 @@ int codec_read_head(const struct line *line, struct tape_head *ret, struct error
 {
 	cleanup_json json_t *object = NULL;
 	struct tape_head head = {0};
-	int rc = load_json(line->all, &object, err);
+	int rc = codec_load_json(line->all, &object, err);
 
 	if (rc == 0)
 		rc = read_head(object, &head, err);
@@ -217,7 +219,7 @@ int codec_read_spawn(const struct line *line, struct unit *u, struct error *err)
 
 	if (codec_quick_spawn(line, u))
 		return 0;
-	rc = load_json(line->all, &object, err);
+	rc = codec_load_json(line->all, &object, err);
 	if (rc < 0)
 		return rc;
 	u->id = line->id;
@@ -248,7 +250,7 @@ int codec_read_signal(const json_t *value, const char *what, int *ret, struct er
 	return rc;
 }
 
-static int read_exec_errno(const json_t *value, int *ret, struct error *err)
+int codec_read_errno(const json_t *value, int *ret, struct error *err)
 {
 	int64_t number = 0;
 	int rc;
@@ -299,7 +301,7 @@ static int read_end(const json_t *object, struct unit_end *end, struct error *er
 		return rc < 0 ? rc : read_bool(object, "core", &end->core, err);
 	}
 	end->how = END_EXEC_FAILED;
-	return read_exec_errno(error, &end->exec_errno, err);
+	return codec_read_errno(error, &end->exec_errno, err);
 }
 
 /* The name becomes part of a path: nothing but a hash may pass. */
@@ -488,7 +490,7 @@ int codec_read_exit(const struct line *line, struct unit *u, struct error *err)
 
 	if (codec_quick_exit(line, u))
 		return 0;
-	rc = load_json(line->all, &object, err);
+	rc = codec_load_json(line->all, &object, err);
 	if (rc == 0)
 		rc = read_end(object, &u->end, err);
 	if (rc < 0)
@@ -505,9 +507,15 @@ int codec_read_exit(const struct line *line, struct unit *u, struct error *err)
 	if (rc == 0)
 		rc = read_signals(object, "stops", u, unit_add_stop, err);
 	if (rc == 0)
+		rc = read_signals(object, "sent", u, unit_add_sent, err);
+	if (rc == 0)
 		rc = codec_read_modes(json_object_get(object, "modes"), u, err);
 	if (rc == 0)
 		rc = codec_read_order(json_object_get(object, "order"), u, err);
+	if (rc == 0)
+		rc = read_bool(object, "explained", &u->explained, err);
+	if (rc == 0)
+		rc = codec_read_denied(json_object_get(object, "denied"), u, denied_append, err);
 	return rc;
 }
 
@@ -526,18 +534,13 @@ static int read_stream_tail(const json_t *object, int fd, struct unit *u, struct
 	return read_payload(object, &s->tail, err);
 }
 
-int codec_read_tail(const struct line *line, struct unit *u, struct error *err)
+static int read_tails(const json_t *object, struct unit *u, struct error *err)
 {
-	cleanup_json json_t *object = NULL;
-	json_t *out;
+	json_t *out = json_object_get(object, "out");
 	const char *key;
 	json_t *value;
-	int fd;
-	int rc = load_json(line->all, &object, err);
+	int fd, rc;
 
-	if (rc < 0)
-		return rc;
-	out = json_object_get(object, "out");
 	if (out && !json_is_object(out))
 		return codec_wrong(err, "out", "an object");
 	json_object_foreach(out, key, value)
@@ -551,48 +554,15 @@ int codec_read_tail(const struct line *line, struct unit *u, struct error *err)
 	return 0;
 }
 
-/* Times are the part that a tape can do without: absent is 0. */
-static int read_ns(const json_t *object, const char *key, uint64_t *ret, struct error *err)
-{
-	const json_t *value = json_object_get(object, key);
-	int64_t ns = 0;
-	int rc = value ? codec_read_integer(value, key, 0, INT64_MAX, &ns, err) : 0;
-
-	if (rc == 0)
-		*ret = (uint64_t)ns;
-	return rc;
-}
-
-int codec_read_time(const struct line *line, struct unit *u, struct error *err)
+int codec_read_tail(const struct line *line, struct unit *u, struct error *err)
 {
 	cleanup_json json_t *object = NULL;
-	const json_t *value;
-	int64_t episode = 0;
-	uint64_t pid = 0;
-	int rc;
+	int rc = codec_load_json(line->all, &object, err);
 
-	if (codec_quick_time(line, u))
-		return 0;
-	rc = load_json(line->all, &object, err);
-	if (rc < 0)
-		return rc;
-	rc = read_ns(object, "pid", &pid, err);
 	if (rc == 0)
-		rc = read_ns(object, "start_ns", &u->time.start_ns, err);
+		rc = read_tails(object, u, err);
 	if (rc == 0)
-		rc = read_ns(object, "duration_ns", &u->time.duration_ns, err);
-	if (rc == 0)
-		rc = codec_read_bytes(json_object_get(object, "program"), "program",
-				      &u->time.program, err);
-	if (rc == 0)
-		rc = codec_read_chunks(json_object_get(object, "chunks"), u, err);
-	value = json_object_get(object, "episode");
-	if (rc == 0 && value)
-		rc = codec_read_integer(value, "episode", 0, INT_MAX, &episode, err);
-	if (rc < 0)
-		return rc;
-	u->time.episode = (uint32_t)episode;
-	u->time.pid = (int64_t)pid;
-	u->time.known = true;
-	return 0;
+		rc = codec_read_denied(json_object_get(object, "denied"), u, denied_append_late,
+				       err);
+	return rc == 0 ? read_bool(object, "denied_more", &u->late_more, err) : rc;
 }

@@ -2,6 +2,7 @@
 #include "base/cleanup.h"
 #include "base/hash.h"
 #include "tape/codec.h"
+#include "tape/denied.h"
 #include "tape/names.h"
 #include "tape/same_unit_test.h"
 #include "tape/scratch_test.h"
@@ -91,9 +92,19 @@ static const struct chunk rich_order[] = {
 	{9 | STREAM_INPUT, 0, 0},
 	{CHUNK_STOP, 1, 0},
 	{CHUNK_STOP, 0, 0},
+	{CHUNK_SENT, 0, 0},
 	{CHUNK_MODE, 1, 0},
 	{CHUNK_SIGNAL, SIGTERM, 0},
 };
+
+static void fill_denial(struct unit_denial *d, const char *text, size_t len, int error, int signal)
+{
+	ck_assert_ptr_nonnull(d);
+	for (int i = 0; i < DENIED_TEXTS; i++)
+		buf_add(&d->text[i], text, i == DENIED_MECHANISM || !error ? len : len - (size_t)i);
+	d->error = error;
+	d->signal = signal;
+}
 
 /* Something in every field. */
 static void make_rich_unit(struct unit *u)
@@ -131,14 +142,25 @@ static void make_rich_unit(struct unit *u)
 	unit_add_signal(u, SIGRTMIN + 3);
 	unit_add_stop(u, SIGSTOP);
 	unit_add_stop(u, SIGTSTP);
+	unit_add_sent(u, SIGUSR1);
+	unit_add_sent(u, SIGRTMAX);
 	unit_add_mode(u, MODE_NOW, (struct bytes){bytes, 36});
 	unit_add_mode(u, MODE_FLUSH, (struct bytes){bytes, 44});
 	for (size_t i = 0; i < sizeof(rich_order) / sizeof(rich_order[0]); i++)
 		unit_add_order(u, &rich_order[i]);
+	fill_denial(denied_append(u), bytes, sizeof(bytes), EACCES, 0);
+	fill_denial(denied_append(u), "seccomp", 7, 0, SIGSYS);
+	fill_denial(denied_append_late(u), bytes, sizeof(bytes), 0, SIGXCPU);
+	fill_denial(denied_append_late(u), "capabilities", 12, EPERM, 0);
+	u->late_more = true;
+	u->explained = true;
 	u->time = (struct unit_time){.pid = 4711, .start_ns = 1, .duration_ns = INT64_MAX};
 	u->time.known = true;
 	u->time.episode = 7;
 	buf_add(&u->time.program, bytes, sizeof(bytes));
+	u->time.denied_more = 3;
+	denied_append_time(&u->time, &(struct unit_denial_time){.pid = 0, .count = 1});
+	denied_append_time(&u->time, &(struct unit_denial_time){.pid = 9, .count = INT64_MAX});
 	unit_add_chunk(u, 1, 4, 10);
 	unit_add_chunk_apart(u, CHUNK_SIGNAL, SIGRTMIN + 3, 15);
 	unit_add_chunk_apart(u, CHUNK_MODE, 1, 15);
@@ -310,6 +332,7 @@ START_TEST(the_head_comes_back)
 	strings_add(&h.env, "LANG");
 	strings_add(&h.through, "*/npm");
 	strings_add(&h.real, "");
+	strings_add(&h.restricted, "seccomp");
 	ck_assert_int_eq(codec_write_head(&out, &h, NULL), 0);
 	ck_assert_int_eq(line_parse(out.data, out.len - 1, &line), LINE_OK);
 	ck_assert_int_eq(codec_read_head(&line, &back, NULL), 0);
@@ -321,6 +344,7 @@ START_TEST(the_head_comes_back)
 	ck_assert_str_eq(back.env.item[0], "LANG");
 	ck_assert_str_eq(back.through.item[0], "*/npm");
 	ck_assert_str_eq(back.real.item[0], "");
+	ck_assert_str_eq(back.restricted.item[0], "seccomp");
 	tape_head_clear(&h);
 	tape_head_clear(&back);
 }

@@ -188,6 +188,8 @@ static json_t *what_of(const struct chunk *c)
 		return signal_value((int)c->len);
 	if (c->fd == CHUNK_MODE || c->fd == CHUNK_STOP)
 		return json_string(c->fd == CHUNK_MODE ? "mode" : "stop");
+	if (c->fd == CHUNK_SENT)
+		return json_string("sent");
 	return c->fd & STREAM_INPUT ? json_sprintf("in%d", c->fd & ~STREAM_INPUT)
 				    : json_integer(c->fd);
 }
@@ -218,6 +220,27 @@ static json_t *modes_value(const struct unit *u)
 	return list;
 }
 
+static json_t *denied_value(const struct unit_denial *denied, size_t count)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < count; i++) {
+		const struct unit_denial *d = &denied[i];
+		json_t *o = json_object();
+
+		for (int text = 0; text < DENIED_TEXTS; text++) {
+			if (text == DENIED_WHY && d->error)
+				put(o, "error", json_string(error_errno_name(d->error)));
+			if (text == DENIED_WHY && d->signal)
+				put(o, "signal", signal_value(d->signal));
+			if (d->text[text].len)
+				put(o, codec_denied_keys[text], byte_string(&d->text[text]));
+		}
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
 static json_t *exit_value(const struct unit *u)
 {
 	json_t *o = json_object();
@@ -227,7 +250,10 @@ static json_t *exit_value(const struct unit *u)
 	put_filled(o, "signals", signals(u->signals, u->signal_count));
 	put_filled(o, "modes", modes_value(u));
 	put_filled(o, "stops", signals(u->stops, u->stop_count));
+	put_filled(o, "sent", signals(u->sent, u->sent_count));
 	put_filled(o, "order", chunks_value(u->order, u->order_count, false));
+	put_set(o, "explained", u->explained, true);
+	put_filled(o, "denied", denied_value(u->denied, u->denied_count));
 	return o;
 }
 
@@ -244,7 +270,19 @@ static json_t *tail_value(const struct unit *u)
 		json_decref(tail);
 	}
 	put_filled(o, "out", out);
+	put_filled(o, "denied", denied_value(u->late, u->late_count));
+	put_set(o, "denied_more", u->late_more, true);
 	return o;
+}
+
+static json_t *denied_times_value(const struct unit_time *t)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < t->denied_count; i++)
+		json_array_append_new(list, json_pack("[I,I]", (json_int_t)t->denied[i].pid,
+						      (json_int_t)t->denied[i].count));
+	return list;
 }
 
 static json_t *time_value(const struct unit *u)
@@ -257,6 +295,9 @@ static json_t *time_value(const struct unit *u)
 	put(o, "duration_ns", json_integer((json_int_t)t->duration_ns));
 	put(o, "program", byte_string(&t->program));
 	put_filled(o, "chunks", chunks_value(t->chunks, t->chunk_count, true));
+	put_filled(o, "denied", denied_times_value(t));
+	if (t->denied_more)
+		put(o, "denied_more", json_integer((json_int_t)t->denied_more));
 	put_set(o, "episode", t->episode, false);
 	return o;
 }
@@ -386,10 +427,10 @@ static void draw_stream(uint32_t *state, struct unit *u, int fd)
 
 static struct chunk draw_chunk(uint32_t *state)
 {
-	static const int fds[] = {0,	      1,	 2, 77, 3 | STREAM_INPUT, CHUNK_SIGNAL,
-				  CHUNK_MODE, CHUNK_STOP};
+	static const int fds[] = {
+		0, 1, 2, 77, 3 | STREAM_INPUT, CHUNK_SIGNAL, CHUNK_MODE, CHUNK_STOP, CHUNK_SENT};
 
-	return (struct chunk){.fd = fds[draw(state, 8)],
+	return (struct chunk){.fd = fds[draw(state, 9)],
 			      .len = draw(state, 70),
 			      .time_ns = draw(state, 5) ? draw(state, 1000) : INT64_MAX};
 }
@@ -404,6 +445,7 @@ static void draw_lists(uint32_t *state, struct unit *u)
 		draw_bytes(state, &bytes);
 		unit_add_signal(u, (int)draw(state, 70));
 		unit_add_stop(u, (int)draw(state, 70));
+		unit_add_sent(u, (int)draw(state, 70));
 		unit_add_mode(u, (enum mode_when)draw(state, 3),
 			      (struct bytes){bytes.data, bytes.len});
 		unit_add_chunk_apart(u, c.fd, c.len, c.time_ns);

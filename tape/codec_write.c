@@ -57,6 +57,7 @@ static void put_head(struct json_out *j, const struct tape_head *h)
 	put_strings(j, "env", &h->env);
 	put_strings(j, "through", &h->through);
 	put_strings(j, "real", &h->real);
+	put_strings(j, "restricted", &h->restricted);
 }
 
 int codec_write_head(struct buf *out, const struct tape_head *h, struct error *err)
@@ -239,7 +240,7 @@ void codec_put_signal(struct json_out *j, int signal)
 		json_out_integer(j, signal);
 }
 
-static void put_errno(struct json_out *j, int number)
+void codec_put_errno(struct json_out *j, int number)
 {
 	const char *name = error_errno_name(number);
 
@@ -262,7 +263,7 @@ static int put_end(struct json_out *j, const struct unit_end *end, struct error 
 		json_out_flag(j, "core", end->core);
 		break;
 	case END_EXEC_FAILED:
-		put_errno(j, end->exec_errno);
+		codec_put_errno(j, end->exec_errno);
 		break;
 	case END_UNFINISHED:
 		json_out_flag(j, "unfinished", true);
@@ -295,7 +296,10 @@ int codec_write_exit(struct buf *out, const struct unit *u, struct error *err)
 	put_signals(&j, "signals", u->signals, u->signal_count);
 	codec_put_modes(&j, u);
 	put_signals(&j, "stops", u->stops, u->stop_count);
+	put_signals(&j, "sent", u->sent, u->sent_count);
 	codec_put_order(&j, u);
+	json_out_flag(&j, "explained", u->explained);
+	codec_put_denied(&j, u->denied, u->denied_count);
 	return end_record(&j, start, rc, err);
 }
 
@@ -305,6 +309,8 @@ int codec_write_tail(struct buf *out, const struct unit *u, struct error *err)
 	struct json_out j = begin_record(out, LINE_TAIL, u->id);
 
 	put_chosen(&j, "out", u, has_tail, put_tail);
+	codec_put_denied(&j, u->late, u->late_count);
+	json_out_flag(&j, "denied_more", u->late_more);
 	return end_record(&j, start, 0, err);
 }
 
@@ -319,6 +325,9 @@ int codec_write_time(struct buf *out, const struct unit *u, struct error *err)
 	put_integer(&j, "duration_ns", (int64_t)t->duration_ns);
 	put_bytes(&j, "program", bytes_of_buf(&t->program));
 	codec_put_chunks(&j, t);
+	codec_put_denied_times(&j, t);
+	if (t->denied_more)
+		put_integer(&j, "denied_more", (int64_t)t->denied_more);
 	if (t->episode)
 		put_integer(&j, "episode", t->episode);
 	return end_record(&j, start, 0, err);

@@ -169,23 +169,6 @@ END_TEST
 
 /* --- Places where nothing can be written ---------------------------------------------------- */
 
-/* As an ordinary user, since root may write anywhere. */
-static void in_child(void (*act)(void))
-{
-	int status;
-	pid_t pid = fork();
-
-	ck_assert_int_ge(pid, 0);
-	if (pid == 0) {
-		if (geteuid() == 0 && (setgid(65534) < 0 || setuid(65534) < 0))
-			_exit(2);
-		act();
-		_exit(0);
-	}
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x", status);
-}
-
 static void use_closed(void)
 {
 	struct error err = {0};
@@ -205,7 +188,7 @@ START_TEST(a_directory_that_may_not_be_written_is_named)
 {
 	ck_assert_int_eq(chmod(".", 0777), 0);
 	ck_assert_int_eq(mkdir("closed", 0555), 0);
-	in_child(use_closed);
+	act_as_ordinary(use_closed);
 	ck_assert(!is_file("closed/x.tape"));
 }
 END_TEST
@@ -237,7 +220,7 @@ static void use_little(void)
 START_TEST(what_finds_no_room_is_named)
 {
 	ck_assert_int_eq(chmod(".", 0777), 0);
-	in_child(use_little);
+	act_as_ordinary(use_little);
 	ck_assert_int_eq(use(TAPE, TAPE_REPLAY, NULL), 0);
 }
 END_TEST

@@ -1,7 +1,7 @@
 #include "base/cleanup.h"
 #include "tape/codec.h"
+#include "tape/denied.h"
 #include "tape/scratch_test.h"
-#include "tape/spool.h"
 #include "tape/tape.h"
 #include "tools/tests.h"
 #include <jansson.h>
@@ -115,6 +115,8 @@ static void record_unit(const char *path, void (*change)(struct unit *u))
 		change(&u);
 	ck_assert_msg(tape_writer_spawn(w, &u, &err) == 0, "%s", err.text);
 	ck_assert_msg(tape_writer_exit(w, &u, &err) == 0, "%s", err.text);
+	if (u.late_count)
+		ck_assert_msg(tape_writer_tail(w, &u, &err) == 0, "%s", err.text);
 	ck_assert_msg(tape_writer_finish(w, &err) == 0, "%s", err.text);
 	tape_writer_free(w);
 	unit_clear(&u);
@@ -157,6 +159,11 @@ static void add_stop(struct unit *u)
 	ck_assert_int_eq(unit_add_stop(u, 19), 0);
 }
 
+static void add_sent(struct unit *u)
+{
+	ck_assert_int_eq(unit_add_sent(u, 10), 0);
+}
+
 static void add_mode(struct unit *u)
 {
 	ck_assert_int_eq(unit_add_mode(u, MODE_NOW, (struct bytes){"abcdefghijkl", 12}), 0);
@@ -165,6 +172,27 @@ static void add_mode(struct unit *u)
 static void add_order(struct unit *u)
 {
 	ck_assert_int_eq(unit_add_order(u, &(struct chunk){1, 4, 0}), 0);
+}
+
+static void add_denial(struct unit *u)
+{
+	struct unit_denial *d = denied_append(u);
+
+	ck_assert_ptr_nonnull(d);
+	ck_assert_int_eq(buf_add_str(&d->text[DENIED_MECHANISM], "seccomp"), 0);
+}
+
+static void add_late_denial(struct unit *u)
+{
+	struct unit_denial *d = denied_append_late(u);
+
+	ck_assert_ptr_nonnull(d);
+	ck_assert_int_eq(buf_add_str(&d->text[DENIED_MECHANISM], "seccomp"), 0);
+}
+
+static void set_explained(struct unit *u)
+{
+	u->explained = true;
 }
 
 static void read_stdin(struct unit *u)
@@ -228,8 +256,13 @@ static const struct {
 	{set_core, "end", "A exit 0\n                 B SIGSEGV and a core", true, true},
 	{set_error, "end", "A exit 0\n                 B not executed: ENOENT", true, true},
 	{add_signal, "signals", "A (nothing)\n                 B SIGTERM", true, true},
+	{add_sent, "sent", "A (nothing)\n                 B SIGUSR1", true, false},
 	{add_stop, "stops", "A (nothing)\n                 B SIGSTOP", true, false},
 	{add_mode, "modes", "A 0 of them\n                 B 1 of them", true, false},
+	{set_explained, "explained", "A (nothing)\n                 B all", false, false},
+	{add_denial, "denied", "A 0 of them\n                 B 1 of them", false, false},
+	{add_late_denial, "denied later", "A 0 of them\n                 B 1 of them", false,
+	 false},
 	{add_order, "order", "A 0 of them\n                 B 1 of them", true, false},
 	{read_stdin, "stdin", "A 0 B\n                 B 3 B $'in\\n'", true, false},
 	{end_stdin, "stdin kind", "A pipe\n                 B pipe, to its end", true, false},
@@ -266,7 +299,6 @@ END_TEST
 static void record_blob(const char *path, char last)
 {
 	struct tape_writer *w = writer_at(path);
-	struct spool *s = spool_new(path);
 	char bytes[6000];
 	struct error err = {0};
 	struct unit u;
@@ -275,10 +307,7 @@ static void record_blob(const char *path, char last)
 	bytes[sizeof(bytes) - 1] = last;
 	make_unit(&u, "A", "");
 	ck_assert_int_eq(tape_writer_spawn(w, &u, &err), 0);
-	ck_assert_int_eq(spool_add(s, bytes, sizeof(bytes), &err), 0);
-	payload_clear(&unit_stream(&u, 1)->data);
-	ck_assert_int_eq(spool_finish(s, NULL, &unit_stream(&u, 1)->data, &err), 0);
-	spool_free(s);
+	set_spooled(&unit_stream(&u, 1)->data, path, bytes, sizeof(bytes), NULL);
 	ck_assert_int_eq(tape_writer_exit(w, &u, &err), 0);
 	ck_assert_int_eq(tape_writer_finish(w, &err), 0);
 	tape_writer_free(w);

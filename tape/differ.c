@@ -2,6 +2,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "tape/codec.h"
+#include "tape/denied.h"
 #include "tape/names.h"
 #include "tape/show.h"
 #include <stdio.h>
@@ -28,8 +29,7 @@ void changes_clear(struct changes *c)
 	*c = (struct changes){NULL, 0};
 }
 
-/* Takes the texts, which may be NULL; a NULL instead of a text for want of memory is seen by `rc`.
- */
+/* Takes the texts, which may be NULL; a NULL for want of memory is seen by `rc`. */
 static int add_take(struct changes *c, const char *name, struct buf *a, struct buf *b, int rc,
 		    struct error *err)
 {
@@ -442,26 +442,6 @@ static int compare_streams(struct pair *p, struct error *err)
 /* --- Terminals and stops -------------------------------------------------------------------------
  */
 
-static bool same_modes(const struct unit *a, const struct unit *b)
-{
-	size_t i = 0;
-
-	while (i < a->mode_count && i < b->mode_count && a->modes[i].when == b->modes[i].when &&
-	       bytes_equal(bytes_of(&a->modes[i].termios), bytes_of(&b->modes[i].termios)))
-		i++;
-	return i == a->mode_count && i == b->mode_count;
-}
-
-static bool same_order(const struct unit *a, const struct unit *b)
-{
-	size_t i = 0;
-
-	while (i < a->order_count && i < b->order_count && a->order[i].fd == b->order[i].fd &&
-	       a->order[i].len == b->order[i].len)
-		i++;
-	return i == a->order_count && i == b->order_count;
-}
-
 static int add_counts(struct pair *p, const char *name, size_t a, size_t b, struct error *err)
 {
 	char left[32], right[32];
@@ -476,9 +456,12 @@ static int compare_conversation(struct pair *p, struct error *err)
 	int rc = compare_signals(p, "stops", p->a.stops, p->a.stop_count, p->b.stops,
 				 p->b.stop_count, err);
 
-	if (rc == 0 && !same_modes(&p->a, &p->b))
+	if (rc == 0)
+		rc = compare_signals(p, "sent", p->a.sent, p->a.sent_count, p->b.sent,
+				     p->b.sent_count, err);
+	if (rc == 0 && !unit_same_modes(&p->a, &p->b))
 		rc = add_counts(p, "modes", p->a.mode_count, p->b.mode_count, err);
-	if (rc == 0 && !same_order(&p->a, &p->b))
+	if (rc == 0 && !unit_same_order(&p->a, &p->b))
 		rc = add_counts(p, "order", p->a.order_count, p->b.order_count, err);
 	return rc;
 }
@@ -493,6 +476,14 @@ static int compare_pair(struct pair *p, struct error *err)
 		rc = compare_streams(p, err);
 	if (rc == 0 && p->d->fidelity != TAPE_OUTCOME)
 		rc = compare_conversation(p, err);
+	/* The subject cannot tell why something failed. */
+	if (rc == 0 && p->d->fidelity == TAPE_BYTE && p->a.explained != p->b.explained)
+		rc = add_texts(p->changes, "explained", p->a.explained ? "all" : NULL,
+			       p->b.explained ? "all" : NULL, err);
+	if (rc == 0 && p->d->fidelity == TAPE_BYTE && !denied_are_same(&p->a, &p->b))
+		rc = add_counts(p, "denied", p->a.denied_count, p->b.denied_count, err);
+	if (rc == 0 && p->d->fidelity == TAPE_BYTE && !denied_are_same_late(&p->a, &p->b))
+		rc = add_counts(p, "denied later", p->a.late_count, p->b.late_count, err);
 	/* The lines differ: in what only a later version knows, or in how they are written. */
 	if (rc == 0 && p->d->fidelity == TAPE_BYTE && !p->changes->count)
 		rc = add_texts(p->changes, "record", "written otherwise", "written otherwise", err);
@@ -515,8 +506,7 @@ int differ_units(const struct differ *d, size_t a, size_t b, struct changes *ret
 	return rc;
 }
 
-/* --- Heads -------------------------------------------------------------------------------------
- */
+/* --- Heads ------------------------------------------------------------------------------------ */
 
 static bool has(const struct strings *list, const char *text)
 {
@@ -593,6 +583,8 @@ int differ_heads(const struct differ *d, struct changes *ret, struct error *err)
 		rc = compare_lists(ret, "through", &a->through, &b->through, exact, err);
 	if (rc == 0)
 		rc = compare_lists(ret, "real", &a->real, &b->real, exact, err);
+	if (rc == 0 && exact)
+		rc = compare_lists(ret, "restricted", &a->restricted, &b->restricted, true, err);
 	if (rc == 0 && exact && !ret->count &&
 	    !bytes_equal(tape_reader_head_fields(d->a), tape_reader_head_fields(d->b)))
 		rc = add_texts(ret, "record", "written otherwise", "written otherwise", err);

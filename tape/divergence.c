@@ -26,6 +26,9 @@ static const struct {
 	[DIVERGENCE_UNFINISHED] = {"unfinished", "the recording ended before this command did"},
 };
 
+/* Of an unfinished one, where it is the recording that did not come to its end. */
+#define BROKE_OFF "the recording broke off in this command"
+
 void divergence_clear(struct divergence *d)
 {
 	buf_free(&d->text);
@@ -50,14 +53,19 @@ static bool add_quoted(struct buf *out, const struct buf *word)
 	return text_quote(out, word->data, word->len) == 0;
 }
 
-static bool begin(struct divergence *d, enum divergence_kind kind, const struct unit *command)
+static bool begin_as(struct divergence *d, enum divergence_kind kind, const char *title,
+		     const struct unit *command)
 {
 	d->kind = kind;
 	d->json = json_object();
 	return d->json && set(d->json, "kind", json_string(kinds[kind].name)) &&
-	       set_command(d->json, command) &&
-	       buf_addf(&d->text, "%s:\n    ", kinds[kind].title) == 0 &&
+	       set_command(d->json, command) && buf_addf(&d->text, "%s:\n    ", title) == 0 &&
 	       unit_add_text(&d->text, command) == 0;
+}
+
+static bool begin(struct divergence *d, enum divergence_kind kind, const struct unit *command)
+{
+	return begin_as(d, kind, kinds[kind].title, command);
 }
 
 /* {"id": …, "argv": …, "cwd": …}; `record` is borrowed. */
@@ -463,11 +471,13 @@ int divergence_of_order(const struct divergence_from *from, const struct unit *c
 int divergence_of_unfinished(const struct divergence_from *from, const struct unit *command,
 			     size_t record, struct divergence *ret, struct error *err)
 {
+	bool broke_off = !tape_reader_knows_end(matcher_reader(from->matcher), record);
+	const char *title = broke_off ? BROKE_OFF : kinds[DIVERGENCE_UNFINISHED].title;
 	struct unit unfinished = {0};
 	int r = tape_reader_command(matcher_reader(from->matcher), record, &unfinished, err);
 
 	*ret = (struct divergence){.kind = DIVERGENCE_UNFINISHED};
-	if (r == 0 && (!begin(ret, DIVERGENCE_UNFINISHED, command) ||
+	if (r == 0 && (!begin_as(ret, DIVERGENCE_UNFINISHED, title, command) ||
 		       !add_record(ret, "the unfinished record", "record", &unfinished)))
 		r = error_no_memory(err);
 	unit_clear(&unfinished);

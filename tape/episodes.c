@@ -175,6 +175,41 @@ static int on_stopped(void *ctx, struct process *p, int signal, struct error *er
 	return is_recorded(p) ? recorder_ops.stopped(&e->recorder, p, signal, err) : 0;
 }
 
+static int on_flush(void *ctx, struct process *p, struct error *err)
+{
+	struct episodes *e = ctx;
+
+	return is_recorded(p) ? recorder_ops.flush(&e->recorder, p, err) : 0;
+}
+
+static int on_sent(void *ctx, struct process *p, int signal, struct error *err)
+{
+	struct episodes *e = ctx;
+
+	return is_recorded(p) ? recorder_ops.sent(&e->recorder, p, signal, err) : 0;
+}
+
+static int on_not_sent(void *ctx, struct process *p, int signal, struct error *err)
+{
+	struct episodes *e = ctx;
+
+	return is_recorded(p) ? recorder_ops.not_sent(&e->recorder, p, signal, err) : 0;
+}
+
+static int on_denied(void *ctx, struct process *p, const struct denied *denied, struct error *err)
+{
+	struct episodes *e = ctx;
+
+	return p->attempt || is_recorded(p) ? recorder_ops.denied(&e->recorder, p, denied, err) : 0;
+}
+
+static bool on_lingers(void *ctx)
+{
+	struct episodes *e = ctx;
+
+	return player_ops.lingers(&e->player) || recorder_ops.lingers(&e->recorder);
+}
+
 static int on_limited(void *ctx, enum intercept_limit limit, const char *program, struct error *err)
 {
 	struct episodes *e = ctx;
@@ -222,8 +257,13 @@ static const struct intercept_ops ops = {
 	.io_done = on_io_done,
 	.signalled = on_signalled,
 	.limited = on_limited,
+	.lingers = on_lingers,
+	.denied = on_denied,
 	.terminal_signalled = on_terminal_signalled,
 	.stopped = on_stopped,
+	.flush = on_flush,
+	.sent = on_sent,
+	.not_sent = on_not_sent,
 	.idle = on_idle,
 	.patience_us = on_patience_us,
 	.timeout = on_timeout,
@@ -261,6 +301,7 @@ static int open_all(struct episodes *e, const char *stub, const char *only, stru
 	e->player.may_run = may_run;
 	e->player.run_ctx = e;
 	e->recorder.head = head;
+	session_warn_unrestricted(e->options, head);
 	rc = session_check_roots(&e->player.session, head, e->options->tape, err);
 	if (rc == 0)
 		rc = session_open(e->options, head, &e->recorder.session, err);

@@ -1,7 +1,6 @@
 #include "base/cleanup.h"
 #include "tape/codec.h"
 #include "tape/scratch_test.h"
-#include "tape/spool.h"
 #include "tape/tape.h"
 #include "tools/tests.h"
 #include <stdio.h>
@@ -92,15 +91,10 @@ static void assert_whole(void)
 
 static void make_blob(struct payload *ret, char fill)
 {
-	struct spool *s = spool_new(TAPE);
 	char bytes[5000];
-	struct error err = {0};
 
 	memset(bytes, fill, sizeof(bytes));
-	ck_assert_int_eq(spool_add(s, bytes, sizeof(bytes), &err), 0);
-	payload_clear(ret);
-	ck_assert_int_eq(spool_finish(s, NULL, ret, &err), 0);
-	spool_free(s);
+	set_spooled(ret, TAPE, bytes, sizeof(bytes), NULL);
 }
 
 /* A unit with a blob as its output and another one as its tail; `finish` or leave the journal. */

@@ -39,5 +39,6 @@ void tape_head_clear(struct tape_head *h)
 	strings_clear(&h->env);
 	strings_clear(&h->through);
 	strings_clear(&h->real);
+	strings_clear(&h->restricted);
 	memset(h, 0, sizeof(*h));
 }

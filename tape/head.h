@@ -17,12 +17,13 @@ void strings_clear(struct strings *s);
 
 struct tape_head {
 	int version;
-	char *backend;		/* "ptrace" */
-	struct strings command; /* the subject's argv, encoded */
-	struct strings roots;	/* names only: the directories are the host's affair */
-	struct strings env;	/* names of the variables that count */
-	struct strings through; /* --through globs that the user gave */
-	struct strings real;	/* --real globs */
+	char *backend;		   /* "ptrace" */
+	struct strings command;	   /* the subject's argv, encoded */
+	struct strings roots;	   /* names only: the directories are the host's affair */
+	struct strings env;	   /* names of the variables that count */
+	struct strings through;	   /* --through globs that the user gave */
+	struct strings real;	   /* --real globs */
+	struct strings restricted; /* what restricted each unit: names of mechanisms */
 };
 
 void tape_head_clear(struct tape_head *h);

@@ -209,11 +209,11 @@ static int add_missing(struct strings *to, const struct strings *from)
 	return rc;
 }
 
-/* That of the first; what ran for real or was looked through on any of them counts. */
+/* That of the first; what ran for real, was looked through or restricted on any of them counts. */
 static int write_head(struct merge *m, struct error *err)
 {
 	struct tape_head head = *tape_reader_head(m->source[0].reader); /* borrows */
-	struct strings through = {NULL, 0}, real = {NULL, 0};
+	struct strings through = {NULL, 0}, real = {NULL, 0}, restricted = {NULL, 0};
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < m->count; i++) {
@@ -222,12 +222,16 @@ static int write_head(struct merge *m, struct error *err)
 		rc = add_missing(&through, &h->through);
 		if (rc == 0)
 			rc = add_missing(&real, &h->real);
+		if (rc == 0)
+			rc = add_missing(&restricted, &h->restricted);
 	}
 	head.through = through;
 	head.real = real;
+	head.restricted = restricted;
 	rc = rc < 0 ? error_no_memory(err) : build_head(&m->build, &head, err);
 	strings_clear(&through);
 	strings_clear(&real);
+	strings_clear(&restricted);
 	return rc;
 }
 

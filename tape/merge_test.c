@@ -1,7 +1,6 @@
 #include "base/cleanup.h"
 #include "tape/codec.h"
 #include "tape/scratch_test.h"
-#include "tape/spool.h"
 #include "tape/tape.h"
 #include "tools/tests.h"
 #include <dirent.h>
@@ -137,17 +136,13 @@ END_TEST
 static void record_blob(const char *path, char fill)
 {
 	struct tape_writer *w = writer_at(path);
-	struct spool *s = spool_new(path);
 	char bytes[5000];
 	struct unit u;
 
 	memset(bytes, fill, sizeof(bytes));
 	make_unit(&u, (char[]){fill, '\0'}, "");
 	ck_assert_int_eq(tape_writer_spawn(w, &u, NULL), 0);
-	ck_assert_int_eq(spool_add(s, bytes, sizeof(bytes), NULL), 0);
-	payload_clear(&unit_stream(&u, 1)->data);
-	ck_assert_int_eq(spool_finish(s, NULL, &unit_stream(&u, 1)->data, NULL), 0);
-	spool_free(s);
+	set_spooled(&unit_stream(&u, 1)->data, path, bytes, sizeof(bytes), NULL);
 	ck_assert_int_eq(tape_writer_exit(w, &u, NULL), 0);
 	ck_assert_int_eq(tape_writer_finish(w, NULL), 0);
 	tape_writer_free(w);

@@ -5,13 +5,11 @@
 #include "tape/tape.h"
 
 #include "base/cleanup.h"
+#include "tape/again.h"
 #include "tape/player.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* What a command without a record ends with: see tape_replay(). */
-#define MISS_STATUS 123
 
 /* A search through PATH that the recording saw fail: every candidate fails alike. */
 struct failed_search {
@@ -62,65 +60,6 @@ static void search_free(struct process *p)
 	}
 }
 
-/* Tells it to a person, and keeps it for the report. */
-static int tell(struct player *player, struct divergence *d, struct error *err)
-{
-	int r = 0;
-
-	player->result.misses++;
-	session_say(&player->session, TAPE_PROBLEM, "%s: %s", player->tape, d->text.data);
-	if (player->report)
-		r = report_add(player->report, d, err);
-	divergence_clear(d);
-	return r;
-}
-
-static struct divergence_from where(const struct player *player)
-{
-	return (struct divergence_from){player->matcher, player->session.roots, player->last};
-}
-
-static int report_miss(struct player *player, const struct unit *command, struct error *err)
-{
-	struct divergence_from from = where(player);
-	struct divergence d;
-	int r = divergence_of_command(&from, command, &d, err);
-
-	return r < 0 ? r : tell(player, &d, err);
-}
-
-/* There are records of the command, but for another input. */
-static int report_input(struct played_unit *u, const struct unit *command,
-			const struct input_read *read, struct error *err)
-{
-	struct divergence_from from = where(u->player);
-	struct divergence d;
-	int r;
-
-	if (u->index != NO_INDEX)
-		from.last = u->before;
-	r = divergence_of_input(&from, command, u->index, read, &d, err);
-	return r < 0 ? r : tell(u->player, &d, err);
-}
-
-/* The command ends with MISS_STATUS, whatever it was: nothing runs in its place. What the subject
- * keeps of its stderr says why. */
-static int make_miss(struct unit *record, struct error *err)
-{
-	static const char text[] = "sandtape: this command is not on the tape\n";
-	struct stream *stream;
-
-	unit_clear(record);
-	record->end = (struct unit_end){.how = END_EXITED, .code = MISS_STATUS};
-	stream = unit_add_stream(record, 2);
-	if (!stream || buf_add_str(&stream->data.bytes, text) < 0)
-		return error_no_memory(err);
-	stream->kind = STREAM_PIPE;
-	stream->data.form = PAYLOAD_INLINE;
-	stream->data.size = stream->data.bytes.len;
-	return 0;
-}
-
 static int fail_like_record(struct process *p, struct unit *record, struct exec_decision *ret,
 			    struct error *err)
 {
@@ -136,7 +75,7 @@ static int fail_like_record(struct process *p, struct unit *record, struct exec_
 }
 
 /* u->record is what it answers from now on. */
-static int set_answer(struct played_unit *u, uint64_t stdin_taken, struct error *err)
+int player_set_answer(struct played_unit *u, uint64_t stdin_taken, struct error *err)
 {
 	struct player *player = u->player;
 	int r;
@@ -145,33 +84,21 @@ static int set_answer(struct played_unit *u, uint64_t stdin_taken, struct error 
 	u->answer = NULL;
 	r = answer_new(player->reader, player->session.roots, &u->record, stdin_taken, &u->answer,
 		       err);
-	return r < 0 ? error_wrap(err, r, "%s", player->tape) : 0;
-}
-
-/* It is answered all the same, so that one replay tells all that is out of order. */
-static int check_sequence(struct player *player, size_t index, const struct unit *record,
-			  struct error *err)
-{
-	struct divergence_from from = where(player);
-	struct divergence d;
-	size_t expected;
-	int r;
-
-	if (score_in_sequence(player->score, index, &expected))
-		return 0;
-	r = divergence_of_order(&from, record, expected, &d, err);
-	return r < 0 ? r : tell(player, &d, err);
+	if (r < 0)
+		return error_wrap(err, r, "%s", player->tape);
+	u->held = u->index != NO_INDEX && !tape_reader_knows_end(player->reader, u->index);
+	return u->held && answer_hold(u->answer, HELD_ASK_MS) < 0 ? error_no_memory(err) : 0;
 }
 
 static void count_answer(struct player *player, size_t index, const struct unit *record)
 {
 	player->last = index;
+	player->held_ns = 0;
 	player->result.units++;
 	player->result.units_ns += record->time.duration_ns;
 }
 
-/* What a unit is that was expected to be another: the two change places. */
-static void end_expectation(struct played_unit *u, size_t index)
+void player_end_expectation(struct played_unit *u, size_t index)
 {
 	struct played_unit *other = u->player->units;
 
@@ -191,7 +118,7 @@ static void end_expectation(struct played_unit *u, size_t index)
 static bool needs_order(struct player *player, size_t index, const struct unit *record)
 {
 	/* What follows upon a signal comes when the subject has seen what the signal did. */
-	return record->signal_count > 0 || record->stop_count > 0 ||
+	return record->signal_count > 0 || record->stop_count > 0 || record->sent_count > 0 ||
 	       record->time.duration_ns > LONG_NS || !score_is_alone(player->score, index) ||
 	       score_is_behind(player->score, index);
 }
@@ -205,9 +132,9 @@ int player_take_record(struct played_unit *u, size_t index, uint64_t stdin_taken
 	if (r < 0)
 		return error_wrap(err, r, "%s", player->tape);
 	u->index = index;
-	end_expectation(u, index);
+	player_end_expectation(u, index);
 	if (player->order == TAPE_ORDER_STRICT)
-		r = check_sequence(player, index, &u->record, err);
+		r = misses_check_sequence(player, index, &u->record, err);
 	if (r < 0)
 		return r;
 	u->before = player->last;
@@ -218,41 +145,7 @@ int player_take_record(struct played_unit *u, size_t index, uint64_t stdin_taken
 	}
 	u->ordered = player->order != TAPE_ORDER_ANY && needs_order(player, index, &u->record);
 	r = score_begin(player->score, index, err);
-	return r < 0 ? r : set_answer(u, stdin_taken, err);
-}
-
-static int answer_with_miss(struct played_unit *u, struct error *err)
-{
-	uint64_t recorded_ns = u->record.time.duration_ns;
-	int r = make_miss(&u->record, err);
-
-	end_expectation(u, NO_INDEX);
-	if (u->index != NO_INDEX) { /* it read something else after all */
-		score_end(u->player->score, u->index);
-		u->player->result.units--;
-		u->player->result.units_ns -= recorded_ns;
-		if (u->player->last == u->index)
-			u->player->last = u->before;
-	}
-	u->index = NO_INDEX;
-	u->ordered = false;
-	return r < 0 ? r : set_answer(u, 0, err);
-}
-
-/* Nothing on the tape answers the command. */
-static int take_miss(struct played_unit *u, const struct unit *command, struct error *err)
-{
-	int r = report_miss(u->player, command, err);
-
-	return r < 0 ? r : answer_with_miss(u, err);
-}
-
-int player_take_input_miss(struct played_unit *u, const struct unit *command,
-			   const struct input_read *read, struct error *err)
-{
-	int r = report_input(u, command, read, err);
-
-	return r < 0 ? r : answer_with_miss(u, err);
+	return r < 0 ? r : player_set_answer(u, stdin_taken, err);
 }
 
 /* Choosing between records of one command */
@@ -372,7 +265,7 @@ static int answer_command(struct player *player, struct process *p,
 	if (!u)
 		return error_no_memory(err);
 	if (count == 0)
-		r = take_miss(u, command, err);
+		r = misses_take(u, command, err);
 	else if (count == 1)
 		r = player_take_record(u, candidates[0], 0, err);
 	else
@@ -466,6 +359,17 @@ static int on_limited(void *ctx, enum intercept_limit limit, const char *program
 	return session_tell_limit(&player->session, limit, program, err);
 }
 
+/* What ended in the recording, be it after the subject, ends here. */
+static bool on_lingers(void *ctx)
+{
+	const struct player *player = ctx;
+	const struct played_unit *u = player->units;
+
+	while (u && (u->ended || u->index == NO_INDEX || u->record.end.how == END_UNFINISHED))
+		u = u->next;
+	return u != NULL;
+}
+
 const struct intercept_ops player_ops = {
 	.exec = on_exec,
 	.started = on_started,
@@ -475,6 +379,7 @@ const struct intercept_ops player_ops = {
 	.limited = on_limited,
 	.hypercall = turns_on_hypercall,
 	.signalled = on_signalled,
+	.lingers = on_lingers,
 	.idle = turns_on_idle,
 	.patience_us = turns_on_patience_us,
 	.timeout = turns_on_timeout,
@@ -531,7 +436,7 @@ int player_open(struct player *player, const struct tape_options *options, const
 	int r;
 
 	*player = (struct player){.tape = options->tape, .last = NO_INDEX, .order = options->order};
-	r = tape_reader_open(options->tape, &player->reader, err);
+	r = again_open(options, &player->reader, err);
 	if (r == 0 && options->report)
 		r = report_new(options->report, &player->report, err);
 	if (r < 0)

@@ -35,6 +35,7 @@ struct played_unit {
 	pid_t pid;		 /* of the stub, once it has started */
 	uint64_t missing_ns;	 /* since when it asks for a signal that does not come */
 	unsigned missing_looks;	 /* how often in a row nothing moved then */
+	bool held;		 /* the recording broke off in it: until it is killed */
 	struct process *waiting; /* it has asked for more, and must wait for its turn */
 	bool ordered;		 /* it has turns */
 	bool ended;		 /* its first process has */
@@ -61,6 +62,9 @@ struct player {
 	uint64_t idle_ns;      /* since when the subject looks idle; before moved_ns: not yet */
 	unsigned busy_times;   /* how often in a row the subject computed for too long */
 	uint64_t next_look_ns; /* before that it is not looked whether the subject is idle */
+	uint64_t stirred_ns;   /* when one last came, asked for anything, or was a miss */
+	uint64_t rest_ns;      /* since when all rest, as far as a held unit has looked */
+	uint64_t held_ns;      /* since when a held unit waits, and no record has answered */
 	uint64_t recorded_ns;  /* up to where in the recording the replay has come */
 	uint64_t busy_ns;      /* since when a unit waits for a subject that is not idle, or 0 */
 	unsigned idle_looks;   /* how often in a row nothing moved, and it was idle */
@@ -104,10 +108,31 @@ void player_close(struct player *player);
 /* A record of the tape; `stdin_taken`: so much was read to find it. */
 int player_take_record(struct played_unit *u, size_t index, uint64_t stdin_taken,
 		       struct error *err);
-/* There are records of the command, but for another stdin, or another input above 2: that is told,
- * and it ends as a miss. */
-int player_take_input_miss(struct played_unit *u, const struct unit *command,
-			   const struct input_read *read, struct error *err);
+/* From its first operation on. */
+int player_set_answer(struct played_unit *u, uint64_t stdin_taken, struct error *err);
+/* What a unit is that was expected to be another: the two change places. */
+void player_end_expectation(struct played_unit *u, size_t index);
+
+/* misses.c: what did not agree is told, and but for the last of these, the unit ends as a miss. */
+
+/* Nothing on the tape answers the command. */
+int misses_take(struct played_unit *u, const struct unit *command, struct error *err);
+/* There are records of the command, but for another stdin, or another input above 2. */
+int misses_take_input(struct played_unit *u, const struct unit *command,
+		      const struct input_read *read, struct error *err);
+/* The recording broke off in the unit, which is waited for. */
+int misses_take_held(struct played_unit *u, struct error *err);
+/* A record comes out of sequence. It is answered all the same, so that one replay tells all that is
+ * out of order. */
+int misses_check_sequence(struct player *player, size_t index, const struct unit *record,
+			  struct error *err);
+
+/* held.c */
+
+#define HELD_ASK_MS 50
+
+/* Asked every HELD_ASK_MS for each held unit: whether it is waited for, and not killed. */
+bool held_is_waited_for(struct played_unit *u);
 
 /* turns.c: callbacks of the interceptor, and what follows from an end. */
 int turns_start(struct played_unit *u, struct process *p, bool *ret_detach, struct error *err);

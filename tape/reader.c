@@ -2,6 +2,7 @@
 #include "base/cleanup.h"
 #include "base/cursor.h"
 #include "base/hash.h"
+#include "base/text.h"
 #include "tape/blobs.h"
 #include "tape/codec.h"
 #include "tape/files.h"
@@ -27,21 +28,13 @@ static int warn(struct tape_reader *r, struct error *err, const char *format, ..
 
 static int warn(struct tape_reader *r, struct error *err, const char *format, ...)
 {
-	char *text = NULL;
+	cleanup_free char *text = NULL;
 	va_list args;
-	int len;
 
 	va_start(args, format);
-	len = vasprintf(&text, format, args);
+	text = text_formatted(format, args);
 	va_end(args);
-	if (len < 0)
-		return error_no_memory(err);
-	if (strings_add(&r->warnings, text) < 0) {
-		free(text);
-		return error_no_memory(err);
-	}
-	free(text);
-	return 0;
+	return !text || strings_add(&r->warnings, text) < 0 ? error_no_memory(err) : 0;
 }
 
 static int open_index(struct tape_reader *r, const char *name, enum index_kind kind,
@@ -211,6 +204,11 @@ int tape_reader_unit(const struct tape_reader *r, size_t index, struct unit *ret
 		unit_time_clear(&u.time);
 	*ret = u;
 	return 0;
+}
+
+bool tape_reader_knows_end(const struct tape_reader *r, size_t index)
+{
+	return r->index->units[index].exit != INDEX_NONE;
 }
 
 int tape_reader_command(const struct tape_reader *r, size_t index, struct unit *ret,

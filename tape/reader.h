@@ -29,6 +29,10 @@ int tape_reader_unit(const struct tape_reader *r, size_t index, struct unit *ret
 int tape_reader_command(const struct tape_reader *r, size_t index, struct unit *ret,
 			struct error *err);
 
+/* Whether the tape says what became of the unit, be it that it was not finished: no, where the
+ * recording broke off while it ran. */
+bool tape_reader_knows_end(const struct tape_reader *r, size_t index);
+
 /* The fields of its spawn, exit and tail as they stand on the tape, {NULL, 0} where there is no
  * such record: equal bytes are equal content. */
 #define READER_RECORDS 3

@@ -2,7 +2,6 @@
 #include "base/cleanup.h"
 #include "tape/reader.h"
 #include "tape/scratch_test.h"
-#include "tape/spool.h"
 #include "tools/tests.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,14 +13,10 @@
 static void record_output(const void *bytes, size_t len, const struct roots *roots)
 {
 	struct tape_writer *w = writer_at(TAPE);
-	struct spool *s = spool_new(TAPE);
 	struct unit u;
 
 	make_unit(&u, "A", "");
-	ck_assert_int_eq(spool_add(s, bytes, len, NULL), 0);
-	payload_clear(&u.streams[0].data);
-	ck_assert_int_eq(spool_finish(s, roots, &u.streams[0].data, NULL), 0);
-	spool_free(s);
+	set_spooled(&u.streams[0].data, TAPE, bytes, len, roots);
 	ck_assert_int_eq(tape_writer_spawn(w, &u, NULL), 0);
 	ck_assert_int_eq(tape_writer_exit(w, &u, NULL), 0);
 	ck_assert_int_eq(tape_writer_finish(w, NULL), 0);

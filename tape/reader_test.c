@@ -91,6 +91,8 @@ START_TEST(a_reader_gives_what_was_written)
 	ck_assert_int_eq(u.end.how, END_UNFINISHED);
 	ck_assert(!u.time.known);
 	unit_clear(&u);
+	ck_assert(tape_reader_knows_end(r, 2));
+	ck_assert(!tape_reader_knows_end(r, 3));
 	tape_reader_free(r);
 	tape_reader_free(NULL);
 }

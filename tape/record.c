@@ -54,6 +54,13 @@ static int fill_head(const struct tape_options *options, const struct session *s
 		r = add_missing(&h->real, &old->real);
 	if (r == 0)
 		r = add_missing(&h->real, &s->real);
+	if (r == 0 && old)
+		r = add_missing(&h->restricted, &old->restricted);
+	for (const char *const *name = options->restricted; r == 0 && name && *name; name++) {
+		const struct strings one = {(char **)name, 1};
+
+		r = add_missing(&h->restricted, &one);
+	}
 	return r;
 }
 
@@ -64,6 +71,8 @@ int recorder_open_writer(struct recorder *r, const struct tape_options *options,
 	int result = fill_head(options, &r->session, r->head, &head);
 
 	r->sync = sync;
+	r->restricts = options->confiner != NULL;
+	r->explains = options->confiner && options->confiner->call_begins;
 	if (result < 0)
 		error_no_memory(err);
 	else
@@ -81,6 +90,24 @@ int recorder_broken_off(const struct recorder *r, int rc, struct error *err)
 			    tape_file_exists(tape_writer_dir(r->writer), TAPE_FILE)
 				    ? "the tape stays as it was before"
 				    : "what was recorded before that is on the tape");
+}
+
+/* A recording that failed before the first command, or whose subject could not be executed: what
+ * was there before stays, and a tape that would only have a head goes. What is not empty, somebody
+ * else has put there. */
+static int leave_nothing(const struct recorder *r, struct error *err)
+{
+	const char *dir = tape_writer_dir(r->writer);
+	cleanup_free char *blobs = NULL;
+	int result = tape_file_path(dir, BLOBS_DIR, &blobs, err);
+
+	if (result == 0 && tape_file_exists(dir, JOURNAL_FILE))
+		result = tape_writer_abandon(r->writer, err);
+	if (result < 0 || tape_file_exists(dir, TAPE_FILE))
+		return result;
+	if ((rmdir(blobs) < 0 && errno != ENOENT) || rmdir(dir) < 0)
+		return errno == ENOTEMPTY ? 0 : error_sys(err, errno, "cannot remove %s", dir);
+	return 0;
 }
 
 static int run(struct recorder *r, const struct tape_options *options, struct error *err)
@@ -104,8 +131,11 @@ static int run(struct recorder *r, const struct tape_options *options, struct er
 			*err = start_error;
 		return recorder_broken_off(r, result, err);
 	}
-	if (start_error.text[0])
+	if (start_error.text[0]) {
 		session_say(&r->session, TAPE_PROBLEM, "%s", start_error.text);
+		r->result.not_executed = true;
+		return leave_nothing(r, err);
+	}
 	r->result.left = intercept_left(r->interceptor);
 	result = recorder_close_units(r, err);
 	if (result < 0)
@@ -117,23 +147,6 @@ static int run(struct recorder *r, const struct tape_options *options, struct er
 	r->writer = NULL;
 	options->keep(options->keep_ctx, &r->result);
 	return recorder_keep(r, err);
-}
-
-/* A recording that failed before the first command: what was there before stays, and a tape that
- * would only have a head goes. What is not empty, somebody else has put there. */
-static int leave_nothing(const struct recorder *r, struct error *err)
-{
-	const char *dir = tape_writer_dir(r->writer);
-	cleanup_free char *blobs = NULL;
-	int result = tape_file_path(dir, BLOBS_DIR, &blobs, err);
-
-	if (result == 0 && tape_file_exists(dir, JOURNAL_FILE))
-		result = tape_writer_abandon(r->writer, err);
-	if (result < 0 || tape_file_exists(dir, TAPE_FILE))
-		return result;
-	if ((rmdir(blobs) < 0 && errno != ENOENT) || rmdir(dir) < 0)
-		return errno == ENOTEMPTY ? 0 : error_sys(err, errno, "cannot remove %s", dir);
-	return 0;
 }
 
 static void clean_up(const struct recorder *r)

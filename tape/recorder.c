@@ -6,11 +6,16 @@
 
 #include "base/cleanup.h"
 #include "tape/capture.h"
+#include "tape/denied.h"
+#include "tape/streams.h"
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 static struct recorded_unit *unit_new(struct recorder *r)
 {
@@ -87,9 +92,11 @@ static int on_exec(void *ctx, struct process *p, const struct exec_request *requ
 		return error_no_memory(err);
 	u->unit.time.start_ns = session_now(&r->session);
 	u->unit.time.pid = p->pid;
+	u->unit.explained = r->explains;
 	if (before && unit_same_command(&before->unit, &u->unit)) {
 		u->unit.end = before->unit.end;
 		u->unit.time.start_ns = before->unit.time.start_ns;
+		denied_move(&before->unit, &u->unit);
 		recorded_unit_free(before);
 	} else if (before) {
 		result = write_failure(before, err);
@@ -163,6 +170,7 @@ static int close_unit(struct recorded_unit *u, struct error *err)
 	if (!u->capture)
 		return 0;
 	r = capture_finish_tails(u->capture, &any, err);
+	any |= u->unit.late_count > 0;
 	if (r == 0 && any)
 		r = tape_writer_tail(u->recorder->writer, &u->unit, err);
 	if (r == 0 && any)
@@ -277,6 +285,12 @@ static int release(struct recorded_unit *u, struct error *err)
 	return result < 0 ? result : release_those_next(r, err);
 }
 
+/* What is denied to the processes that are left shows in no stream. */
+static bool is_over(const struct recorded_unit *u)
+{
+	return capture_ended(u->capture) && (u->gone || !u->recorder->restricts);
+}
+
 /* Goes on with the unit's end as far as its output allows. May free the unit. */
 static int advance(struct recorded_unit *u, struct error *err)
 {
@@ -287,7 +301,7 @@ static int advance(struct recorded_unit *u, struct error *err)
 		r = capture_drain(u->capture, &delivered, err);
 		return r < 0 || !delivered ? r : release(u, err);
 	}
-	if (u->ended && !u->closed && capture_ended(u->capture))
+	if (u->ended && !u->closed && is_over(u))
 		r = close_unit(u, err);
 	if (u->closed && u->gone)
 		recorded_unit_free(u);
@@ -396,60 +410,6 @@ static int on_io_done(void *ctx, struct process *p, const struct io *io, struct 
 	return capture_io(u->capture, p, io, err);
 }
 
-static int add_signal(struct recorder *r, struct recorded_unit *u, int signal, struct error *err)
-{
-	uint64_t time_ns = session_now(&r->session) - u->unit.time.start_ns;
-
-	r->capture_host.last_event = NULL;
-	if (unit_add_signal(&u->unit, signal) < 0 ||
-	    unit_add_chunk_apart(&u->unit, CHUNK_SIGNAL, (uint64_t)signal, time_ns) < 0)
-		return error_no_memory(err);
-	return 0;
-}
-
-static int on_signalled(void *ctx, struct process *target, int signal, struct error *err)
-{
-	struct recorded_unit *u = (struct recorded_unit *)intercept_unit_of(target);
-
-	return add_signal(ctx, u, signal, err);
-}
-
-/* The terminal is one of the subject's making: it will send the signal again. */
-static int on_terminal_signalled(void *ctx, struct process *target, int signal, struct error *err)
-{
-	struct recorded_unit *u = (struct recorded_unit *)target->unit;
-
-	if (!u || !u->capture || u->ended || !capture_has_terminal(u->capture))
-		return 0;
-	return add_signal(ctx, u, signal, err);
-}
-
-/* What it wrote before it stopped is there. One that its own unit makes go on would wait in a
- * replay for what nobody sends: it counts as not stopped. */
-static int on_stopped(void *ctx, struct process *p, int signal, struct error *err)
-{
-	struct recorder *r = ctx;
-	struct recorded_unit *u = (struct recorded_unit *)p->unit;
-	uint64_t time_ns = session_now(&r->session) - u->unit.time.start_ns;
-	bool delivered;
-	int result;
-
-	if (!u->capture || u->ended)
-		return 0;
-	if (signal == SIGCONT) {
-		unit_drop_stop(&u->unit);
-		return 0;
-	}
-	result = capture_drain(u->capture, &delivered, err);
-	if (result < 0)
-		return result;
-	r->capture_host.last_event = NULL;
-	if (unit_add_stop(&u->unit, signal) < 0 ||
-	    unit_add_chunk_apart(&u->unit, CHUNK_STOP, u->unit.stop_count - 1, time_ns) < 0)
-		return error_no_memory(err);
-	return 0;
-}
-
 /*
  * A unit can be killed while its output waits for a reader, and the reader may wait for the end of
  * the unit before it reads. Its own pipe would have held less than ours, so nothing that it could
@@ -499,6 +459,46 @@ static int on_timeout(void *ctx, struct error *err)
 	return release(u, err);
 }
 
+/* Whether it has come to the end of its stdin, or nobody is left who could write there, as when the
+ * subject sent its own output through it (`exec > >(tee log)`): then it is about to end. What
+ * sandtape was given says nothing of it. */
+static bool is_at_end_of_stdin(const struct recorded_unit *u)
+{
+	const struct stream *stream = unit_stream_const(&u->unit, 0);
+	cleanup_close int process = (int)syscall(SYS_pidfd_open, u->unit.time.pid, 0);
+	cleanup_close int copy = process < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, process, 0, 0);
+	struct pollfd input = {.fd = copy};
+
+	if (stream && stream->eof && (stream->kind == STREAM_PIPE || stream->kind == STREAM_SOCKET))
+		return true; /* and may have closed it */
+	return copy >= 0 && poll(&input, 1, 0) == 1 && (input.revents & POLLHUP) &&
+	       !stream_same_file(copy, STDIN_FILENO);
+}
+
+static bool on_lingers(void *ctx)
+{
+	const struct recorder *r = ctx;
+	const struct recorded_unit *u = r->units;
+
+	while (u && (u->ended || !u->capture || !is_at_end_of_stdin(u)))
+		u = u->next;
+	return u != NULL;
+}
+
+/* What comes after the end of the first process is part of the tail. */
+static int on_denied(void *ctx, struct process *p, const struct denied *denied, struct error *err)
+{
+	struct recorder *r = ctx;
+	struct recorded_unit *u = p->attempt ? p->attempt : (struct recorded_unit *)p->unit;
+	int result;
+
+	if (!u || u->closed)
+		return 0;
+	result = u->ended ? denied_add_late(&u->unit, denied, r->session.roots)
+			  : denied_add(&u->unit, denied, r->session.roots);
+	return result < 0 ? error_no_memory(err) : 0;
+}
+
 static int on_limited(void *ctx, enum intercept_limit limit, const char *program, struct error *err)
 {
 	struct recorder *r = ctx;
@@ -515,10 +515,15 @@ const struct intercept_ops recorder_ops = {
 	.unit_gone = on_unit_gone,
 	.io_begins = on_io_begins,
 	.io_done = on_io_done,
-	.signalled = on_signalled,
+	.signalled = recorder_on_signalled,
 	.limited = on_limited,
-	.terminal_signalled = on_terminal_signalled,
-	.stopped = on_stopped,
+	.lingers = on_lingers,
+	.denied = on_denied,
+	.terminal_signalled = recorder_on_terminal_signalled,
+	.stopped = recorder_on_stopped,
+	.flush = recorder_on_flush,
+	.sent = recorder_on_sent,
+	.not_sent = recorder_on_not_sent,
 	.idle = on_idle,
 	.patience_us = on_patience_us,
 	.timeout = on_timeout,

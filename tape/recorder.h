@@ -33,6 +33,8 @@ struct recorder {
 	struct process **waiting;    /* whose parents must not know yet, the first one first */
 	size_t waiting_count;
 	struct notices notices;
+	bool restricts; /* units are restricted ... */
+	bool explains;	/* ... and observed by what restricts them */
 	bool sync;
 	bool ends_unsynced; /* the record of an end is not on the disk yet */
 	struct tape_record_result result;
@@ -48,6 +50,14 @@ struct recorder {
 extern const struct intercept_ops recorder_ops;
 int recorder_open_writer(struct recorder *r, const struct tape_options *options, bool sync,
 			 struct error *err);
+/* recorder_signals.c: parts of recorder_ops. */
+int recorder_on_signalled(void *ctx, struct process *target, int signal, struct error *err);
+int recorder_on_terminal_signalled(void *ctx, struct process *target, int signal,
+				   struct error *err);
+int recorder_on_stopped(void *ctx, struct process *p, int signal, struct error *err);
+int recorder_on_flush(void *ctx, struct process *p, struct error *err);
+int recorder_on_sent(void *ctx, struct process *p, int signal, struct error *err);
+int recorder_on_not_sent(void *ctx, struct process *p, int signal, struct error *err);
 /* The exec that failed so far has failed for good. */
 int recorder_give_up_attempt(struct process *p, struct error *err);
 /* With its writer open: what the recorder works with. */

@@ -423,11 +423,39 @@ START_TEST(a_subject_that_cannot_run_is_said)
 	char *const argv[] = {"./no-such-subject", NULL};
 	struct tape_options options = options_for(argv);
 
-	ck_assert_int_eq(record_with(&options).wait_status, 127 << 8);
-	ck_assert_ptr_nonnull(strstr(said.data, "./no-such-subject"));
+	record_sh("/bin/true; exit 0");
 	buf_clear(&said);
 	ck_assert_int_eq(replay_with(&options).wait_status, 127 << 8);
 	ck_assert_ptr_nonnull(strstr(said.data, "./no-such-subject"));
+}
+END_TEST
+
+static const struct {
+	const char *subject;
+	int status;
+} not_executed[] = {{"./no-such-subject", 127}, {"./no-program", 126}, {"no-such-subject", 127}};
+
+START_TEST(a_subject_that_cannot_run_leaves_the_tape_as_it_was)
+{
+	char *const argv[] = {(char *)not_executed[_i].subject, NULL};
+	struct tape_options options = options_for(argv);
+	cleanup_buf struct buf before = BUF_INIT, after = BUF_INIT;
+	struct tape_record_result result;
+
+	put_file("no-program", "x", 1);
+	result = record_with(&options);
+	ck_assert_int_eq(result.wait_status, not_executed[_i].status << 8);
+	ck_assert(result.not_executed);
+	ck_assert_ptr_nonnull(strstr(said.data, not_executed[_i].subject));
+	ck_assert(!is_file(TAPE));
+	ck_assert_int_ne(access(TAPE, F_OK), 0);
+	ck_assert(!record_sh("/bin/true; exit 0").not_executed);
+	get_file(TAPE "/tape.jsonl", &before);
+	ck_assert(record_with(&options).not_executed);
+	get_file(TAPE "/tape.jsonl", &after);
+	ck_assert_uint_eq(after.len, before.len);
+	ck_assert_mem_eq(after.data, before.data, before.len);
+	ck_assert(!is_file(TAPE "/journal.jsonl"));
 }
 END_TEST
 
@@ -486,6 +514,8 @@ Suite *tape_recorder_suite(void)
 	tcase_add_test(all, a_real_command_runs_in_replay);
 	tcase_add_test(all, a_chosen_variable_counts);
 	tcase_add_test(all, a_subject_that_cannot_run_is_said);
+	tcase_add_loop_test(all, a_subject_that_cannot_run_leaves_the_tape_as_it_was, 0,
+			    COUNT(not_executed));
 	tcase_add_test(all, what_cannot_begin_is_an_error);
 	tcase_add_test(all, a_missing_stub_is_an_error);
 	suite_add_tcase(suite, all);

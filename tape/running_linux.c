@@ -1,6 +1,7 @@
 #include "tape/running.h"
 
 #include "base/cleanup.h"
+#include "base/monotonic.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -22,14 +23,6 @@
 #define NS_PER_S      UINT64_C(1000000000)
 
 extern char **environ;
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
 
 void running_init(struct running *r)
 {
@@ -154,7 +147,7 @@ int running_start(struct running *r, const struct tape_command *command, const c
 		  tape_launcher launch, void *launch_ctx, int *ret_errno, struct error *err)
 {
 	int stdio[3] = {-1, -1, -1};
-	uint64_t began_ns = now_ns();
+	uint64_t began_ns = monotonic_ns();
 	int rc = make_streams(r, command, stdio, err);
 
 	*ret_errno = 0;
@@ -259,13 +252,13 @@ static int take_both(struct running *r, bool *ret_more, struct error *err)
 
 static bool is_overdue(const struct running *r)
 {
-	return r->deadline_ns && !r->killed && now_ns() >= r->deadline_ns;
+	return r->deadline_ns && !r->killed && monotonic_ns() >= r->deadline_ns;
 }
 
 /* How long to wait: NULL for ever. */
 static const struct timespec *patience(const struct running *r, bool ended, struct timespec *room)
 {
-	uint64_t now = now_ns();
+	uint64_t now = monotonic_ns();
 	uint64_t left = UINT64_MAX;
 
 	if (r->deadline_ns && !r->killed)

@@ -49,6 +49,32 @@ static void assert_same_time(const struct unit_time *a, const struct unit_time *
 	ck_assert_uint_eq(a->episode, b->episode);
 	assert_same_buf(&a->program, &b->program);
 	assert_same_chunks(a->chunks, a->chunk_count, b->chunks, b->chunk_count);
+	ck_assert_uint_eq(a->denied_count, b->denied_count);
+	for (size_t i = 0; i < a->denied_count; i++) {
+		ck_assert_int_eq(a->denied[i].pid, b->denied[i].pid);
+		ck_assert_uint_eq(a->denied[i].count, b->denied[i].count);
+	}
+	ck_assert_uint_eq(a->denied_more, b->denied_more);
+}
+
+static void assert_same_denial(const struct unit_denial *a, const struct unit_denial *b)
+{
+	for (int text = 0; text < DENIED_TEXTS; text++)
+		assert_same_buf(&a->text[text], &b->text[text]);
+	ck_assert_int_eq(a->error, b->error);
+	ck_assert_int_eq(a->signal, b->signal);
+}
+
+static void assert_same_denials(const struct unit *a, const struct unit *b)
+{
+	ck_assert_int_eq(a->explained, b->explained);
+	ck_assert_uint_eq(a->denied_count, b->denied_count);
+	for (size_t i = 0; i < a->denied_count; i++)
+		assert_same_denial(&a->denied[i], &b->denied[i]);
+	ck_assert_uint_eq(a->late_count, b->late_count);
+	for (size_t i = 0; i < a->late_count; i++)
+		assert_same_denial(&a->late[i], &b->late[i]);
+	ck_assert_int_eq(a->late_more, b->late_more);
 }
 
 void assert_same_unit(const struct unit *a, const struct unit *b)
@@ -76,11 +102,15 @@ void assert_same_unit(const struct unit *a, const struct unit *b)
 	ck_assert_uint_eq(a->stop_count, b->stop_count);
 	for (i = 0; i < a->stop_count; i++)
 		ck_assert_int_eq(a->stops[i], b->stops[i]);
+	ck_assert_uint_eq(a->sent_count, b->sent_count);
+	for (i = 0; i < a->sent_count; i++)
+		ck_assert_int_eq(a->sent[i], b->sent[i]);
 	ck_assert_uint_eq(a->mode_count, b->mode_count);
 	for (i = 0; i < a->mode_count; i++) {
 		ck_assert_int_eq(a->modes[i].when, b->modes[i].when);
 		assert_same_buf(&a->modes[i].termios, &b->modes[i].termios);
 	}
 	assert_same_chunks(a->order, a->order_count, b->order, b->order_count);
+	assert_same_denials(a, b);
 	assert_same_time(&a->time, &b->time);
 }

@@ -1,5 +1,6 @@
 #include "tape/score.h"
 
+#include "base/array.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,7 +41,6 @@ struct score {
 	bool diverged;		 /* units did not come: from now on only those that overlap wait */
 	struct playing *playing;
 	size_t playing_count;
-	size_t playing_room;
 };
 
 static int compare_starts(const void *a, const void *b, void *spans)
@@ -249,15 +249,11 @@ void score_do_without(struct score *s, size_t index)
 
 int score_begin(struct score *s, size_t index, struct error *err)
 {
-	if (s->playing_count == s->playing_room) {
-		size_t room = s->playing_room ? 2 * s->playing_room : 16;
-		struct playing *grown = realloc(s->playing, room * sizeof(*grown));
+	struct playing *grown = array_grow(s->playing, s->playing_count, sizeof(*grown));
 
-		if (!grown)
-			return error_no_memory(err);
-		s->playing = grown;
-		s->playing_room = room;
-	}
+	if (!grown)
+		return error_no_memory(err);
+	s->playing = grown;
 	s->span[index].state = STATE_PLAYED;
 	s->playing[s->playing_count++] = (struct playing){index, s->span[index].start_ns};
 	return 0;

@@ -1,6 +1,7 @@
 #include "tape/scratch_test.h"
 #include "base/cleanup.h"
 #include "base/fs.h"
+#include "tape/spool.h"
 #include "tools/tests.h"
 #include <fcntl.h>
 #include <stdlib.h>
@@ -8,27 +9,6 @@
 #include <unistd.h>
 
 #define UNITS_MAX 32
-
-static char scratch[64];
-static int start_dir = -1;
-
-void scratch_enter(void)
-{
-	strcpy(scratch, "/tmp/sandtape-tape-test.XXXXXX");
-	start_dir = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ck_assert_int_ge(start_dir, 0);
-	ck_assert_ptr_nonnull(mkdtemp(scratch));
-	ck_assert_int_eq(chdir(scratch), 0);
-}
-
-void scratch_leave(void)
-{
-	struct error err = {0};
-
-	ck_assert_int_eq(fchdir(start_dir), 0);
-	close(start_dir);
-	ck_assert_msg(fs_remove_all(scratch, &err) == 0, "%s", err.text);
-}
 
 void put_file(const char *path, const void *bytes, size_t len)
 {
@@ -71,6 +51,17 @@ void set_payload(struct payload *p, const void *bytes, size_t len)
 	p->form = len ? PAYLOAD_INLINE : PAYLOAD_EMPTY;
 	p->size = len;
 	ck_assert_int_eq(buf_add(&p->bytes, bytes, len), 0);
+}
+
+void set_spooled(struct payload *p, const char *path, const void *bytes, size_t len,
+		 const struct roots *roots)
+{
+	struct spool *s = spool_new(path);
+
+	ck_assert_int_eq(spool_add(s, bytes, len, NULL), 0);
+	payload_clear(p);
+	ck_assert_int_eq(spool_finish(s, roots, p, NULL), 0);
+	spool_free(s);
 }
 
 void make_unit(struct unit *u, const char *name, const char *output)

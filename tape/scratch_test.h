@@ -4,14 +4,12 @@
 
 #include "base/buf.h"
 #include "base/random_test.h"
+#include "base/scratch_test.h"
 #include "tape/head.h"
 #include "tape/reader.h"
+#include "tape/roots.h"
 #include "tape/unit.h"
 #include "tape/writer.h"
-
-/* A checked fixture: each test works in an empty directory, which is removed afterwards. */
-void scratch_enter(void);
-void scratch_leave(void);
 
 void put_file(const char *path, const void *bytes, size_t len);
 void get_file(const char *path, struct buf *ret);
@@ -23,6 +21,9 @@ void make_head(struct tape_head *h);
 /* argv {name}, in $WORK, that wrote `output` and ended with 0. */
 void make_unit(struct unit *u, const char *name, const char *output);
 void set_payload(struct payload *p, const void *bytes, size_t len);
+/* As a recorder of the tape at `path` stores it: in a blob when it is large. */
+void set_spooled(struct payload *p, const char *path, const void *bytes, size_t len,
+		 const struct roots *roots);
 
 /* Both ends must succeed. */
 struct tape_writer *writer_at(const char *path);

@@ -1,23 +1,15 @@
 #include "tape/session.h"
 
 #include "base/cleanup.h"
+#include "base/monotonic.h"
+#include "base/text.h"
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
-
-static uint64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 uint64_t session_now(const struct session *s)
 {
@@ -26,15 +18,14 @@ uint64_t session_now(const struct session *s)
 
 void session_say(const struct session *s, enum tape_level level, const char *format, ...)
 {
-	char *line = NULL;
+	cleanup_free char *line = NULL;
 	va_list args;
 
 	va_start(args, format);
-	if (s->say && vasprintf(&line, format, args) >= 0) {
-		s->say(s->say_ctx, level, line);
-		free(line);
-	}
+	line = s->say ? text_formatted(format, args) : NULL;
 	va_end(args);
+	if (line)
+		s->say(s->say_ctx, level, line);
 }
 
 #define NO_NEW_PRIVS "since sandtape's filter needs no_new_privs: run sandtape as root to keep "
@@ -215,6 +206,14 @@ int session_check_roots(const struct session *s, const struct tape_head *head, c
 	return 0;
 }
 
+void session_warn_unrestricted(const struct tape_options *options, const struct tape_head *head)
+{
+	if (head->restricted.count > 0 && !options->confiner && options->say)
+		options->say(options->say_ctx, TAPE_WARNING,
+			     "warning: the commands of the tape were restricted by a policy, and "
+			     "those that run now are not");
+}
+
 int session_intercept(const struct session *s, const struct tape_options *options,
 		      struct intercept_options *ret, struct error *err)
 {
@@ -224,8 +223,13 @@ int session_intercept(const struct session *s, const struct tape_options *option
 		return r;
 	ret->argv = options->argv;
 	ret->want_env = s->env.count > 0;
+	ret->confiner = options->confiner;
 	if (ret->backend == INTERCEPT_PTRACE)
 		return 0;
+	if (options->confiner)
+		return error_set(err, ERR_UNSUPPORTED,
+				 "commands can be restricted by the backend ptrace only, not by %s",
+				 options->backend);
 	ret->shim_path = options->shim;
 	ret->library_path = options->library;
 	if (!options->shim || !options->library)
@@ -319,6 +323,7 @@ bool session_decide(struct session *s, const struct process *p, const struct exe
 		return true;
 	default:
 		*ret = (struct exec_decision){.action = EXEC_SUBJECT, .spreads = spreads};
+		ret->hands_over = subject_hands_over(p, request);
 		ret->subject_id = p->in_place ? p->subject_id : ++s->subject_programs;
 		return false;
 	}

@@ -33,6 +33,9 @@ void session_close(struct session *s);
 int session_check_roots(const struct session *s, const struct tape_head *head, const char *tape,
 			struct error *err);
 
+/* Tells of a tape whose units were restricted when these options do not restrict those that run. */
+void session_warn_unrestricted(const struct tape_options *options, const struct tape_head *head);
+
 /* Fills what the options of the user say of the interception. ERR_INVALID: no such backend. */
 int session_intercept(const struct session *s, const struct tape_options *options,
 		      struct intercept_options *ret, struct error *err);

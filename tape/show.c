@@ -38,6 +38,10 @@ static int read_shown(read_fn *read, const struct tape_reader *r, size_t index,
 		rc = show_string(shown, &u.argv[i]);
 	for (size_t i = 0; rc == 0 && i < u.env_count; i++)
 		rc = show_string(shown, &u.env[i].value);
+	for (size_t i = 0; rc == 0 && i < u.denied_count * DENIED_TEXTS; i++)
+		rc = show_string(shown, &u.denied[i / DENIED_TEXTS].text[i % DENIED_TEXTS]);
+	for (size_t i = 0; rc == 0 && i < u.late_count * DENIED_TEXTS; i++)
+		rc = show_string(shown, &u.late[i / DENIED_TEXTS].text[i % DENIED_TEXTS]);
 	if (rc == 0)
 		rc = show_string(shown, &u.cwd);
 	if (rc == 0)
@@ -173,6 +177,67 @@ static int set_signals(json_t *object, const char *name, const int *signals, siz
 	return json_object_set_new(object, name, array);
 }
 
+/* A piece of a policy is one in the text of this object, too. */
+static json_t *json_of_policy(const struct buf *text)
+{
+	json_t *policy =
+		json_loadb(text->len ? text->data : "", text->len, JSON_REJECT_DUPLICATES, NULL);
+
+	return policy ? policy : json_of_buf(text);
+}
+
+static int set_denial(json_t *object, const struct unit_denial *d)
+{
+	const char *name = error_errno_name(d->error);
+	int failed = 0;
+
+	for (int i = 0; i < DENIED_TEXTS; i++)
+		if (d->text[i].len)
+			failed |=
+				json_object_set_new(object, codec_denied_keys[i],
+						    i == DENIED_POLICY ? json_of_policy(&d->text[i])
+								       : json_of_buf(&d->text[i]));
+	if (d->error)
+		failed |= json_object_set_new(object, "error",
+					      name ? json_string(name) : json_integer(d->error));
+	if (d->signal)
+		failed |= json_object_set_new(object, "signal", json_of_signal(d->signal));
+	return failed;
+}
+
+/* Nothing when there is none, so that it stands for one that is not known, too. `times` may be
+ * NULL.
+ */
+static int set_denials(json_t *object, const char *name, const struct unit_denial *denials,
+		       size_t count, const struct unit_denial_time *times)
+{
+	json_t *list = count ? json_array() : NULL;
+	int failed = 0;
+
+	if (!count)
+		return 0;
+	for (size_t i = 0; i < count; i++) {
+		json_t *denial = json_object();
+
+		failed |= set_denial(denial, &denials[i]);
+		if (times)
+			failed |= json_object_set_new(denial, "pid", json_integer(times[i].pid)) |
+				  json_object_set_new(denial, "count",
+						      json_integer((json_int_t)times[i].count));
+		failed |= json_array_append_new(list, denial);
+	}
+	return json_object_set_new(object, name, list) | failed;
+}
+
+static int set_denied(json_t *object, const struct unit *u)
+{
+	const bool timed = u->time.denied_count == u->denied_count;
+
+	return set_denials(object, "denied", u->denied, u->denied_count,
+			   timed ? u->time.denied : NULL) |
+	       set_denials(object, "denied_tail", u->late, u->late_count, NULL);
+}
+
 static int fill(json_t *object, const struct shower *sh, const struct unit *u, struct error *err)
 {
 	static const char *const names[] = {"stdin", "stdout", "stderr"};
@@ -187,7 +252,9 @@ static int fill(json_t *object, const struct shower *sh, const struct unit *u, s
 	    json_object_set_new(object, "env", json_of_env(u)) | set_end(object, &u->end) |
 	    set_time(object, &u->time) |
 	    set_signals(object, "signals", u->signals, u->signal_count) |
-	    set_signals(object, "stops", u->stops, u->stop_count))
+	    set_signals(object, "stops", u->stops, u->stop_count) |
+	    set_signals(object, "sent", u->sent, u->sent_count) | set_denied(object, u) |
+	    (u->explained && json_object_set_new(object, "explained", json_true()) < 0))
 		return error_no_memory(err);
 	for (int fd = 0; rc == 0 && fd < 3; fd++)
 		rc = set_stream(object, sh, u, fd, names[fd], err);

@@ -1,6 +1,6 @@
 #include "base/cleanup.h"
+#include "tape/denied.h"
 #include "tape/scratch_test.h"
-#include "tape/spool.h"
 #include "tools/tests.h"
 #include <errno.h>
 #include <signal.h>
@@ -27,6 +27,8 @@ static char *json_of(struct unit *u)
 		if (u->streams[i].tail.form != PAYLOAD_EMPTY)
 			ck_assert_int_eq(tape_writer_tail(w, u, &err), 0);
 	}
+	if (u->late_count)
+		ck_assert_int_eq(tape_writer_tail(w, u, &err), 0);
 	ck_assert_msg(tape_writer_finish(w, &err) == 0, "%s", err.text);
 	tape_writer_free(w);
 	r = reader_at(TAPE);
@@ -130,8 +132,10 @@ START_TEST(streams_tails_and_signals_are_shown)
 	unit_add_signal(&u, SIGTERM);
 	unit_add_signal(&u, SIGRTMIN + 3);
 	unit_add_stop(&u, SIGTSTP);
+	unit_add_sent(&u, SIGUSR2);
 	json = json_of(&u);
 	ck_assert_msg(strstr(json, "\"stops\":[\"SIGTSTP\"]") != NULL, "%s", json);
+	ck_assert_msg(strstr(json, "\"sent\":[\"SIGUSR2\"]") != NULL, "%s", json);
 	ck_assert_msg(strstr(json, "\"signals\":[\"SIGTERM\",\"SIGRTMIN+3\"]") != NULL, "%s", json);
 	ck_assert_msg(strstr(json, "\"stdin\":\"\",\"stdin_encoding\":\"text\",\"stdin_kind\":"
 				   "\"null\"") != NULL,
@@ -140,6 +144,31 @@ START_TEST(streams_tails_and_signals_are_shown)
 			      NULL,
 		      "%s", json);
 	ck_assert_msg(strstr(json, "\"stderr_kind\":\"same\"") != NULL, "%s", json);
+	unit_clear(&u);
+}
+END_TEST
+
+START_TEST(what_it_was_denied_is_shown)
+{
+	cleanup_free char *json = NULL;
+	struct unit_denial *d;
+	struct unit u;
+
+	make_unit(&u, "x", "");
+	d = denied_append(&u);
+	buf_add_str(&d->text[DENIED_MECHANISM], "landlock-fs");
+	buf_add_str(&d->text[DENIED_WHAT], "$WORK/$$a");
+	buf_add_str(&d->text[DENIED_POLICY], "{\"fs\": {\"read\": [\"$WORK/$$a\"]}}");
+	d->error = EACCES;
+	d = denied_append_late(&u);
+	buf_add_str(&d->text[DENIED_MECHANISM], "seccomp");
+	buf_add_str(&d->text[DENIED_WHAT], "$WORK/late");
+	json = json_of(&u);
+	ck_assert_msg(strstr(json, "\"denied\":[{\"mechanism\":\"landlock-fs\",\"what\":"
+				   "\"$WORK/$a\",\"policy\":{\"fs\":{\"read\":[\"$WORK/$a\"]}},"
+				   "\"error\":\"EACCES\"}],\"denied_tail\":[{"
+				   "\"mechanism\":\"seccomp\",\"what\":\"$WORK/late\"}]") != NULL,
+		      "%s", json);
 	unit_clear(&u);
 }
 END_TEST
@@ -187,18 +216,13 @@ START_TEST(a_blob_is_shown_whole)
 {
 	cleanup_free char *json = NULL;
 	char text[10001];
-	struct spool *spool;
 	struct unit u;
 
 	record(TAPE, "");
 	memset(text, 'y', 10000);
 	text[10000] = '\0';
 	make_unit(&u, "x", "");
-	spool = spool_new(TAPE);
-	ck_assert_int_eq(spool_add(spool, text, 10000, NULL), 0);
-	payload_clear(&unit_stream(&u, 1)->data);
-	ck_assert_int_eq(spool_finish(spool, NULL, &unit_stream(&u, 1)->data, NULL), 0);
-	spool_free(spool);
+	set_spooled(&unit_stream(&u, 1)->data, TAPE, text, 10000, NULL);
 	json = json_of(&u);
 	ck_assert_ptr_nonnull(strstr(json, text));
 	unit_clear(&u);
@@ -243,6 +267,7 @@ Suite *tape_show_suite(void)
 	tcase_add_test(all, bytes_that_are_no_text_are_base64);
 	tcase_add_test(all, nul_is_text);
 	tcase_add_test(all, streams_tails_and_signals_are_shown);
+	tcase_add_test(all, what_it_was_denied_is_shown);
 	tcase_add_test(all, a_stream_that_is_not_there_is_not_shown);
 	tcase_add_test(all, a_unit_for_any_directory_has_no_cwd);
 	tcase_add_test(all, placeholders_are_shown_as_such);

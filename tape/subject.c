@@ -20,6 +20,10 @@ static const struct launcher launchers[] = {
 	{"ava", false},	  {"bats", false},   {"ctest", false},	 {"prove", false},
 };
 
+/* A process of the subject becomes one of these to execute a command: Java's (from 13 on), which
+ * reads what to execute from a pipe. */
+static const char *const helpers[] = {"jspawnhelper"};
+
 /* Through these a launcher starts its child. */
 static const char *const shells[] = {"sh", "bash", "dash", "zsh", "ksh", "env"};
 
@@ -74,13 +78,23 @@ static const struct launcher *find_launcher(const struct exec_request *request)
 	return NULL;
 }
 
-static bool is_shell(const struct exec_request *request)
+static bool is_one_of(const char *const *names, size_t count, const struct exec_request *request)
 {
-	for (size_t i = 0; i < sizeof(shells) / sizeof(shells[0]); i++) {
-		if (subject_glob_matches(shells[i], request))
+	for (size_t i = 0; i < count; i++) {
+		if (subject_glob_matches(names[i], request))
 			return true;
 	}
 	return false;
+}
+
+static bool is_shell(const struct exec_request *request)
+{
+	return is_one_of(shells, sizeof(shells) / sizeof(shells[0]), request);
+}
+
+bool subject_hands_over(const struct process *p, const struct exec_request *request)
+{
+	return !p->in_place && is_one_of(helpers, sizeof(helpers) / sizeof(helpers[0]), request);
 }
 
 enum subject_verdict subject_judge(const struct subject_rules *rules, const struct process *p,
@@ -96,7 +110,7 @@ enum subject_verdict subject_judge(const struct subject_rules *rules, const stru
 	}
 	if (any_matches(rules->real, request))
 		return SUBJECT_REAL;
-	if (any_matches(rules->through, request) || launcher)
+	if (any_matches(rules->through, request) || launcher || subject_hands_over(p, request))
 		return SUBJECT_STAYS;
 	if (p->spreads) {
 		*ret_spreads = is_shell(request);

@@ -22,6 +22,9 @@ struct subject_rules {
 enum subject_verdict subject_judge(const struct subject_rules *rules, const struct process *p,
 				   const struct exec_request *request, bool *ret_spreads);
 
+/* Whether it is a helper that stays subject only until it executes the command in its own place. */
+bool subject_hands_over(const struct process *p, const struct exec_request *request);
+
 /* Whether a glob matches the program: the last component of its path or of argv[0]; a glob with
  * a slash matches the whole path. */
 bool subject_glob_matches(const char *glob, const struct exec_request *request);

@@ -78,6 +78,8 @@ static const struct {
 	/* A launcher below a launcher does as it always does. */
 	{NPM_CHILD, "/usr/bin/npx", "npx", SUBJECT_STAYS, true},
 	{NPM_CHILD, "/usr/bin/pytest", "pytest", SUBJECT_STAYS, false},
+	/* A helper stays, until it executes the command in its place. */
+	{CHILD, "/usr/lib/jvm/java/lib/jspawnhelper", "jspawnhelper", SUBJECT_STAYS, false},
 	/* --through */
 	{CHILD, "/usr/bin/mytool", "mytool", SUBJECT_STAYS, false},
 	{CHILD, "/usr/bin/python3", "mytool", SUBJECT_STAYS, false},
@@ -122,6 +124,19 @@ START_TEST(the_program_behind_a_launcher_spawns_the_units)
 	}
 	request = request_of("/usr/bin/git", NULL, NULL);
 	ck_assert_int_eq(subject_judge(&no_rules, &p, &request, &spreads), SUBJECT_UNIT);
+}
+END_TEST
+
+START_TEST(a_helper_hands_over_when_it_was_spawned)
+{
+	struct bytes argv;
+	struct exec_request helper = request_of("/lib/jspawnhelper", "jspawnhelper", &argv);
+	struct exec_request other;
+
+	ck_assert(subject_hands_over(&actors[CHILD], &helper));
+	ck_assert(!subject_hands_over(&actors[ROOT], &helper));
+	other = request_of("/usr/bin/npm", "npm", &argv);
+	ck_assert(!subject_hands_over(&actors[CHILD], &other));
 }
 END_TEST
 
@@ -220,6 +235,7 @@ Suite *tape_subject_suite(void)
 
 	tcase_add_loop_test(all, the_rule_says_who_is_subject, 0, COUNT(judge_rows));
 	tcase_add_test(all, the_program_behind_a_launcher_spawns_the_units);
+	tcase_add_test(all, a_helper_hands_over_when_it_was_spawned);
 	tcase_add_test(all, real_wins_over_through);
 	tcase_add_test(all, real_wins_over_a_launcher);
 	tcase_add_loop_test(all, a_glob_matches_names_or_whole_paths, 0, COUNT(glob_rows));

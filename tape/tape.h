@@ -47,6 +47,7 @@ enum tape_order {
 };
 
 struct tape_record_result;
+struct confiner;
 
 /* What record and replay have in common. Zero is a good default for all but tape and argv. */
 struct tape_options {
@@ -64,6 +65,12 @@ struct tape_options {
 	const char *library;
 	tape_say say;
 	void *say_ctx;
+	/* Where units run for real, with ptrace: every one of them is restricted by it,
+	 * of sandbox_plan_confiner(), once it has executed its program. The subject is not, nor are
+	 * launchers and what `real` names. NULL: nothing is. */
+	const struct confiner *confiner;
+	const char *const *restricted; /* what it comes to, for the head of the tape: names of
+					  mechanisms, NULL-terminated; or NULL */
 	/* Only for tape_replay(). */
 	enum tape_order order;
 	const char *report; /* a file for what did not agree, as JSON (sandtape(1)), or NULL */
@@ -85,13 +92,15 @@ struct tape_record_result {
 	size_t left;	   /* all processes that did */
 	uint64_t wall_ns;  /* from the subject's start to its end */
 	uint64_t units_ns; /* the sum of the units' durations */
+	bool not_executed; /* the subject could not be: the tape stays as it was, a new one is not
+			    * made */
 };
 
 /*
  * Runs the subject for real and writes the tape. A failure after the start ends the subject and
  * leaves a valid journal. ERR_UNSUPPORTED: this host does not let us trace; ERR_BUSY: another
- * recorder has the tape. A subject that cannot be executed is wait_status 126 or 127 and a
- * sentence by `say`. Not thread-safe: one recording or replay per process at a time, and the
+ * recorder has the tape. A subject that cannot be executed is wait_status 126 or 127, a sentence by
+ * `say`, and no tape. Not thread-safe: one recording or replay per process at a time, and the
  * caller must have no other children.
  */
 TAPE_API int tape_record(const struct tape_options *options, bool sync,
@@ -324,6 +333,7 @@ struct tape_verify_result {
 	int wait_status;	      /* of the subject */
 	size_t units;		      /* of this run */
 	struct tape_diff_result diff; /* A is the tape, B this run */
+	bool not_executed;	      /* the subject could not be: nothing was compared */
 };
 
 /*

@@ -2,26 +2,19 @@
 
 #include "base/cleanup.h"
 #include "base/fs.h"
-#include <dirent.h>
+#include "base/tmpdir.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-#define DIR_NAME "sandtape-bin-XXXXXX"
-#define NAME_LEN (sizeof(DIR_NAME) - sizeof("XXXXXX"))
-
-/* Who has just made one may not have locked it yet. */
-#define ABANDONED_AFTER_S 60
+#define DIR_PREFIX "sandtape-bin-"
 
 struct toolpath {
 	char *dir;
-	int lock; /* of the directory (flock): tells others that somebody still needs it */
+	int lock; /* of the directory, see tmpdir_make() */
 };
 
 /* The names of programs that a search through PATH found: those without a slash in argv[0]. */
@@ -59,51 +52,14 @@ static bool is_in_path(const char *name)
 	return false;
 }
 
-static void remove_if_abandoned(const char *path)
-{
-	cleanup_close int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	struct stat st;
-
-	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid() &&
-	    st.st_mtime < time(NULL) - ABANDONED_AFTER_S && flock(fd, LOCK_EX | LOCK_NB) == 0)
-		fs_remove_all(path, NULL);
-}
-
-/* What replays that were killed have left. What cannot be removed is nothing but clutter. */
-static void remove_abandoned(const char *tmp)
-{
-	cleanup_closedir DIR *d = opendir(tmp);
-	struct dirent *entry;
-
-	while (d && (entry = readdir(d))) {
-		cleanup_free char *path = NULL;
-
-		if (strncmp(entry->d_name, DIR_NAME, NAME_LEN) != 0)
-			continue;
-		path = fs_join(tmp, entry->d_name);
-		if (path)
-			remove_if_abandoned(path);
-	}
-}
-
 static int make_dir(struct toolpath *t, struct error *err)
 {
 	const char *tmp = getenv("TMPDIR");
-	cleanup_free char *path = NULL;
 
 	if (!tmp || !tmp[0])
 		tmp = "/tmp";
-	remove_abandoned(tmp);
-	path = fs_join(tmp, DIR_NAME);
-	if (!path)
-		return error_no_memory(err);
-	if (!mkdtemp(path))
-		return error_sys(err, errno, "cannot make a directory in %s (TMPDIR)", tmp);
-	t->dir = steal_ptr(&path);
-	t->lock = open(t->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (t->lock < 0 || flock(t->lock, LOCK_EX | LOCK_NB) < 0)
-		return error_sys(err, errno, "cannot lock the directory %s", t->dir);
-	return 0;
+	tmpdir_sweep(tmp, DIR_PREFIX);
+	return tmpdir_make(tmp, DIR_PREFIX, &t->dir, &t->lock, err);
 }
 
 static int add_name(struct toolpath *t, const char *name, const char *stub, struct error *err)

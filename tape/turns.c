@@ -63,6 +63,7 @@ static int give_until(struct played_unit *u, struct process *p, uint64_t limit_n
 	size_t len;
 
 	answer_next(u->answer, limit_ns, &ops, &len);
+	ops.parent = p->parent;
 	*ret_alone = !u->ordered && answer_is_complete(&ops);
 	return write_ops(u, p, &ops, len, err);
 }
@@ -204,7 +205,7 @@ static int chosen(struct played_unit *u, struct process *p, size_t index, struct
 	int r;
 
 	if (index == CHOICE_NONE)
-		r = player_take_input_miss(u, &u->command, &read, err);
+		r = misses_take_input(u, &u->command, &read, err);
 	else
 		r = player_take_record(u, index, read.data.len, err);
 	choice_free(u->choice);
@@ -279,12 +280,19 @@ static void note_detached(struct player *player, pid_t pid)
 		player->detached[player->detached_count++] = fd;
 }
 
+/* A stub does something. */
+static void note_active(struct player *player)
+{
+	player->active_ns = session_now(&player->session);
+	player->stirred_ns = player->active_ns;
+}
+
 int turns_start(struct played_unit *u, struct process *p, bool *ret_detach, struct error *err)
 {
 	struct player *player = u->player;
 	int r;
 
-	player->active_ns = session_now(&player->session);
+	note_active(player);
 	u->pid = p->pid;
 	if (u->choice)
 		return choose_first(u, p, err);
@@ -354,7 +362,7 @@ static int took_input(struct played_unit *u, struct process *p, int fd, uint64_t
 		return 0;
 	*ret_result = STUB_ANEW;
 	read = (struct input_read){fd, answer_input_agreed(u->answer, fd), {data, len}};
-	r = player_take_input_miss(u, &u->record, &read, err);
+	r = misses_take_input(u, &u->record, &read, err);
 	if (r == 0)
 		r = give(u, p, &alone, err);
 	return r < 0 ? r : let_go_on(u->player, err);
@@ -405,6 +413,27 @@ static int signal_is_missing(struct played_unit *u, uint64_t times, long *ret_re
 	return nothing_moves(player, err);
 }
 
+/* The recording does not say how it went on, and nobody kills it. */
+static int held(struct played_unit *u, struct process *p, long *ret_result, struct error *err)
+{
+	bool alone;
+	int r;
+
+	if (!held_is_waited_for(u))
+		return nothing_moves(u->player, err);
+	*ret_result = STUB_ANEW;
+	r = misses_take_held(u, err);
+	if (r == 0)
+		r = give(u, p, &alone, err);
+	return r < 0 ? r : let_go_on(u->player, err);
+}
+
+/* Whether it is more than that it still waits. */
+static bool is_news(uint64_t ask)
+{
+	return ask != STUB_ASK_NOTHING && ask != STUB_ASK_NO_SIGNAL && ask != STUB_ASK_HELD;
+}
+
 int turns_on_hypercall(void *ctx, struct process *p, const uint64_t args[6], long *ret_result,
 		       bool *ret_later, struct error *err)
 {
@@ -412,8 +441,8 @@ int turns_on_hypercall(void *ctx, struct process *p, const uint64_t args[6], lon
 
 	(void)ctx;
 	*ret_result = STUB_GO_ON;
-	if (args[0] != STUB_ASK_NOTHING && args[0] != STUB_ASK_NO_SIGNAL)
-		u->player->active_ns = session_now(&u->player->session);
+	if (is_news(args[0]))
+		note_active(u->player);
 	switch (args[0]) {
 	case STUB_ASK_MORE:
 		*ret_result = STUB_ANEW;
@@ -429,6 +458,8 @@ int turns_on_hypercall(void *ctx, struct process *p, const uint64_t args[6], lon
 		return nothing_comes(u, p, ret_result, err);
 	case STUB_ASK_NO_SIGNAL:
 		return signal_is_missing(u, args[2], ret_result, err);
+	case STUB_ASK_HELD:
+		return held(u, p, ret_result, err);
 	default:
 		*ret_result = -ENOSYS;
 		return 0;

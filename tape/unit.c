@@ -1,7 +1,9 @@
 #include "tape/unit.h"
+#include "base/array.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/text.h"
+#include "tape/denied.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,17 +11,6 @@
 
 /* The NUL at its end is part of it: no other serialisation may begin with the same bytes. */
 static const char key_domain[] = "sandtape unit key 1";
-
-/*
- * Room for one more at `count` of an array that grows by doubling: no capacity is stored, because
- * every power of two is the moment to grow. Returns the array, or NULL with the old one intact.
- */
-static void *grow(void *array, size_t count, size_t item_size)
-{
-	if (count && (count & (count - 1)))
-		return array;
-	return reallocarray(array, count ? count * 2 : 1, item_size);
-}
 
 void payload_clear(struct payload *p)
 {
@@ -31,6 +22,7 @@ void unit_time_clear(struct unit_time *t)
 {
 	buf_free(&t->program);
 	free(t->chunks);
+	denied_clear_times(t);
 	memset(t, 0, sizeof(*t));
 }
 
@@ -58,7 +50,9 @@ void unit_clear(struct unit *u)
 		buf_free(&u->modes[i].termios);
 	free(u->modes);
 	free(u->stops);
+	free(u->sent);
 	free(u->order);
+	denied_clear(u);
 	unit_time_clear(&u->time);
 	memset(u, 0, sizeof(*u));
 }
@@ -86,7 +80,7 @@ struct stream *unit_stream(struct unit *u, int fd)
 
 struct stream *unit_add_stream(struct unit *u, int fd)
 {
-	struct stream *streams = grow(u->streams, u->stream_count, sizeof(*streams));
+	struct stream *streams = array_grow(u->streams, u->stream_count, sizeof(*streams));
 	size_t at = u->stream_count;
 
 	if (!streams)
@@ -103,7 +97,7 @@ struct stream *unit_add_stream(struct unit *u, int fd)
 
 int unit_add_arg(struct unit *u, const void *bytes, size_t len)
 {
-	struct buf *argv = grow(u->argv, u->argc, sizeof(*argv));
+	struct buf *argv = array_grow(u->argv, u->argc, sizeof(*argv));
 
 	if (!argv)
 		return ERR_NOMEM;
@@ -139,7 +133,7 @@ int unit_add_env(struct unit *u, struct bytes name, struct bytes value)
 		at--;
 	if (at > 0 && order == 0)
 		return 0;
-	env = grow(u->env, u->env_count, sizeof(*env));
+	env = array_grow(u->env, u->env_count, sizeof(*env));
 	if (!env)
 		return ERR_NOMEM;
 	u->env = env;
@@ -155,20 +149,25 @@ int unit_add_env(struct unit *u, struct bytes name, struct bytes value)
 	return 0;
 }
 
+static int add_number(int **list, size_t *count, int signal)
+{
+	int *longer = array_grow(*list, *count, sizeof(*longer));
+
+	if (!longer)
+		return ERR_NOMEM;
+	*list = longer;
+	longer[(*count)++] = signal;
+	return 0;
+}
+
 int unit_add_signal(struct unit *u, int signal)
 {
-	int *signals = grow(u->signals, u->signal_count, sizeof(*signals));
-
-	if (!signals)
-		return ERR_NOMEM;
-	u->signals = signals;
-	signals[u->signal_count++] = signal;
-	return 0;
+	return add_number(&u->signals, &u->signal_count, signal);
 }
 
 int unit_add_mode(struct unit *u, enum mode_when when, struct bytes termios)
 {
-	struct mode *modes = grow(u->modes, u->mode_count, sizeof(*modes));
+	struct mode *modes = array_grow(u->modes, u->mode_count, sizeof(*modes));
 	struct mode mode = {.when = when};
 
 	if (!modes)
@@ -180,31 +179,70 @@ int unit_add_mode(struct unit *u, enum mode_when when, struct bytes termios)
 	return 0;
 }
 
+bool unit_same_modes(const struct unit *a, const struct unit *b)
+{
+	size_t i = 0;
+
+	while (i < a->mode_count && i < b->mode_count && a->modes[i].when == b->modes[i].when &&
+	       bytes_equal(bytes_of_buf(&a->modes[i].termios), bytes_of_buf(&b->modes[i].termios)))
+		i++;
+	return i == a->mode_count && i == b->mode_count;
+}
+
+bool unit_same_order(const struct unit *a, const struct unit *b)
+{
+	size_t i = 0;
+
+	while (i < a->order_count && i < b->order_count && a->order[i].fd == b->order[i].fd &&
+	       a->order[i].len == b->order[i].len)
+		i++;
+	return i == a->order_count && i == b->order_count;
+}
+
 int unit_add_stop(struct unit *u, int signal)
 {
-	int *stops = grow(u->stops, u->stop_count, sizeof(*stops));
+	return add_number(&u->stops, &u->stop_count, signal);
+}
 
-	if (!stops)
-		return ERR_NOMEM;
-	u->stops = stops;
-	stops[u->stop_count++] = signal;
-	return 0;
+int unit_add_sent(struct unit *u, int signal)
+{
+	return add_number(&u->sent, &u->sent_count, signal);
+}
+
+/* The chunk of what stood at `index` of the list goes, and those of what stood behind it count one
+ * less. */
+static void drop_chunk(struct unit_time *t, int fd, size_t index)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < t->chunk_count; i++) {
+		struct chunk c = t->chunks[i];
+
+		if (c.fd == fd && c.len == index)
+			continue;
+		c.len -= c.fd == fd && c.len > index;
+		t->chunks[kept++] = c;
+	}
+	t->chunk_count = kept;
 }
 
 void unit_drop_stop(struct unit *u)
 {
-	struct unit_time *t = &u->time;
-	size_t at = t->chunk_count;
+	if (u->stop_count > 0)
+		drop_chunk(&u->time, CHUNK_STOP, --u->stop_count);
+}
 
-	if (u->stop_count == 0)
+void unit_drop_sent(struct unit *u, int signal)
+{
+	size_t i = u->sent_count;
+
+	while (i > 0 && u->sent[i - 1] != signal)
+		i--;
+	if (i == 0)
 		return;
-	u->stop_count--;
-	while (at > 0 && t->chunks[at - 1].fd != CHUNK_STOP)
-		at--;
-	if (at == 0)
-		return;
-	memmove(&t->chunks[at - 1], &t->chunks[at], (t->chunk_count - at) * sizeof(*t->chunks));
-	t->chunk_count--;
+	memmove(&u->sent[i - 1], &u->sent[i], (u->sent_count - i) * sizeof(*u->sent));
+	u->sent_count--;
+	drop_chunk(&u->time, CHUNK_SENT, i - 1);
 }
 
 int unit_add_order(struct unit *u, const struct chunk *chunk)
@@ -218,7 +256,7 @@ int unit_add_order(struct unit *u, const struct chunk *chunk)
 		last->len += chunk->len;
 		return 0;
 	}
-	order = grow(u->order, u->order_count, sizeof(*order));
+	order = array_grow(u->order, u->order_count, sizeof(*order));
 	if (!order)
 		return ERR_NOMEM;
 	u->order = order;
@@ -244,7 +282,7 @@ int unit_add_chunk_apart(struct unit *u, int fd, uint64_t len, uint64_t time_ns)
 	struct unit_time *t = &u->time;
 	struct chunk *chunks;
 
-	chunks = grow(t->chunks, t->chunk_count, sizeof(*chunks));
+	chunks = array_grow(t->chunks, t->chunk_count, sizeof(*chunks));
 	if (!chunks)
 		return ERR_NOMEM;
 	t->chunks = chunks;

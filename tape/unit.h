@@ -7,6 +7,7 @@
 #define SANDTAPE_TAPE_UNIT_H
 
 #include "base/buf.h"
+#include "base/denied.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -59,6 +60,7 @@ struct stream {
 #define CHUNK_SIGNAL (-1) /* `len`: the signal that it was sent */
 #define CHUNK_MODE   (-2) /* `len`: which of its `modes` it set */
 #define CHUNK_STOP   (-3) /* `len`: which of its `stops` stopped it */
+#define CHUNK_SENT   (-4) /* `len`: which of its `sent` it sent */
 
 /* A run of output or input as it came, or what happened in between. */
 struct chunk {
@@ -73,6 +75,19 @@ enum mode_when { MODE_NOW = 0, MODE_DRAIN, MODE_FLUSH };
 struct mode {
 	enum mode_when when;
 	struct buf termios; /* the kernel's struct termios or termios2 (TCSETS(2const)) */
+};
+
+/* What restricted the unit kept it from this (denied.h). */
+struct unit_denial {
+	struct buf text[DENIED_TEXTS];
+	int error;  /* an errno, or 0 */
+	int signal; /* or 0 */
+};
+
+/* Of one of them. */
+struct unit_denial_time {
+	int64_t pid;	/* that it first happened to; 0 when it is not known */
+	uint64_t count; /* how often */
 };
 
 /* Whether a stream, or a chunk, of this number is what the unit read. */
@@ -111,8 +126,11 @@ struct unit_time {
 	struct buf program; /* the file that was executed, as the kernel was given it */
 	struct chunk *chunks;
 	size_t chunk_count;
-	uint32_t episode; /* which recording the times are of: only those are comparable */
-	bool known;	  /* false: the tape has no timing for this unit */
+	struct unit_denial_time *denied; /* one for each of the unit's `denied` */
+	size_t denied_count;
+	uint64_t denied_more; /* how often it was denied what is not there */
+	uint32_t episode;     /* which recording the times are of: only those are comparable */
+	bool known;	      /* false: the tape has no timing for this unit */
 };
 
 struct unit_id {
@@ -139,8 +157,17 @@ struct unit {
 	size_t mode_count;
 	int *stops; /* signals by which the unit stopped itself, in order */
 	size_t stop_count;
-	struct chunk *order; /* of a unit with a terminal, or stops: its chunks, without times */
+	int *sent; /* signals that it sent to the process that spawned it, in order */
+	size_t sent_count;
+	struct chunk
+		*order; /* of a unit with a terminal, or stops, ...: its chunks, without times */
 	size_t order_count;
+	bool explained;		    /* all is known that it was denied, of what can be told */
+	struct unit_denial *denied; /* by the policy that the unit ran under */
+	size_t denied_count;
+	struct unit_denial *late; /* likewise, after its first process had ended */
+	size_t late_count;
+	bool late_more; /* there were more of these than are kept */
 
 	struct unit_time time;
 };
@@ -164,6 +191,9 @@ int unit_add_env(struct unit *u, struct bytes name, struct bytes value);
 int unit_add_signal(struct unit *u, int signal);
 int unit_add_mode(struct unit *u, enum mode_when when, struct bytes termios);
 int unit_add_stop(struct unit *u, int signal);
+int unit_add_sent(struct unit *u, int signal);
+/* The last one of these, with its chunk, was not sent. */
+void unit_drop_sent(struct unit *u, int signal);
 /* The last of its stops, with its chunk, was none. */
 void unit_drop_stop(struct unit *u);
 /* Likewise merges what it can. */
@@ -183,6 +213,9 @@ void unit_forget_chunks(struct unit *u, int fd);
 int unit_key(const struct unit *u, uint64_t *ret_key);
 /* The comparison behind the hash: same argv (argv[0] as above), cwd, env. */
 bool unit_same_command(const struct unit *a, const struct unit *b);
+
+bool unit_same_modes(const struct unit *a, const struct unit *b);
+bool unit_same_order(const struct unit *a, const struct unit *b);
 
 /* "8f3a2b1c9d0e4f55.0" */
 #define UNIT_ID_SIZE 32

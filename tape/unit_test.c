@@ -210,6 +210,31 @@ START_TEST(a_stop_that_was_none_is_gone_with_its_chunk)
 }
 END_TEST
 
+START_TEST(what_was_not_sent_is_gone_with_its_chunk)
+{
+	static const int sent[] = {SIGUSR1, SIGHUP, SIGUSR1, SIGUSR2};
+	struct unit u = {0};
+
+	unit_drop_sent(&u, SIGUSR1);
+	for (unsigned i = 0; i < 4; i++) {
+		unit_add_sent(&u, sent[i]);
+		unit_add_chunk_apart(&u, CHUNK_SENT, i, i);
+		unit_add_chunk(&u, 1, 5, 10 + i);
+	}
+	unit_drop_sent(&u, SIGTERM);
+	ck_assert_uint_eq(u.sent_count, 4);
+	unit_drop_sent(&u, SIGUSR1);
+	ck_assert_uint_eq(u.sent_count, 3);
+	ck_assert_int_eq(u.sent[0], SIGUSR1);
+	ck_assert_int_eq(u.sent[2], SIGUSR2);
+	ck_assert_uint_eq(u.time.chunk_count, 7);
+	ck_assert_int_eq(u.time.chunks[4].fd, 1);
+	ck_assert_int_eq(u.time.chunks[5].fd, CHUNK_SENT);
+	ck_assert_uint_eq(u.time.chunks[5].len, 2);
+	unit_clear(&u);
+}
+END_TEST
+
 START_TEST(an_id_has_a_text)
 {
 	struct unit_id id = {UINT64_C(0x8f3a2b1c9d0e4f55), UINT32_MAX};
@@ -264,6 +289,7 @@ Suite *tape_unit_suite(void)
 	tcase_add_test(all, chunks_of_one_stream_in_a_row_are_one);
 	tcase_add_test(all, packets_in_a_row_stay_apart);
 	tcase_add_test(all, a_stop_that_was_none_is_gone_with_its_chunk);
+	tcase_add_test(all, what_was_not_sent_is_gone_with_its_chunk);
 	tcase_add_test(all, an_id_has_a_text);
 	tcase_add_test(all, an_id_is_parsed_as_it_is_written);
 	suite_add_tcase(suite, all);

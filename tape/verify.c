@@ -1,6 +1,8 @@
 /* tape_verify(): does a run still do what the tape says? */
 #include "base/cleanup.h"
 #include "base/fs.h"
+#include "base/tmpdir.h"
+#include "tape/again.h"
 #include "tape/files.h"
 #include "tape/reader.h"
 #include "tape/session.h"
@@ -10,8 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DIR_NAME  "sandtape-verify-XXXXXX"
-#define LINES_MAX ((size_t)1 << 40)
+#define DIR_PREFIX "sandtape-verify-"
+#define LINES_MAX  ((size_t)1 << 40)
 
 /* A list for tape_options: what the tape says and what the caller adds, each once. */
 struct list {
@@ -26,6 +28,7 @@ struct verify {
 	struct list through;
 	struct list real;
 	char *dir;  /* temporary */
+	int lock;   /* of it, see tmpdir_make() */
 	char *tape; /* in it */
 };
 
@@ -94,18 +97,14 @@ static int copy_file(const struct verify *v, const char *name, struct error *err
 static int make_copy(struct verify *v, struct error *err)
 {
 	const char *tmp = getenv("TMPDIR");
-	char *dir = fs_join(tmp && tmp[0] ? tmp : "/tmp", DIR_NAME);
 	int rc;
 
-	if (!dir)
-		return error_no_memory(err);
-	if (!mkdtemp(dir)) {
-		rc = error_sys(err, errno, "cannot make the directory %s (TMPDIR)", dir);
-		free(dir);
-		return rc;
-	}
-	v->dir = dir;
-	rc = tape_file_path(dir, "new.tape", &v->tape, err);
+	if (!tmp || !tmp[0])
+		tmp = "/tmp";
+	tmpdir_sweep(tmp, DIR_PREFIX);
+	rc = tmpdir_make(tmp, DIR_PREFIX, &v->dir, &v->lock, err);
+	if (rc == 0)
+		rc = tape_file_path(v->dir, "new.tape", &v->tape, err);
 	if (rc < 0 || !tape_file_exists(tape_reader_path(v->reader), TAPE_FILE))
 		return rc;
 	rc = fs_mkdir_all(v->tape, err);
@@ -129,11 +128,12 @@ static int record(const struct verify *v, struct tape_record_result *ret, struct
 static int prepare(struct verify *v, struct error *err)
 {
 	const struct tape_head *head;
-	int rc = tape_reader_open(v->options->tape, &v->reader, err);
+	int rc = again_open(v->options, &v->reader, err);
 
 	if (rc < 0)
 		return rc;
 	head = tape_reader_head(v->reader);
+	session_warn_unrestricted(v->options, head);
 	rc = check_roots(v, err);
 	if (rc == 0)
 		rc = add_all(&v->env, &head->env, v->options->env, err);
@@ -148,6 +148,7 @@ static void clear(struct verify *v)
 {
 	if (v->dir)
 		fs_remove_all(v->dir, NULL);
+	cleanup_close_fn(&v->lock);
 	tape_reader_free(v->reader);
 	free(v->env.item);
 	free(v->through.item);
@@ -159,20 +160,21 @@ static void clear(struct verify *v)
 int tape_verify(const struct tape_options *options, const struct tape_diff_options *diff,
 		struct tape_verify_result *ret, struct error *err)
 {
-	struct verify v = {.options = options};
+	struct verify v = {.options = options, .lock = -1};
 	struct tape_verify_result result = {0};
 	struct tape_record_result recorded = {0};
 	int rc = prepare(&v, err);
 
 	if (rc == 0)
 		rc = record(&v, &recorded, err);
-	if (rc == 0)
+	if (rc == 0 && !recorded.not_executed)
 		rc = tape_diff(options->tape, v.tape, diff, &result.diff, err);
 	clear(&v);
 	if (rc < 0)
 		return rc;
 	result.wait_status = recorded.wait_status;
 	result.units = recorded.units;
+	result.not_executed = recorded.not_executed;
 	*ret = result;
 	return 0;
 }

@@ -8,7 +8,6 @@
 #include "tape/spool.h"
 #include "tape/writer.h"
 #include "tools/tests.h"
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -28,18 +27,6 @@
 
 /* Of a child that ends without freeing it; kept (volatile: really) so that it is not a leak. */
 static struct tape_writer *volatile abandoned;
-
-static size_t entry_count(const char *path)
-{
-	cleanup_closedir DIR *d = opendir(path);
-	struct dirent *entry;
-	size_t n = 0;
-
-	ck_assert_ptr_nonnull(d);
-	while ((entry = readdir(d)))
-		n += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
-	return n;
-}
 
 static void assert_file_is(const char *path, const struct buf *wanted)
 {

@@ -4,6 +4,7 @@
  * and answered by it. Each command has an argument of its own.
  */
 #include "tape/command.h"
+#include "tools/bench.h"
 #include <errno.h>
 #include <spawn.h>
 #include <stdint.h>
@@ -11,17 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 
 extern char **environ;
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 static void check(int rc, const char *text)
 {
@@ -52,14 +44,6 @@ static void run_through(struct tape *t, const char *const *argv)
 	tape_result_clear(&got);
 }
 
-static int compare(const void *a, const void *b)
-{
-	const uint64_t *x = a;
-	const uint64_t *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
 /* Without a tape, natively. */
 static uint64_t median_ns(struct tape *t, const char *program, size_t count)
 {
@@ -73,15 +57,14 @@ static uint64_t median_ns(struct tape *t, const char *program, size_t count)
 		uint64_t began;
 
 		snprintf(number, sizeof(number), "%zu", i);
-		began = now_ns();
+		began = monotonic_ns();
 		if (t)
 			run_through(t, argv);
 		else
 			run_native(argv);
-		took[i] = now_ns() - began;
+		took[i] = monotonic_ns() - began;
 	}
-	qsort(took, count, sizeof(*took), compare);
-	median = took[count / 2];
+	median = bench_median(took, count);
 	free(took);
 	return median;
 }

@@ -4,6 +4,7 @@
  * filter, under that least one, and under that of the policy. Each is a median.
  */
 #include "sandbox/filter.h"
+#include "tools/bench.h"
 
 #include <errno.h>
 #include <linux/seccomp.h>
@@ -14,7 +15,6 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define COUNT 200
@@ -22,34 +22,12 @@
 
 typedef uint64_t (*measure_fn)(const struct filter *filter);
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static void check(int rc, const char *text)
 {
 	if (rc == 0)
 		return;
 	fprintf(stderr, "bench_filter: %s\n", text);
 	exit(1);
-}
-
-static int compare(const void *a, const void *b)
-{
-	const uint64_t *x = a;
-	const uint64_t *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
-static uint64_t median(uint64_t *took)
-{
-	qsort(took, COUNT, sizeof(*took), compare);
-	return took[COUNT / 2];
 }
 
 /* Leaves the last one in *ret. */
@@ -61,20 +39,20 @@ static uint64_t measure_prepare(const struct sandbox_policy *policy, struct filt
 		struct sandbox_layers layers = {0};
 		struct error err = {0};
 		struct judge judge = {policy, &layers, NULL, NULL, &err};
-		uint64_t began = now_ns();
+		uint64_t began = monotonic_ns();
 
 		filter_free(ret);
 		check(filter_prepare(&judge, &(struct filter_needs){0}, ret), err.text);
-		took[i] = now_ns() - began;
+		took[i] = monotonic_ns() - began;
 	}
-	return median(took);
+	return bench_median(took, COUNT);
 }
 
 static uint64_t install(const struct filter *filter)
 {
-	uint64_t began = now_ns();
+	uint64_t began = monotonic_ns();
 	int rc = filter_apply(filter);
-	uint64_t took = now_ns() - began;
+	uint64_t took = monotonic_ns() - began;
 
 	check(rc, "the filter cannot be installed");
 	return took;
@@ -86,13 +64,13 @@ static uint64_t call(const struct filter *filter)
 
 	check(filter_apply(filter), "the filter cannot be installed");
 	for (int i = 0; i < COUNT; i++) {
-		uint64_t began = now_ns();
+		uint64_t began = monotonic_ns();
 
 		for (int j = 0; j < CALLS; j++)
 			syscall(SYS_getppid);
-		took[i] = (now_ns() - began) / CALLS;
+		took[i] = (monotonic_ns() - began) / CALLS;
 	}
-	return median(took);
+	return bench_median(took, COUNT);
 }
 
 /* A filter stays with its process, so each measurement has one of its own. */
@@ -133,7 +111,8 @@ int main(void)
 		installed[1][i] = in_child(install, &least);
 	}
 	printf("%llu %llu %llu", (unsigned long long)prepared,
-	       (unsigned long long)median(installed[0]), (unsigned long long)median(installed[1]));
+	       (unsigned long long)bench_median(installed[0], COUNT),
+	       (unsigned long long)bench_median(installed[1], COUNT));
 	printf(" %llu", (unsigned long long)in_child(call, &none));
 	printf(" %llu", (unsigned long long)in_child(call, &least));
 	printf(" %llu\n", (unsigned long long)in_child(call, &filter));

@@ -3,26 +3,18 @@
  * its stdout on a pipe that is read to the end, and prints the median nanoseconds of one spawn
  * (posix_spawn to waitpid). The subject of `make bench`, native, recorded and replayed.
  */
+#include "tools/bench.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 extern char **environ;
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 static void fail(const char *what, int number)
 {
@@ -44,7 +36,7 @@ static uint64_t spawn_once(char **argv)
 		fail("pipe", errno);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, fds[1], 1);
-	start = now_ns();
+	start = monotonic_ns();
 	r = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
 	if (r != 0)
 		fail(argv[0], r);
@@ -53,7 +45,7 @@ static uint64_t spawn_once(char **argv)
 		;
 	if (waitpid(pid, &status, 0) < 0)
 		fail("waitpid", errno);
-	start = now_ns() - start;
+	start = monotonic_ns() - start;
 	close(fds[0]);
 	posix_spawn_file_actions_destroy(&actions);
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
@@ -61,14 +53,6 @@ static uint64_t spawn_once(char **argv)
 		exit(1);
 	}
 	return start;
-}
-
-static int compare(const void *a, const void *b)
-{
-	const uint64_t *x = a;
-	const uint64_t *y = b;
-
-	return (*x > *y) - (*x < *y);
 }
 
 int main(int argc, char **argv)
@@ -85,8 +69,7 @@ int main(int argc, char **argv)
 		fail("calloc", ENOMEM);
 	for (long i = 0; i < count; i++)
 		took[i] = spawn_once(argv + 2);
-	qsort(took, (size_t)count, sizeof(*took), compare);
-	printf("%llu\n", (unsigned long long)took[count / 2]);
+	printf("%llu\n", (unsigned long long)bench_median(took, (size_t)count));
 	free(took);
 	return 0;
 }

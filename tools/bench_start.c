@@ -1,28 +1,20 @@
 /*
  * bench_start COUNT PROGRAM: starts the program COUNT times in each of several ways within this
- * process, in turn, and prints the median nanoseconds of each, from the start to the end that has
- * been waited for: posix_spawn; sandbox_start under a plan without namespaces, with mounts, with
- * all.
+ * process, one way after the other, since what namespaces leave to be done is done during the next
+ * start; and prints the median nanoseconds of each, from the start to the end that has been waited
+ * for: posix_spawn; sandbox_start under a plan without namespaces, with mounts, with all.
  */
 #include "sandbox/plan.h"
 
+#include "tools/bench.h"
 #include <errno.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 
 extern char **environ;
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-}
 
 static _Noreturn void fail(const char *what, const char *why)
 {
@@ -78,13 +70,6 @@ static struct sandbox_plan *make_plan(const char *text, const char *program)
 	return plan;
 }
 
-static int compare(const void *a, const void *b)
-{
-	const uint64_t *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
 int main(int argc, char **argv)
 {
 	long count = argc == 3 ? strtol(argv[1], NULL, 10) : 0;
@@ -100,20 +85,19 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i <= POLICIES; i++)
 		if (!(took[i] = calloc((size_t)count, sizeof(uint64_t))))
 			fail("memory", strerror(ENOMEM));
-	for (long n = 0; n < count; n++) {
-		for (size_t i = 0; i <= POLICIES; i++) {
-			uint64_t begun = now_ns();
+	for (size_t i = 0; i <= POLICIES; i++) {
+		for (long n = 0; n < count; n++) {
+			uint64_t begun = monotonic_ns();
 
 			if (i == 0)
 				spawn(argv[2]);
 			else
 				start(plan[i - 1], argv[2]);
-			took[i][n] = now_ns() - begun;
+			took[i][n] = monotonic_ns() - begun;
 		}
 	}
 	for (size_t i = 0; i <= POLICIES; i++) {
-		qsort(took[i], (size_t)count, sizeof(uint64_t), compare);
-		printf("%llu\n", (unsigned long long)took[i][count / 2]);
+		printf("%llu\n", (unsigned long long)bench_median(took[i], (size_t)count));
 		free(took[i]);
 	}
 	for (size_t i = 0; i < POLICIES; i++)

@@ -11,23 +11,15 @@
 #include "tape/matcher.h"
 #include "tape/orders.h"
 #include "tape/writer.h"
+#include "tools/bench.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define ANSWERS 20000
 #define BATCH	1000
 #define GROUP	16
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 static void check(int rc, const struct error *err)
 {
@@ -94,14 +86,14 @@ static uint64_t write_units(struct tape_writer *w, size_t first, size_t count, s
 		make_command(&units[i], first + i);
 		add_end(&units[i], first + i);
 	}
-	took = now_ns();
+	took = monotonic_ns();
 	for (size_t i = 0; i < count; i++) {
 		check(tape_writer_spawn(w, &units[i], &err), &err);
 		check(tape_writer_exit(w, &units[i], &err), &err);
 		if ((first + i + 1) % group == 0)
 			check(tape_writer_sync(w, &err), &err);
 	}
-	took = now_ns() - took;
+	took = monotonic_ns() - took;
 	for (size_t i = 0; i < count; i++)
 		unit_clear(&units[i]);
 	return took;
@@ -120,9 +112,9 @@ static int record(const char *path, size_t count, const char *how)
 	check(tape_writer_open(path, &head, strcmp(how, "write") != 0, &w, &err), &err);
 	for (size_t i = 0; i < count; i += BATCH)
 		written += write_units(w, i, count - i < BATCH ? count - i : BATCH, group);
-	began = now_ns();
+	began = monotonic_ns();
 	check(tape_writer_finish(w, &err), &err);
-	printf("%" PRIu64 " %" PRIu64 "\n", written, now_ns() - began);
+	printf("%" PRIu64 " %" PRIu64 "\n", written, monotonic_ns() - began);
 	tape_writer_free(w);
 	return 0;
 }
@@ -136,7 +128,7 @@ static void answer(struct matcher *m, const struct tape_reader *r, size_t i, uin
 	uint64_t began;
 
 	make_command(&command, i);
-	began = now_ns();
+	began = monotonic_ns();
 	check(matcher_find(m, &command, &index, 1, &count, &err), &err);
 	if (count != 1) {
 		fprintf(stderr, "bench_tape: no record for command %zu\n", i);
@@ -144,18 +136,10 @@ static void answer(struct matcher *m, const struct tape_reader *r, size_t i, uin
 	}
 	check(matcher_take(m, index, &taken, &err), &err);
 	check(tape_reader_payload(r, &unit_stream(&taken, 1)->data, NULL, &view, &err), &err);
-	*ret_ns = now_ns() - began;
+	*ret_ns = monotonic_ns() - began;
 	payload_view_clear(&view);
 	unit_clear(&taken);
 	unit_clear(&command);
-}
-
-static int compare(const void *a, const void *b)
-{
-	const uint64_t *x = a;
-	const uint64_t *y = b;
-
-	return (*x > *y) - (*x < *y);
 }
 
 static unsigned long anonymous_bytes(void)
@@ -180,7 +164,7 @@ static int answer_all(const char *path, size_t count)
 	struct tape_reader *r;
 	struct matcher *m;
 	struct orders *o;
-	uint64_t began = now_ns(), first;
+	uint64_t began = monotonic_ns(), first;
 
 	check(took ? 0 : ERR_NOMEM, NULL);
 	check(tape_reader_open(path, &r, &err), &err);
@@ -188,12 +172,12 @@ static int answer_all(const char *path, size_t count)
 	check(m ? 0 : ERR_NOMEM, NULL);
 	check(orders_new(r, m, TAPE_ORDER_CAUSAL, &o, &err), &err);
 	answer(m, r, count / 2, &took[0]);
-	first = now_ns() - began;
+	first = monotonic_ns() - began;
 	/* A prime step, so that neighbours on the tape are not asked for one after the other. */
 	for (size_t i = 1; i < answers; i++)
 		answer(m, r, (count / 2 + i * 611953) % count, &took[i]);
-	qsort(took, answers, sizeof(*took), compare);
-	printf("%" PRIu64 " %" PRIu64 " %lu\n", first, took[answers / 2], anonymous_bytes());
+	printf("%" PRIu64 " %" PRIu64 " %lu\n", first, bench_median(took, answers),
+	       anonymous_bytes());
 	orders_free(o);
 	matcher_free(m);
 	tape_reader_free(r);

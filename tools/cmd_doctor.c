@@ -134,17 +134,11 @@ static int run(const struct command *command, int argc, char **argv)
 {
 	struct doctor_options o = {0};
 	struct error err = {0};
-	int first, rc = options_parse(&table, argc, argv, &o, &first, &err);
+	int first, status, rc = options_parse(&table, argc, argv, &o, &first, &err);
 
 	if (rc == 0 && !o.help && first < argc)
 		rc = error_set(&err, ERR_INVALID, "'%s' is one argument too many", argv[first]);
-	if (rc < 0)
-		return command_misused(command, &err);
-	if (o.help) {
-		command_help(command);
-		return command_finish(EXIT_OK);
-	}
-	return examine(&o);
+	return command_goes_on(command, rc, o.help, &err, &status) ? examine(&o) : status;
 }
 
 const struct command doctor_command = {"doctor", "[--json]",

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct policy_options {
 	bool quiet;
@@ -53,15 +54,8 @@ static bool take_file(const struct command *command, const struct option_table *
 
 	if (rc == 0 && !ret->help && first + 1 != argc)
 		rc = error_set(&err, ERR_INVALID, "which policy? name one file");
-	if (rc < 0) {
-		*ret_status = command_misused(command, &err);
+	if (!command_goes_on(command, rc, ret->help, &err, ret_status))
 		return false;
-	}
-	if (ret->help) {
-		command_help(command);
-		*ret_status = command_finish(EXIT_OK);
-		return false;
-	}
 	*ret_file = argv[first];
 	return true;
 }
@@ -101,7 +95,9 @@ static int check_roots(struct check *c, const char *file, const struct sandbox_p
 	if (rc == ERR_NOTFOUND)
 		error_advise(&err, rc, "with a question mark in front it need not be there");
 	if (rc < 0) {
-		error_wrap(&err, rc, "%s", file);
+		/* As the errors of its roots do already. */
+		if (strncmp(err.text, file, strlen(file)) != 0)
+			error_wrap(&err, rc, "%s", file);
 		command_fail(&err);
 		return rc == ERR_NOMEM ? EXIT_SANDTAPE : EXIT_DIFFERENT;
 	}

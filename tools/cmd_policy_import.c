@@ -146,14 +146,11 @@ static int run(const struct command *command, int argc, char **argv)
 	struct import_options o = {0};
 	struct error err = {0};
 	const char *file = NULL;
+	int status, rc = parse(argc, argv, &o, &file, &err);
 
-	if (parse(argc, argv, &o, &file, &err) < 0)
-		return command_misused(command, &err);
-	if (o.help)
-		command_help(command);
-	else if (import(&o, file, &err) < 0)
-		return command_fail(&err);
-	return command_finish(EXIT_OK);
+	if (!command_goes_on(command, rc, o.help, &err, &status))
+		return status;
+	return import(&o, file, &err) < 0 ? command_fail(&err) : command_finish(EXIT_OK);
 }
 
 const struct command policy_import_command = {

@@ -2,6 +2,7 @@
 #include "tools/command.h"
 
 #include "tools/front.h"
+#include "tools/run.h"
 #include "tools/session_options.h"
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +16,7 @@ static const struct option options[] = {
 	 "every record is on the disk before its command ends"},
 	{"--only", 0, OPTION_STRING, "ID", offsetof(struct session_options, only),
 	 "run this one command anew, and answer the others from the tape"},
+	POLICY_OPTIONS,
 };
 static const struct option_table table = {options, sizeof(options) / sizeof(options[0])};
 
@@ -77,7 +79,7 @@ static int record(struct recording *r)
 
 	if (tape_record(r->tape, r->options->sync, &result, &err) < 0)
 		return command_fail(&err);
-	if (!r->reported)
+	if (!r->reported && !result.not_executed)
 		report(r->options, &result, false);
 	return command_status(result.wait_status);
 }
@@ -106,21 +108,32 @@ int session_record(struct session_options *o, struct tape_options *tape)
 	return o->daemons && strcmp(o->daemons, "kill") == 0 ? record(&r) : record_in_two(&r);
 }
 
+static int record_or_extend(struct session_options *o, struct tape_options *tape)
+{
+	struct record_policy policy = {NULL, {NULL}};
+	struct error err = {0};
+	int status;
+
+	if (record_policy_load(o, &policy, tape, &err) < 0)
+		return command_fail(&err);
+	status = o->only ? session_extend(o, tape) : session_record(o, tape);
+	sandbox_plan_free(policy.plan);
+	return status;
+}
+
 static int run(const struct command *command, int argc, char **argv)
 {
 	struct session_options o = {0};
 	struct tape_options tape = {0};
 	struct error err = {0};
-	int status = session_options_parse(&table, argc, argv, &o, &tape, &err);
+	int status, rc = session_options_parse(&table, argc, argv, &o, &tape, &err);
 
-	if (status < 0 || session_check_daemons(&o, &err) < 0) {
-		status = command_misused(command, &err);
-	} else if (o.help) {
-		command_help(command);
-		status = command_finish(EXIT_OK);
-	} else {
-		status = o.only ? session_extend(&o, &tape) : session_record(&o, &tape);
-	}
+	if (rc == 0)
+		rc = session_check_daemons(&o, &err);
+	if (rc == 0)
+		rc = session_check_explain(&o, &err);
+	if (command_goes_on(command, rc, o.help, &err, &status))
+		status = record_or_extend(&o, &tape);
 	session_options_free(&o);
 	return status;
 }

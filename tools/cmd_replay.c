@@ -75,16 +75,12 @@ static int run(const struct command *command, int argc, char **argv)
 	struct session_options o = {0};
 	struct tape_options tape = {0};
 	struct error err = {0};
-	int status = session_options_parse(&table, argc, argv, &o, &tape, &err);
+	int status, rc = session_options_parse(&table, argc, argv, &o, &tape, &err);
 
-	if (status < 0 || session_choose_order(&o, &tape, &err) < 0) {
-		status = command_misused(command, &err);
-	} else if (o.help) {
-		command_help(command);
-		status = command_finish(EXIT_OK);
-	} else {
+	if (rc == 0)
+		rc = session_choose_order(&o, &tape, &err);
+	if (command_goes_on(command, rc, o.help, &err, &status))
 		status = session_replay(&o, &tape);
-	}
 	session_options_free(&o);
 	return status;
 }

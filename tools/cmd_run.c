@@ -16,16 +16,16 @@ static void say(void *ctx, const char *text)
 		fprintf(stderr, "sandtape: %s\n", text);
 }
 
-static int end_status(const struct sandbox_options *o, const struct sandbox_result *r)
+int run_end_status(bool quiet, const struct sandbox_result *r)
 {
-	if (r->end == SANDBOX_END_TIMEOUT && !o->quiet)
+	if (r->end == SANDBOX_END_TIMEOUT && !quiet)
 		fprintf(stderr, "sandtape: the program was killed: its time was over\n");
-	if (r->end == SANDBOX_END_OUTPUT && !o->quiet)
+	if (r->end == SANDBOX_END_OUTPUT && !quiet)
 		fprintf(stderr, "sandtape: the program was killed: it wrote more than it may\n");
-	if (r->end == SANDBOX_END_MEMORY && !o->quiet)
+	if (r->end == SANDBOX_END_MEMORY && !quiet)
 		fprintf(stderr, "sandtape: the program was killed: it needed more memory than it "
 				"may have\n");
-	if (r->killed > 0 && !o->quiet)
+	if (r->killed > 0 && !quiet)
 		fprintf(stderr, "sandtape: %u process%s that the program left behind %s killed\n",
 			r->killed, r->killed == 1 ? "" : "es", r->killed == 1 ? "was" : "were");
 	if (r->end == SANDBOX_END_TIMEOUT)
@@ -79,7 +79,7 @@ static int not_started(const struct sandbox_options *o, int report, const char *
 	return status;
 }
 
-static int start_failed(const struct error *err, const char *program)
+int run_start_failed(const struct error *err, const char *program)
 {
 	int status = fail(err, program);
 
@@ -112,7 +112,7 @@ static int conclude(const struct sandbox_options *o, const char *const *argv, in
 	if (outcome->failure.code < 0)
 		command_fail(&outcome->failure); /* the program's own status counts more */
 	if (outcome->result.end != SANDBOX_END_UNKNOWN)
-		status = end_status(o, &outcome->result);
+		status = run_end_status(o->quiet, &outcome->result);
 	if (o->report && sandbox_report_write(report, o->report, argv, &outcome->layers,
 					      &outcome->result, denials, &err) < 0)
 		command_fail(&err);
@@ -152,7 +152,7 @@ static int start(const struct sandbox_options *o, struct sandbox_plan *plan,
 			run_here(plan, argv, denials, &outcome);
 		status = outcome.started ? conclude(o, argv, report, &outcome, denials)
 					 : not_started(o, report, argv,
-						       start_failed(&outcome.failure, argv[0]),
+						       run_start_failed(&outcome.failure, argv[0]),
 						       &outcome.failure);
 	}
 	denials_free(denials);
@@ -170,9 +170,9 @@ static int run_sandboxed(const struct sandbox_options *o, const char *const *arg
 		rc = sandbox_plan_new(policy,
 				      o->explain ? SANDBOX_PLAN_OBSERVED : SANDBOX_PLAN_START, say,
 				      (void *)o, &plan, &err);
+	sandbox_policy_free(policy);
 	status = rc < 0 ? no_plan(o, argv, &err) : start(o, plan, argv);
 	sandbox_plan_free(plan);
-	sandbox_policy_free(policy);
 	return status;
 }
 
@@ -190,14 +190,8 @@ static int run(const struct command *command, int argc, char **argv)
 		rc = error_set(&err, ERR_INVALID,
 			       "there is no program to run: name it behind the options, as in "
 			       "sandtape run -- make test");
-	if (rc < 0) {
-		status = command_misused(command, &err);
-	} else if (o.help) {
-		command_help(command);
-		status = command_finish(EXIT_OK);
-	} else {
+	if (command_goes_on(command, rc, o.help, &err, &status))
 		status = run_sandboxed(&o, (const char *const *)argv + first);
-	}
 	sandbox_options_free(&o);
 	return status;
 }

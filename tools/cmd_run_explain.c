@@ -1,7 +1,7 @@
 /*
- * sandtape run --explain. Two processes: the one that was started becomes the tracer of the program
- * and of all that it starts, and so cannot be its parent; the runner, its child, starts the program
- * and does what run does without --explain.
+ * sandtape run --explain, and what else observes a program. Two processes: the one that was started
+ * becomes the tracer of the program and of all that it starts, and so cannot be its parent; the
+ * runner, its child, starts the program and does what run does without being observed.
  */
 #include "tools/run.h"
 
@@ -23,6 +23,7 @@ struct told {
 };
 
 struct explained {
+	const struct run_observer *observer;
 	struct sandbox_plan *plan;
 	const char *const *argv;
 	int sockets[2]; /* ours, the runner's */
@@ -35,7 +36,8 @@ void run_see_end(const struct run_outcome *outcome, struct denials *denials)
 	const struct sandbox_observation end = {
 		.what = SANDBOX_SEEN_END, .pid = outcome->pid, .result = &outcome->result};
 
-	denials_see(denials, &end);
+	if (outcome->result.end != SANDBOX_END_EXIT) /* else nobody has ended it */
+		denials_see(denials, &end);
 }
 
 static void be_runner(struct explained *x, pid_t first, const sigset_t *mask)
@@ -74,7 +76,7 @@ static int check_runner(const struct explained *x, pid_t runner, int wait_status
 						  : "it did not say why");
 }
 
-static int observe(struct explained *x, pid_t runner, const sigset_t *mask, struct denials *denials)
+static int observe(struct explained *x, pid_t runner, const sigset_t *mask)
 {
 	int wait_status = 0, rc;
 
@@ -82,17 +84,17 @@ static int observe(struct explained *x, pid_t runner, const sigset_t *mask, stru
 	run_outlive_readers(); /* there is much to be told in the end */
 	run_signals_to(runner);
 	sigprocmask(SIG_SETMASK, mask, NULL);
-	rc = sandbox_observe(x->sockets[0], runner, denials_see, denials, &wait_status, x->err);
+	rc = x->observer->observe(x->observer->ctx, x->sockets[0], runner, &wait_status, x->err);
 	run_signals_to(0);
 	close(x->sockets[0]);
 	if (rc < 0)
 		end_runner(runner);
 	if (rc == ERR_UNSUPPORTED)
-		return error_advise(x->err, rc, "run it without --explain");
+		return x->observer->without ? error_advise(x->err, rc, x->observer->without) : rc;
 	return rc < 0 ? rc : check_runner(x, runner, wait_status);
 }
 
-static int split(struct explained *x, struct denials *denials)
+static int split(struct explained *x)
 {
 	pid_t first = getpid(), runner;
 	sigset_t all, mask;
@@ -107,7 +109,7 @@ static int split(struct explained *x, struct denials *denials)
 	if (runner == 0)
 		be_runner(x, first, &mask);
 	if (runner > 0)
-		return observe(x, runner, &mask, denials);
+		return observe(x, runner, &mask);
 	error_sys(x->err, errno, "cannot fork");
 	sigprocmask(SIG_SETMASK, &mask, NULL);
 	close(x->sockets[0]);
@@ -115,23 +117,38 @@ static int split(struct explained *x, struct denials *denials)
 	return ERR_SYSTEM;
 }
 
-int run_explained(struct sandbox_plan *plan, const char *const *argv, struct denials *denials,
-		  struct run_outcome *ret, struct error *err)
+int run_observed(struct sandbox_plan *plan, const char *const *argv,
+		 const struct run_observer *observer, struct run_outcome *ret, struct error *err)
 {
-	struct explained x = {.plan = plan, .argv = argv, .err = err};
+	struct explained x = {.observer = observer, .plan = plan, .argv = argv, .err = err};
 	int rc;
 
 	x.told = mmap(NULL, sizeof(*x.told), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
 		      0);
 	if (x.told == MAP_FAILED)
 		return error_no_memory(err);
-	rc = split(&x, denials);
-	if (rc == 0) {
+	rc = split(&x);
+	if (rc == 0)
 		*ret = x.told->outcome;
-		denials_set_known(denials);
-	}
 	munmap(x.told, sizeof(*x.told));
-	if (rc == 0 && ret->started)
-		run_see_end(ret, denials);
 	return rc;
+}
+
+static int observe_denials(void *ctx, int socket, pid_t runner, int *ret_status, struct error *err)
+{
+	return sandbox_observe(socket, runner, denials_see, ctx, ret_status, err);
+}
+
+int run_explained(struct sandbox_plan *plan, const char *const *argv, struct denials *denials,
+		  struct run_outcome *ret, struct error *err)
+{
+	const struct run_observer observer = {observe_denials, denials, "run it without --explain"};
+	int rc = run_observed(plan, argv, &observer, ret, err);
+
+	if (rc < 0)
+		return rc;
+	denials_set_known(denials);
+	if (ret->started)
+		run_see_end(ret, denials);
+	return 0;
 }

@@ -108,11 +108,38 @@ static const struct mode *find_mode(const char *name)
 	return NULL;
 }
 
+static bool is_of_tapes(const char *name)
+{
+	for (size_t i = 0; i < run_tape_table.count; i++)
+		if (strcmp(run_tape_table.option[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* The help has them, of the other form of the command. */
+static int refuse_sandbox(int argc, char **argv, struct error *err)
+{
+	const struct option_table *const tables[] = {&run_tape_table, &sandbox_options_table};
+
+	for (size_t i = 0; i < sandbox_options_table.count; i++) {
+		const char *name = sandbox_options_table.option[i].name;
+
+		if (!is_of_tapes(name) && options_mention(tables, 2, argc, argv, name))
+			return error_set(err, ERR_INVALID,
+					 "with a tape there is no sandbox, and no '%s': record "
+					 "--policy restricts the commands of a recording",
+					 name);
+	}
+	return 0;
+}
+
 static int parse(int argc, char **argv, struct session_options *o, struct tape_options *tape,
 		 struct error *err)
 {
-	int r = session_options_parse(&run_tape_table, argc, argv, o, tape, err);
+	int r = refuse_sandbox(argc, argv, err);
 
+	if (r == 0)
+		r = session_options_parse(&run_tape_table, argc, argv, o, tape, err);
 	if (r == 0)
 		r = session_choose_order(o, tape, err);
 	if (r == 0)
@@ -128,16 +155,10 @@ int run_tape(const struct command *command, int argc, char **argv)
 	struct session_options o = {0};
 	struct tape_options tape = {0};
 	struct error err = {0};
-	int status;
+	int status, rc = parse(argc, argv, &o, &tape, &err);
 
-	if (parse(argc, argv, &o, &tape, &err) < 0) {
-		status = command_misused(command, &err);
-	} else if (o.help) {
-		command_help(command);
-		status = command_finish(EXIT_OK);
-	} else {
+	if (command_goes_on(command, rc, o.help, &err, &status))
 		status = find_mode(o.mode)->session(&o, &tape);
-	}
 	session_options_free(&o);
 	return status;
 }

@@ -90,17 +90,14 @@ static int run(const struct command *command, int argc, char **argv)
 {
 	struct check_options o = {0};
 	struct error err = {0};
-	int status = EXIT_OK;
-	int first;
+	int first, status;
 	int rc = options_parse(&table, argc, argv, &o, &first, &err);
 
 	if (rc == 0 && !o.help && first >= argc)
 		rc = error_set(&err, ERR_INVALID, "which tape? name one or more");
-	if (rc < 0)
-		return command_misused(command, &err);
-	if (o.help)
-		command_help(command);
-	for (; !o.help && first < argc; first++) {
+	if (!command_goes_on(command, rc, o.help, &err, &status))
+		return status;
+	for (status = EXIT_OK; first < argc; first++) {
 		int one = check(&o, argv[first]);
 
 		status = one > status ? one : status;

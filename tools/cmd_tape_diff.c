@@ -77,19 +77,15 @@ static int run(const struct command *command, int argc, char **argv)
 	struct diff_options o = {0};
 	enum tape_fidelity fidelity = TAPE_SEMANTIC;
 	struct error err = {0};
-	int first;
+	int first, status;
 	int rc = options_parse(&table, argc, argv, &o, &first, &err);
 
 	if (rc == 0 && !o.help && first + 2 != argc)
 		rc = error_set(&err, ERR_INVALID, "which two tapes? name them");
 	if (rc == 0 && o.fidelity)
 		rc = fidelity_of_name(o.fidelity, &fidelity, &err);
-	if (rc < 0)
-		return command_misused(command, &err);
-	if (o.help) {
-		command_help(command);
-		return command_finish(EXIT_OK);
-	}
+	if (!command_goes_on(command, rc, o.help, &err, &status))
+		return status;
 	return command_finish(diff(&o, fidelity, argv[first], argv[first + 1]));
 }
 

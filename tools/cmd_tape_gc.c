@@ -62,20 +62,17 @@ static int run(const struct command *command, int argc, char **argv)
 	struct tape_gc_options gc = {.tell = print_file, .tell_ctx = &o};
 	struct tape_gc_result result;
 	struct error err = {0};
-	int first;
+	int first, status;
 	int rc = options_parse(&table, argc, argv, &o, &first, &err);
 
 	if (rc == 0 && !o.help && first + 1 != argc)
 		rc = error_set(&err, ERR_INVALID, "which tape? name one");
-	if (rc < 0)
-		return command_misused(command, &err);
+	if (!command_goes_on(command, rc, o.help, &err, &status))
+		return status;
 	gc.dry_run = o.dry_run;
-	if (o.help)
-		command_help(command);
-	else if (tape_gc(argv[first], &gc, &result, &err) < 0)
+	if (tape_gc(argv[first], &gc, &result, &err) < 0)
 		return command_fail(&err);
-	else
-		print_result(&o, argv[first], &result);
+	print_result(&o, argv[first], &result);
 	return command_finish(EXIT_OK);
 }
 

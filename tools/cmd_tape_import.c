@@ -72,21 +72,13 @@ static int run(const struct command *command, int argc, char **argv)
 {
 	struct import_options o = {0};
 	struct error err = {0};
-	int status = EXIT_OK;
-	int first;
+	int first, status;
 	int rc = options_parse(&table, argc, argv, &o, &first, &err);
 
 	if (rc == 0 && !o.help && first + 3 != argc)
 		rc = error_set(&err, ERR_INVALID, "name the format, the file and the new tape");
-	if (rc < 0) {
-		status = command_misused(command, &err);
-	} else {
-		if (o.help)
-			command_help(command);
-		else
-			status = import(&o, argv + first);
-		status = command_finish(status);
-	}
+	if (command_goes_on(command, rc, o.help, &err, &status))
+		status = command_finish(import(&o, argv + first));
 	option_list_free(&o.env);
 	option_list_free(&o.roots);
 	return status;

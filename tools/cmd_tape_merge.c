@@ -72,18 +72,14 @@ static int run(const struct command *command, int argc, char **argv)
 {
 	struct merge_options o = {0};
 	struct error err = {0};
-	int first;
+	int first, status;
 	int rc = options_parse(&table, argc, argv, &o, &first, &err);
 
 	if (rc == 0 && !o.help && first + 3 > argc)
 		rc = error_set(&err, ERR_INVALID,
 			       "which tapes? name the new one, and then two or more");
-	if (rc < 0)
-		return command_misused(command, &err);
-	if (o.help) {
-		command_help(command);
-		return command_finish(EXIT_OK);
-	}
+	if (!command_goes_on(command, rc, o.help, &err, &status))
+		return status;
 	return command_finish(merge(&o, argv[first], (const char *const *)argv + first + 1));
 }
 

@@ -44,19 +44,16 @@ static int run(const struct command *command, int argc, char **argv)
 	struct migrate_options o = {0};
 	struct tape_migrate_result result;
 	struct error err = {0};
-	int first;
+	int first, status;
 	int rc = options_parse(&table, argc, argv, &o, &first, &err);
 
 	if (rc == 0 && !o.help && first + 1 != argc)
 		rc = error_set(&err, ERR_INVALID, "which tape? name one");
-	if (rc < 0)
-		return command_misused(command, &err);
-	if (o.help)
-		command_help(command);
-	else if (tape_migrate(argv[first], &result, &err) < 0)
+	if (!command_goes_on(command, rc, o.help, &err, &status))
+		return status;
+	if (tape_migrate(argv[first], &result, &err) < 0)
 		return command_fail(&err);
-	else
-		print_result(&o, argv[first], &result);
+	print_result(&o, argv[first], &result);
 	return command_finish(EXIT_OK);
 }
 

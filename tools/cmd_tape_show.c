@@ -111,6 +111,87 @@ static int print_stream(const struct tape_reader *r, const struct roots *shown, 
 	return rc;
 }
 
+/* Texts that have been quoted already, if the tape is what a recording made. */
+static void print_text(const struct buf *text)
+{
+	for (size_t i = 0; i < text->len; i++) {
+		unsigned char c = (unsigned char)text->data[i];
+
+		putchar(c < ' ' || c == 0x7f ? '?' : c);
+	}
+}
+
+static void print_failure(const struct unit_denial *d)
+{
+	const char *error = error_errno_name(d->error);
+	char signal[SIGNAL_NAME_SIZE];
+
+	if (d->error)
+		printf(": %s", error ? error : "an error without a name");
+	if (d->signal)
+		printf(": %s", signal_name(d->signal, signal) ? signal : "a signal");
+}
+
+/* Whether the arguments have it already. */
+static bool is_shown(const struct unit_denial *d)
+{
+	const struct buf *arguments = &d->text[DENIED_ARGUMENTS], *what = &d->text[DENIED_WHAT];
+
+	return what->len == 0 ||
+	       (arguments->len && memmem(arguments->data, arguments->len, what->data, what->len));
+}
+
+/* "openat(AT_FDCWD, "f", O_RDONLY) of $WORK/f: EACCES" */
+static void print_denial(const struct unit_denial *d, const struct unit_denial_time *time,
+			 const char *when)
+{
+	printf("%26sdenied%s  ", "", when);
+	print_text(&d->text[DENIED_CALL]);
+	if (d->text[DENIED_CALL].len) {
+		putchar('(');
+		print_text(&d->text[DENIED_ARGUMENTS]);
+		fputs(is_shown(d) ? ")" : ") of ", stdout);
+	}
+	if (!d->text[DENIED_CALL].len || !is_shown(d))
+		print_text(&d->text[DENIED_WHAT]);
+	print_failure(d);
+	if (time && time->count > 1)
+		printf(", %llu times", (unsigned long long)time->count);
+}
+
+static void print_reason(const struct unit_denial *d)
+{
+	printf("\n%34sby ", "");
+	print_text(&d->text[DENIED_MECHANISM]);
+	fputs(" (", stdout);
+	print_text(&d->text[DENIED_EVIDENCE]);
+	fputs("): ", stdout);
+	print_text(&d->text[DENIED_WHY]);
+	if (d->text[DENIED_POLICY].len)
+		printf("\n%34sto allow it, in the policy: ", "");
+	print_text(&d->text[DENIED_POLICY]);
+	putchar('\n');
+}
+
+static void print_denied(const struct unit *u)
+{
+	const bool timed = u->time.denied_count == u->denied_count;
+
+	for (size_t i = 0; i < u->denied_count; i++) {
+		print_denial(&u->denied[i], timed ? &u->time.denied[i] : NULL, "");
+		print_reason(&u->denied[i]);
+	}
+	if (u->time.denied_more)
+		printf("%26sdenied  %llu times more, unlike the above\n", "",
+		       (unsigned long long)u->time.denied_more);
+	for (size_t i = 0; i < u->late_count; i++) {
+		print_denial(&u->late[i], NULL, " later");
+		print_reason(&u->late[i]);
+	}
+	if (u->late_more)
+		printf("%26sdenied later  more, unlike the above\n", "");
+}
+
 static const char *const stream_names[] = {"stdin", "stdout", "stderr"};
 
 static int show_text(const struct tape_reader *r, size_t index, const struct roots *shown,
@@ -138,6 +219,8 @@ static int show_text(const struct tape_reader *r, size_t index, const struct roo
 		if (rc == 0 && s)
 			rc = print_stream(r, shown, "later", &s->tail, err);
 	}
+	if (rc == 0)
+		print_denied(&u);
 	unit_clear(&u);
 	return rc;
 }
@@ -192,18 +275,14 @@ static int run(const struct command *command, int argc, char **argv)
 {
 	struct show_options o = {0};
 	struct error err = {0};
-	int first;
+	int first, status;
 	int rc = options_parse(&table, argc, argv, &o, &first, &err);
 
 	if (rc == 0 && !o.help && first + 1 != argc)
 		rc = error_set(&err, ERR_INVALID, "which tape? name one");
-	if (rc < 0)
-		return command_misused(command, &err);
-	if (o.help)
-		command_help(command);
-	else if (show(argv[first], o.json, &err) < 0)
-		return command_fail(&err);
-	return command_finish(EXIT_OK);
+	if (!command_goes_on(command, rc, o.help, &err, &status))
+		return status;
+	return show(argv[first], o.json, &err) < 0 ? command_fail(&err) : command_finish(EXIT_OK);
 }
 
 const struct command tape_show_command = {

@@ -173,18 +173,14 @@ static int run(const struct command *command, int argc, char **argv)
 {
 	struct error err = {0};
 	bool want_help = false;
-	int first;
+	int first, status;
 	int rc = options_parse(&table, argc, argv, &want_help, &first, &err);
 
 	if (rc == 0 && !want_help && first + 1 != argc)
 		rc = error_set(&err, ERR_INVALID, "which tape? name one");
-	if (rc < 0)
-		return command_misused(command, &err);
-	if (want_help)
-		command_help(command);
-	else if (show_stats(argv[first], &err) < 0)
-		return command_fail(&err);
-	return command_finish(EXIT_OK);
+	if (!command_goes_on(command, rc, want_help, &err, &status))
+		return status;
+	return show_stats(argv[first], &err) < 0 ? command_fail(&err) : command_finish(EXIT_OK);
 }
 
 const struct command tape_stats_command = {

@@ -2,8 +2,10 @@
 #include "tools/command.h"
 
 #include "base/error.h"
+#include "tape/again.h"
 #include "tape/reader.h"
 #include "tools/fidelity.h"
+#include "tools/run.h"
 #include "tools/session_options.h"
 #include <errno.h>
 #include <stdio.h>
@@ -18,6 +20,7 @@ struct verify_options {
 
 static const struct option options[] = {
 	SESSION_OPTIONS,
+	POLICY_OPTIONS,
 	{"--fidelity", 0, OPTION_STRING, "byte|semantic|outcome",
 	 offsetof(struct verify_options, fidelity),
 	 "how much alike the runs have to be (semantic)"},
@@ -47,11 +50,12 @@ static void tell(void *ctx, const struct tape_difference *d)
 }
 
 /* The recording is made as that of the tape was, unless the command line says otherwise. */
-static int take_backend(struct verify_options *o, char **ret, struct error *err)
+static int take_backend(struct verify_options *o, const struct tape_options *tape, char **ret,
+			struct error *err)
 {
 	struct tape_reader *reader;
 	const char *backend;
-	int rc = tape_reader_open(o->session.tape, &reader, err);
+	int rc = again_open(tape, &reader, err);
 
 	if (rc < 0)
 		return rc;
@@ -79,8 +83,8 @@ static int close_report(const struct verify_options *o, FILE *file, int rc, stru
 
 static int judge(const struct verify_options *o, const struct tape_verify_result *r)
 {
-	int status = command_status(r->wait_status);
-
+	if (r->not_executed)
+		return command_status(r->wait_status);
 	if (!o->session.quiet)
 		fprintf(stderr,
 			"sandtape: %s: the run %s (%zu alike, %zu changed, %zu in another place, "
@@ -88,9 +92,6 @@ static int judge(const struct verify_options *o, const struct tape_verify_result
 			o->session.tape,
 			r->diff.differences ? "drifted" : "does what the tape says", r->diff.alike,
 			r->diff.changed, r->diff.moved, r->diff.only_a, r->diff.only_b);
-	/* It was not executed. */
-	if (r->units == 0 && (status == EXIT_CANNOT_EXEC || status == EXIT_NOT_FOUND))
-		return status;
 	return r->diff.differences ? EXIT_DRIFT : EXIT_OK;
 }
 
@@ -103,19 +104,40 @@ static int verify(struct verify_options *o, struct tape_options *tape, enum tape
 					 .tell_ctx = &reporter,
 					 .say = command_say,
 					 .say_ctx = &o->session.quiet};
-	struct tape_verify_result result;
+	struct record_policy policy = {NULL, {NULL}};
+	struct tape_verify_result result = {.units = 0};
 	struct error err = {0};
-	int rc = 0;
+	int rc = record_policy_load(&o->session, &policy, tape, &err);
 
-	if (o->report) {
+	if (rc == 0 && o->report) {
 		reporter.file = fopen(o->report, "we");
 		if (!reporter.file)
 			rc = error_sys(&err, errno, "cannot write %s", o->report);
 	}
 	if (rc == 0)
 		rc = tape_verify(tape, &diff, &result, &err);
+	sandbox_plan_free(policy.plan);
 	rc = close_report(o, reporter.file, rc, &err);
 	return rc < 0 ? command_fail(&err) : judge(o, &result);
+}
+
+static int verify_by_backend(struct verify_options *o, struct tape_options *tape,
+			     enum tape_fidelity fidelity)
+{
+	struct error err = {0};
+	char *backend = NULL;
+	int status;
+
+	if (take_backend(o, tape, &backend, &err) < 0) {
+		status = command_fail(&err);
+	} else {
+		tape->backend = o->session.backend;
+		tape->shim = o->session.shim;
+		tape->library = o->session.library;
+		status = verify(o, tape, fidelity);
+	}
+	free(backend);
+	return status;
 }
 
 static int run(const struct command *command, int argc, char **argv)
@@ -124,26 +146,15 @@ static int run(const struct command *command, int argc, char **argv)
 	enum tape_fidelity fidelity = TAPE_SEMANTIC;
 	struct tape_options tape;
 	struct error err = {0};
-	char *backend = NULL;
-	int status = session_options_parse(&table, argc, argv, &o.session, &tape, &err);
+	int status, rc = session_options_parse(&table, argc, argv, &o.session, &tape, &err);
 
-	if (status == 0 && o.fidelity)
-		status = fidelity_of_name(o.fidelity, &fidelity, &err);
-	if (status < 0) {
-		status = command_misused(command, &err);
-	} else if (o.session.help) {
-		command_help(command);
-		status = command_finish(EXIT_OK);
-	} else if (take_backend(&o, &backend, &err) < 0) {
-		status = command_fail(&err);
-	} else {
-		tape.backend = o.session.backend;
-		tape.shim = o.session.shim;
-		tape.library = o.session.library;
-		status = verify(&o, &tape, fidelity);
-	}
+	if (rc == 0 && !o.session.help)
+		rc = session_check_explain(&o.session, &err);
+	if (rc == 0 && o.fidelity)
+		rc = fidelity_of_name(o.fidelity, &fidelity, &err);
+	if (command_goes_on(command, rc, o.session.help, &err, &status))
+		status = verify_by_backend(&o, &tape, fidelity);
 	session_options_free(&o.session);
-	free(backend);
 	return status;
 }
 

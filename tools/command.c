@@ -61,6 +61,18 @@ int command_misused(const struct command *command, const struct error *err)
 	return EXIT_SANDTAPE;
 }
 
+bool command_goes_on(const struct command *command, int rc, bool help, const struct error *err,
+		     int *ret_status)
+{
+	if (rc < 0) {
+		*ret_status = command_misused(command, err);
+	} else if (help) {
+		command_help(command);
+		*ret_status = command_finish(EXIT_OK);
+	}
+	return rc >= 0 && !help;
+}
+
 int command_status(int wait_status)
 {
 	if (WIFSIGNALED(wait_status))
@@ -96,7 +108,8 @@ int command_find_helper(const char *name, char **ret_path, struct error *err)
 
 	if (n < 0)
 		return error_sys(err, errno,
-				 "cannot find this program's own file (/proc/self/exe)");
+				 "cannot find this program's own file (/proc/self/exe; is /proc "
+				 "mounted?)");
 	exe[n] = '\0';
 	slash = strrchr(exe, '/');
 	for (size_t i = 0; i < sizeof(helper_places) / sizeof(helper_places[0]); i++) {

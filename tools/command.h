@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "tape/tape.h"
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Exit statuses of sandtape's own; all others are the subject's. */
@@ -29,6 +30,7 @@ struct command {
 extern const struct command record_command;
 extern const struct command replay_command;
 extern const struct command run_command;
+extern const struct command learn_command;
 extern const struct command verify_command;
 extern const struct command policy_command;
 extern const struct command doctor_command;
@@ -59,6 +61,10 @@ void command_help(const struct command *command);
 int command_fail(const struct error *err);
 /* The same with the usage line behind it, for a wrong command line. */
 int command_misused(const struct command *command, const struct error *err);
+/* When the options were read, with `rc`, and `help` if that was among them: false when all that is
+ * left to do is to return *ret_status. */
+bool command_goes_on(const struct command *command, int rc, bool help, const struct error *err,
+		     int *ret_status);
 /* 128+n for a signal. */
 int command_status(int wait_status);
 /* Flushes stdout: a full disk behind it is a failure of ours. Returns `status` or EXIT_SANDTAPE. */

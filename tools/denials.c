@@ -3,9 +3,11 @@
 #include "base/cleanup.h"
 #include "base/hash.h"
 #include "base/text.h"
+#include "sandbox/compiled.h"
 #include "tape/names.h"
 #include "tools/json.h"
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,15 +29,20 @@ struct denial {
 
 #define SLOTS 2048 /* a power of two, and more than DENIALS_MAX */
 
+/* Big, and most programs are denied nothing: it is made for the first observation. */
+struct table {
+	struct denial item[DENIALS_MAX];
+	uint16_t slot[SLOTS]; /* 1 + the index in `item`, at its hash or behind */
+	struct sandbox_denial found;
+};
+
 struct denials {
 	const struct sandbox_plan *plan;
 	bool known;
-	struct denial item[DENIALS_MAX];
+	struct table *table; /* NULL: there is none yet */
 	size_t count;
-	uint64_t more;		     /* times of those that are not kept */
-	uint16_t slot[SLOTS];	     /* 1 + the index in `item`, at its hash or behind */
-	struct error failure;	     /* the first one */
-	struct sandbox_denial found; /* too big for a stack */
+	uint64_t more;	      /* times of those that are not kept */
+	struct error failure; /* the first one */
 };
 
 struct denials *denials_new(const struct sandbox_plan *plan)
@@ -56,7 +63,9 @@ static void clear(struct denial *denial)
 void denials_free(struct denials *d)
 {
 	for (size_t i = 0; d && i < d->count; i++)
-		clear(&d->item[i]);
+		clear(&d->table->item[i]);
+	if (d)
+		free(d->table);
 	free(d);
 }
 
@@ -105,18 +114,18 @@ static uint64_t hash_of(const struct sandbox_denial *denial)
 }
 
 /* The slot where it is, or would be. */
-static uint16_t *find_slot(struct denials *d, const struct sandbox_denial *denial, uint64_t hash)
+static uint16_t *find_slot(struct table *table, const struct sandbox_denial *denial, uint64_t hash)
 {
 	size_t at = hash % SLOTS;
 
-	while (d->slot[at] > 0) {
-		const struct denial *there = &d->item[d->slot[at] - 1];
+	while (table->slot[at] > 0) {
+		const struct denial *there = &table->item[table->slot[at] - 1];
 
 		if (there->hash == hash && is_same(there, denial))
 			break;
 		at = (at + 1) % SLOTS;
 	}
-	return &d->slot[at];
+	return &table->slot[at];
 }
 
 /* As a process names itself, which may be anything. "" when it has gone. */
@@ -160,46 +169,65 @@ static bool copy(struct denial *to, const struct sandbox_denial *from)
 	return true;
 }
 
-static void add(struct denials *d, const struct sandbox_denial *denial)
+static bool add_new(struct denials *d, const struct sandbox_denial *denial, uint64_t hash,
+		    uint16_t *slot)
 {
-	uint64_t hash = hash_of(denial);
-	uint16_t *slot = find_slot(d, denial, hash);
-	struct denial *new = &d->item[d->count];
-	struct error err;
+	struct denial *new = &d->table->item[d->count];
 
-	if (*slot > 0) {
-		d->item[*slot - 1].count++;
-	} else if (d->count == DENIALS_MAX) {
-		d->more++;
-	} else if (copy(new, denial)) {
-		new->hash = hash;
-		*slot = (uint16_t)++d->count;
-	} else {
+	if (!copy(new, denial)) {
 		clear(new);
-		error_no_memory(&err);
-		fail(d, &err);
+		return false;
 	}
+	new->hash = hash;
+	*slot = (uint16_t)++d->count;
+	return true;
 }
 
-/* The end by a signal, of which its delivery has told already. */
-static bool is_told(const struct denials *d, const struct sandbox_denial *end)
+/* false: out of memory. */
+static bool add(struct denials *d, const struct sandbox_denial *denial)
 {
-	for (size_t i = 0; end->signal && i < d->count; i++)
-		if (d->item[i].mechanism == end->mechanism && d->item[i].signal == end->signal)
-			return true;
-	return false;
+	uint64_t hash = hash_of(denial);
+	uint16_t *slot = find_slot(d->table, denial, hash);
+
+	if (*slot > 0)
+		d->table->item[*slot - 1].count++;
+	else if (d->count == DENIALS_MAX)
+		d->more++;
+	else
+		return add_new(d, denial, hash, slot);
+	return true;
+}
+
+/* The end by a signal that was delivered where somebody looked: it was told then, or was no denial.
+ * SIGKILL is delivered to nobody. */
+static bool was_looked_at(const struct denials *d, const struct sandbox_observation *seen)
+{
+	return d->known && seen->what == SANDBOX_SEEN_END &&
+	       seen->result->end == SANDBOX_END_SIGNAL && seen->result->status != SIGKILL;
+}
+
+static int see(struct denials *d, const struct sandbox_observation *seen, struct error *err)
+{
+	struct sandbox_denial *found;
+	int rc;
+
+	if (was_looked_at(d, seen))
+		return 0;
+	if (!d->table && !(d->table = calloc(1, sizeof(*d->table))))
+		return error_no_memory(err);
+	found = &d->table->found;
+	rc = sandbox_explain(d->plan, seen, found, err);
+	if (rc <= 0)
+		return rc;
+	return add(d, found) ? 0 : error_no_memory(err);
 }
 
 void denials_see(void *denials, const struct sandbox_observation *seen)
 {
-	struct denials *d = denials;
 	struct error err = {0};
-	int rc = sandbox_explain(d->plan, seen, &d->found, &err);
 
-	if (rc < 0)
-		fail(d, &err);
-	else if (rc > 0 && !(seen->what == SANDBOX_SEEN_END && is_told(d, &d->found)))
-		add(d, &d->found);
+	if (see(denials, seen, &err) < 0)
+		fail(denials, &err);
 }
 
 /* --- to a human ------------------------------------------------------------------------------- */
@@ -282,17 +310,29 @@ static int describe(const struct denial *n, struct buf *out)
 	return rc < 0 ? rc : add_way_out(n, out);
 }
 
+/* Calls of other ABIs, which nobody looks at, are let go on. */
+static bool lets_foreign(const struct sandbox_policy *policy)
+{
+	const enum sandbox_action_kind kind = policy->syscalls[SANDBOX_SYSCALLS_FOREIGN_ABI].kind;
+
+	return kind == SANDBOX_ACTION_ALLOW || kind == SANDBOX_ACTION_LOG ||
+	       policy->strictness[SANDBOX_MECH_SECCOMP] == SANDBOX_STRICT_OFF;
+}
+
 int denials_print(const struct denials *d, struct error *err)
 {
+	if (lets_foreign(d->plan->policy))
+		fprintf(stderr, "sandtape: what 32-bit programs are denied is not seen\n");
 	if (d->count == 0) {
-		fprintf(stderr, "sandtape: the sandbox denied nothing\n");
+		fprintf(stderr, "sandtape: the sandbox denied nothing%s\n",
+			lets_foreign(d->plan->policy) ? " else" : "");
 		return 0;
 	}
 	fprintf(stderr, "sandtape: %zu denial%s:\n", d->count, d->count == 1 ? "" : "s");
 	for (size_t i = 0; i < d->count; i++) {
 		cleanup_buf struct buf text = BUF_INIT;
 
-		if (describe(&d->item[i], &text) < 0)
+		if (describe(&d->table->item[i], &text) < 0)
 			return error_no_memory(err);
 		fputs(text.data, stderr);
 	}
@@ -335,16 +375,17 @@ static json_t *to_json(const struct denial *n)
 
 int denials_report(const struct denials *d, json_t *report)
 {
+	const bool known = d->known && !lets_foreign(d->plan->policy);
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < d->count; i++)
-		if (json_array_append_new(list, to_json(&d->item[i])) < 0) {
+		if (json_array_append_new(list, to_json(&d->table->item[i])) < 0) {
 			json_decref(list);
 			return ERR_NOMEM;
 		}
 	if (json_object_set_new(report, "denials", list) < 0 ||
 	    json_object_set_new(report, "denials_more", json_integer((json_int_t)d->more)) < 0 ||
-	    json_object_set_new(report, "denials_known", json_boolean(d->known)) < 0)
+	    json_object_set_new(report, "denials_known", json_boolean(known)) < 0)
 		return ERR_NOMEM;
 	return 0;
 }

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 static const struct command *const commands[] = {&record_command, &replay_command, &run_command,
-						 &verify_command, &tape_command,   &policy_command,
-						 &doctor_command};
+						 &learn_command,  &verify_command, &tape_command,
+						 &policy_command, &doctor_command};
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 static void print_usage(FILE *to)

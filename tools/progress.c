@@ -1,23 +1,15 @@
 #include "tools/progress.h"
 
+#include "base/monotonic.h"
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 #define SECOND 1000000000u
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
-}
-
 static void tell(void *ctx, uint64_t done, uint64_t total)
 {
 	struct progress *p = ctx;
-	uint64_t now = p->wanted ? now_ns() : 0;
+	uint64_t now = p->wanted ? monotonic_ns() : 0;
 
 	if (now < p->next_ns || total == 0 || !p->wanted)
 		return;
@@ -31,7 +23,7 @@ static void tell(void *ctx, uint64_t done, uint64_t total)
 struct tape_progress progress_begin(struct progress *p, const char *what)
 {
 	*p = (struct progress){.what = what, .wanted = isatty(STDERR_FILENO) == 1};
-	p->next_ns = p->wanted ? now_ns() + SECOND : 0;
+	p->next_ns = p->wanted ? monotonic_ns() + SECOND : 0;
 	return (struct tape_progress){tell, p};
 }
 

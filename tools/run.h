@@ -35,6 +35,12 @@ void run_outlive_readers(void);
 void run_program(struct sandbox_plan *plan, const char *const *argv, int observer,
 		 struct run_outcome *ret);
 
+/* --- cmd_run.c --- */
+
+/* sandtape's own, of a program that ran, or could not be started: what is to be told is. */
+int run_end_status(bool quiet, const struct sandbox_result *result);
+int run_start_failed(const struct error *err, const char *program);
+
 /* --- cmd_run_explain.c --- */
 struct denials;
 
@@ -42,6 +48,15 @@ struct denials;
  */
 int run_explained(struct sandbox_plan *plan, const char *const *argv, struct denials *denials,
 		  struct run_outcome *ret, struct error *err);
+
+/* As sandbox_observe(), in the process that is the runner's parent. */
+struct run_observer {
+	int (*observe)(void *ctx, int socket, pid_t runner, int *ret_status, struct error *err);
+	void *ctx;
+	const char *without; /* a way to do without it, or NULL */
+};
+int run_observed(struct sandbox_plan *plan, const char *const *argv,
+		 const struct run_observer *observer, struct run_outcome *ret, struct error *err);
 /* The end of a program that was started may be a denial. */
 void run_see_end(const struct run_outcome *outcome, struct denials *denials);
 
@@ -71,6 +86,21 @@ int sandbox_options_policy(const struct sandbox_options *o, sandbox_say say, voi
 /* A policy that asks nothing of any mechanism. */
 int sandbox_options_nothing(struct sandbox_policy *policy, struct error *err);
 void sandbox_options_free(struct sandbox_options *o);
+
+/* --- record_policy.c --- */
+
+/* The plan for the units of a recording, and which mechanisms hold for them. */
+struct record_policy {
+	struct sandbox_plan *plan;
+	const char *restricted[SANDBOX_MECHS + 1]; /* NULL-terminated */
+};
+
+struct session_options;
+struct tape_options;
+/* Of the file of --policy, if there is one: for `tape`, as long as the plan, which the caller
+ * frees, is there. Unless they are to be quiet, tells on stderr what holds and what does not. */
+int record_policy_load(struct session_options *o, struct record_policy *ret,
+		       struct tape_options *tape, struct error *err);
 
 /* --- sandbox_try.c --- */
 

@@ -493,11 +493,10 @@ static int refuse_workspace(const char *cwd, const char *why, struct error *err)
 }
 
 /* The working directory is granted without having been named. */
-static int check_workspace(const struct sandbox_options *o, sandbox_say say, void *ctx,
-			   struct error *err)
+static int check_workspace(const struct sandbox_options *o, const char *policy_home,
+			   sandbox_say say, void *ctx, struct error *err)
 {
 	cleanup_free char *cwd = getcwd(NULL, 0), *home = NULL;
-	const char *variable = getenv("HOME");
 
 	if (!cwd)
 		return error_sys(err, errno, "cannot tell the working directory");
@@ -505,7 +504,7 @@ static int check_workspace(const struct sandbox_options *o, sandbox_say say, voi
 		return 0;
 	if (is_system(cwd))
 		return refuse_workspace(cwd, "it is the system's", err);
-	home = variable && *variable ? realpath(variable, NULL) : NULL;
+	home = policy_home ? realpath(policy_home, NULL) : NULL;
 	if (!home)
 		return 0;
 	if (strcmp(home, cwd) == 0)
@@ -514,6 +513,32 @@ static int check_workspace(const struct sandbox_options *o, sandbox_say say, voi
 	else if (is_in(home, cwd))
 		return refuse_workspace(cwd, "your home directory is in it", err);
 	return 0;
+}
+
+static bool uses_home(const struct sandbox_policy *policy)
+{
+	const char *home = policy->places[POLICY_HOME];
+
+	for (size_t i = 0; i < policy->roots.count; i++)
+		if (policy_path_is_in(policy->roots.item[i].path, home, strlen(home)))
+			return true;
+	return false;
+}
+
+/* What HOME does not say, and the policy is about. */
+static void tell_home(const struct sandbox_policy *policy, sandbox_say say, void *ctx)
+{
+	char text[PATH_MAX + 128];
+
+	if (policy->home_missed) {
+		say(ctx, "warning: HOME is no absolute path, and /etc/passwd has no home of this "
+			 "user: keys and tokens in a home are not denied");
+	} else if (policy->home_found && uses_home(policy)) {
+		snprintf(text, sizeof(text),
+			 "HOME is no absolute path: the policy takes %s, of /etc/passwd",
+			 policy->places[POLICY_HOME]);
+		say(ctx, text);
+	}
 }
 
 /* --- all of it -------------------------------------------------------------------------------- */
@@ -569,8 +594,10 @@ int sandbox_options_policy(const struct sandbox_options *o, sandbox_say say, voi
 		rc = set_strictnesses(o, policy, &off, err);
 	if (rc == 0 && off)
 		tell_off(off, say, say_ctx);
+	if (rc == 0 && !off)
+		tell_home(policy, say, say_ctx);
 	if (rc == 0 && !off && level > SANDBOX_LEVEL_NONE)
-		rc = check_workspace(o, say, say_ctx, err);
+		rc = check_workspace(o, policy->places[POLICY_HOME], say, say_ctx, err);
 	if (rc < 0)
 		sandbox_policy_free(policy);
 	else

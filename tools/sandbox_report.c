@@ -1,6 +1,7 @@
 /* The report of sandtape run: how the program ended, and what was enforced. */
 #include "base/buf.h"
 #include "base/fs.h"
+#include "tape/json_values.h"
 #include "tools/denials.h"
 #include "tools/json.h"
 #include "tools/run.h"
@@ -39,7 +40,7 @@ static json_t *arguments(const char *const *argv)
 	json_t *list = json_array();
 
 	for (; *argv; argv++)
-		json_array_append_new(list, json_of_text(*argv));
+		json_array_append_new(list, json_of_bytes(*argv, strlen(*argv)));
 	return list;
 }
 

@@ -71,6 +71,14 @@ int session_check_daemons(const struct session_options *o, struct error *err)
 	return error_set(err, ERR_INVALID, "--daemons is keep or kill, not '%s'", o->daemons);
 }
 
+int session_check_explain(const struct session_options *o, struct error *err)
+{
+	if (!o->explain || o->policy)
+		return 0;
+	return error_set(err, ERR_INVALID,
+			 "--explain is about what a policy denies: name one with --policy");
+}
+
 void session_options_free(struct session_options *o)
 {
 	option_list_free(&o->env);

@@ -23,6 +23,8 @@ struct session_options {
 	const char *mode;    /* run */
 	bool sync;	     /* record */
 	const char *daemons; /* record: "keep", "kill" or NULL */
+	const char *policy;  /* record, verify: a file, or NULL */
+	bool explain;	     /* record, verify, with `policy` */
 };
 
 #define SESSION_OPTIONS                                                                            \
@@ -73,6 +75,19 @@ struct session_options {
 			"print this help"                                                          \
 	}
 
+/* Of those that run commands for real. */
+#define POLICY_OPTIONS                                                                             \
+	{"--policy",                                                                               \
+	 0,                                                                                        \
+	 OPTION_STRING,                                                                            \
+	 "FILE",                                                                                   \
+	 offsetof(struct session_options, policy),                                                 \
+	 "restrict each command by this policy, and not the program itself"},                      \
+	{                                                                                          \
+		"--explain", 0, OPTION_FLAG, NULL, offsetof(struct session_options, explain),      \
+			"with --policy: all that it denies them is on the tape (slower)"           \
+	}
+
 /*
  * Parses, checks that there is a tape and a subject, and fills `ret` (borrowed from `o` and argv).
  * 0, or ERR_INVALID; with o->help set nothing else counts.
@@ -85,6 +100,7 @@ void session_options_free(struct session_options *o);
 int session_choose_order(const struct session_options *o, struct tape_options *tape,
 			 struct error *err);
 int session_check_daemons(const struct session_options *o, struct error *err);
+int session_check_explain(const struct session_options *o, struct error *err);
 
 /* The sessions, each whole: they tell what there is to tell, and return the exit status. */
 int session_record(struct session_options *o, struct tape_options *tape);

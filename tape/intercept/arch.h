@@ -5,6 +5,7 @@
 #ifndef SANDTAPE_TAPE_INTERCEPT_ARCH_H
 #define SANDTAPE_TAPE_INTERCEPT_ARCH_H
 
+#include "base/calls.h"
 #include "tape/intercept/stub/answer.h" /* HYPER_CALL */
 #include <stdbool.h>
 #include <stddef.h>
@@ -54,17 +55,11 @@ void arch_set_path(struct arch_regs *regs, enum call_kind kind, unsigned long ad
 void arch_skip_call(struct arch_regs *regs, long result);
 
 /*
- * The runner: position-independent code that makes the system calls of a list, one after the
- * other, and stores each result. An entry with the number HYPER_CALL stops at the tracer;
- * RUNNER_GO ends the list and enters the program, whose address is the runner's last word. A
- * multiple of sizeof(long) long.
+ * The runner: position-independent code that makes the system calls of a list (struct runner_call
+ * of base/calls.h), one after the other, and stores each result. An entry with the number
+ * HYPER_CALL stops at the tracer; RUNNER_GO ends the list and enters the program, whose address is
+ * the runner's last word. A multiple of sizeof(long) long.
  */
-struct runner_call {
-	uint64_t number;
-	uint64_t args[6];
-	uint64_t result;
-};
-
 #define RUNNER_GO UINT64_MAX
 
 extern const unsigned char arch_runner[];

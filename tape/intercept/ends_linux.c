@@ -5,12 +5,14 @@
  */
 #include "tape/intercept/server.h"
 
+#include "base/monotonic.h"
+
 /* Who is stopped, or gets no processor, does not keep the others waiting. */
 #define LEAVE_NS UINT64_C(50000000)
 
 static uint64_t leaving_ns(const struct server *s)
 {
-	uint64_t now_ns = loop_now_ns();
+	uint64_t now_ns = monotonic_ns();
 
 	return now_ns > s->leaving_since_ns ? now_ns - s->leaving_since_ns : 0;
 }
@@ -25,7 +27,7 @@ int ends_go_on(struct server *s, struct error *err)
 
 		s->ends = peer->next_end;
 		s->leaving = peer;
-		s->leaving_since_ns = loop_now_ns();
+		s->leaving_since_ns = monotonic_ns();
 		r = conn_reply(peer->conn, &end, NULL, 0, err);
 	}
 	return r;

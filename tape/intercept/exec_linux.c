@@ -148,6 +148,15 @@ static int let_miss(struct interceptor *t, const struct task *task, struct error
 	return r < 0 ? r : tracer_resume(task, PTRACE_CONT, 0, err);
 }
 
+static int refuse(struct interceptor *t, struct task *task, enum call_kind kind, struct error *err)
+{
+	int r = t->ops.exec_failed(t->ctx, task->process, EACCES, err);
+
+	if (r == 0)
+		r = change_call(task, kind, 0, EACCES, err);
+	return r < 0 ? r : tracer_resume(task, PTRACE_CONT, 0, err);
+}
+
 static int carry_out(struct interceptor *t, struct task *task, enum call_kind kind,
 		     struct error *err)
 {
@@ -185,7 +194,7 @@ int tracer_on_exec_call(struct interceptor *t, struct task *task, const struct a
 {
 	struct process *p = task->process;
 	struct exec_call exec = {0};
-	bool missing = false;
+	bool missing = false, refused = false;
 	int r;
 
 	if (p->role != ROLE_SUBJECT)
@@ -207,9 +216,13 @@ int tracer_on_exec_call(struct interceptor *t, struct task *task, const struct a
 		r = t->ops.exec(t->ctx, p, &exec.request, &p->decision, err);
 	if (r == 0 && p->decision.action == EXEC_UNIT)
 		missing = is_missing(&exec.request);
+	if (r == 0 && p->decision.action == EXEC_UNIT && !missing)
+		r = tracer_refuses_exec(t, p, &exec.request, &refused, err);
 	exec_call_clear(&exec);
-	if (missing)
+	if (r == 0 && missing)
 		return let_miss(t, task, err);
+	if (r == 0 && refused)
+		return refuse(t, task, call->kind, err);
 	return r < 0 ? r : carry_out(t, task, call->kind, err);
 }
 
@@ -270,26 +283,33 @@ static int become_unit(struct interceptor *t, struct task *task, bool *ret_detac
 		       struct error *err)
 {
 	struct process *p = task->process;
+	const struct confiner *confiner = t->options.confiner;
+	long options = UNIT_OPTIONS;
 	int r = 0;
 
+	if (confiner && confiner->exits)
+		options |= PTRACE_O_TRACEEXIT;
 	p->role = p->decision.action == EXEC_STUB ? ROLE_STUB : ROLE_UNIT;
 	/* What its descendants execute is not told apart, so it need not stop. */
-	if (p->role == ROLE_UNIT && ptrace(PTRACE_SETOPTIONS, task->tid, 0, UNIT_OPTIONS) < 0 &&
+	if (p->role == ROLE_UNIT && ptrace(PTRACE_SETOPTIONS, task->tid, 0, options) < 0 &&
 	    errno != ESRCH)
 		return tracer_ptrace_error(-errno, "set up", err);
 	if (p->decision.action == EXEC_REAL)
 		return 0;
 	p->main = true;
 	p->unit = p->decision.unit;
+	p->unit->parent = p->parent;
 	p->unit->processes++;
 	if (t->ops.streams && p->role == ROLE_UNIT)
 		r = t->ops.streams(t->ctx, p, task, err);
+	if (r == 0 && confiner && p->role == ROLE_UNIT)
+		r = tracer_confine(t, task, err);
 	return r < 0 ? r : t->ops.started(t->ctx, p, ret_detach, err);
 }
 
 static int become_subject(struct interceptor *t, struct process *p, struct error *err)
 {
-	p->in_place = true;
+	p->in_place = !p->decision.hands_over;
 	p->spreads = p->decision.spreads;
 	p->subject_id = p->decision.subject_id;
 	return tracer_plant(t, p, err);

@@ -2,6 +2,7 @@
 #include "tape/intercept/interceptor.h"
 
 #include "base/cleanup.h"
+#include "base/monotonic.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -80,23 +81,29 @@ void intercept_free(struct interceptor *t)
 /*
  * A command that the subject started as its last act may not have been executed yet: whether it
  * belongs to the run must not be chance. So forks of the subject get a moment to execute something
- * or to end.
+ * or to end. What the client says gets a longer one: a replay may have to give up an order first.
  */
 bool interceptor_is_over(struct interceptor *t)
 {
+	uint64_t now_ns;
+
 	if (!t->root_ended || t->keeping)
 		return false;
-	if (t->linger_until_ns == 0)
-		t->linger_until_ns = loop_now_ns() + LINGER_US * UINT64_C(1000);
-	return !t->backend->any_fork(t) || loop_now_ns() >= t->linger_until_ns;
+	now_ns = monotonic_ns();
+	if (t->root_gone_ns == 0)
+		t->root_gone_ns = now_ns;
+	if (now_ns - t->root_gone_ns < LINGER_US * UINT64_C(1000) && t->backend->any_fork(t))
+		return false;
+	return now_ns - t->root_gone_ns >= LINGER_ENDING_US * UINT64_C(1000) || !t->ops.lingers ||
+	       !t->ops.lingers(t->ctx);
 }
 
 int interceptor_patience_us(struct interceptor *t)
 {
 	int patience = t->ops.patience_us ? t->ops.patience_us(t->ctx) : -1;
 
-	if (t->root_ended && !t->keeping && (patience < 0 || patience > LINGER_US))
-		return LINGER_US;
+	if (t->root_ended && !t->keeping && (patience < 0 || patience > (int)LINGER_US))
+		return (int)LINGER_US;
 	return patience;
 }
 

@@ -9,6 +9,7 @@
 #define SANDTAPE_TAPE_INTERCEPT_INTERCEPT_H
 
 #include "base/buf.h"
+#include "base/calls.h"
 #include "base/error.h"
 #include "tape/intercept/arch.h"
 #include <stdbool.h>
@@ -27,6 +28,7 @@ enum role {
 /* What the client knows a unit by; the first member of the client's own struct. */
 struct traced_unit {
 	unsigned processes; /* how many belong to it; kept by the interceptor */
+	pid_t parent;	    /* that spawned it; likewise */
 	bool recorded;	    /* of the client: by the recorder, else played */
 };
 
@@ -57,6 +59,7 @@ struct exec_decision {
 	int error;
 	struct traced_unit *unit; /* EXEC_UNIT, EXEC_STUB */
 	bool spreads;		  /* EXEC_SUBJECT */
+	bool hands_over;	  /* EXEC_SUBJECT: what it executes in its place does not stay so */
 	unsigned subject_id;	  /* EXEC_SUBJECT */
 };
 
@@ -154,6 +157,20 @@ struct intercept_ops {
 	/* The first process of a unit has been stopped by itself, or by another of its unit, with
 	 * this signal; or with SIGCONT: it has been made to go on so. May be NULL. */
 	int (*stopped)(void *ctx, struct process *p, int signal, struct error *err);
+	/* A process of a unit is about to stop, or sends a signal: what the unit has written is to
+	 * be with its readers before anybody sees that. May be NULL. */
+	int (*flush)(void *ctx, struct process *p, struct error *err);
+	/* A process of a unit sends a signal to the process that spawned the unit, or to its group;
+	 * or it was refused to. Who gets it may end the sender at once, whose call has no end then.
+	 * Both may be NULL. */
+	int (*sent)(void *ctx, struct process *p, int signal, struct error *err);
+	int (*not_sent)(void *ctx, struct process *p, int signal, struct error *err);
+	/* The subject has ended: is something about to end that still belongs to it? It gets a
+	 * moment. May be NULL. */
+	bool (*lingers)(void *ctx);
+	/* A process of a restricted unit, or one that is about to be a unit, was denied something
+	 * (options.confiner). May be NULL. */
+	int (*denied)(void *ctx, struct process *p, const struct denied *denied, struct error *err);
 };
 
 enum intercept_backend_kind {
@@ -179,6 +196,7 @@ struct intercept_options {
 	/* Once the subject runs, this process leaves its session: what a terminal or kill(2) sends
 	 * to the whole process group reaches the subject alone. The caller leads no group. */
 	bool apart;
+	const struct confiner *confiner; /* restricts units; NULL: they are not. INTERCEPT_PTRACE */
 };
 
 int intercept_new(const struct intercept_options *options, const struct intercept_ops *ops,

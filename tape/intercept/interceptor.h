@@ -57,13 +57,15 @@ struct interceptor {
 	struct process *root;
 	unsigned put_off; /* how many processes wait in their exec */
 	bool root_ended;
-	bool keeping;		  /* in intercept_keep() */
-	uint64_t linger_until_ns; /* after that, see is_over() */
+	bool keeping;	       /* in intercept_keep() */
+	uint64_t root_gone_ns; /* since when that was so, see interceptor_is_over() */
 	int root_status;
 };
 
 /* How long forks of the subject may take after its end to execute something. */
-#define LINGER_US 200000
+#define LINGER_US	 UINT64_C(200000)
+/* And what the client says (`lingers`): more than a replay waits for an order in vain. */
+#define LINGER_ENDING_US UINT64_C(500000)
 
 /* Whether the subject has ended, and its forks had their moment. */
 bool interceptor_is_over(struct interceptor *t);

@@ -9,6 +9,7 @@
  */
 #include "tape/intercept/tracer.h"
 
+#include "base/monotonic.h"
 #include <time.h>
 #include <unistd.h>
 
@@ -67,7 +68,7 @@ static void look(void *ctx, struct task *task)
 bool tracer_hold_kill(struct interceptor *t, struct task *sender, pid_t target)
 {
 	struct hit_search s = {.sender = sender, .target = target};
-	uint64_t now = loop_now_ns();
+	uint64_t now = monotonic_ns();
 	bool hold;
 
 	if (target <= 0)

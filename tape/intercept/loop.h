@@ -57,7 +57,4 @@ int loop_watch(struct loop *l, int fd, uint32_t events, intercept_ready ready, v
 int loop_watch_change(struct loop *l, void *watch, uint32_t events, struct error *err);
 void loop_unwatch(struct loop *l, void *watch);
 
-/* CLOCK_MONOTONIC */
-uint64_t loop_now_ns(void);
-
 #endif

@@ -173,14 +173,6 @@ int loop_serve(struct loop *l, const struct epoll_event *events, int count, stru
 	return r;
 }
 
-uint64_t loop_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 int loop_watch(struct loop *l, int fd, uint32_t events, intercept_ready ready, void *ctx,
 	       void **ret_watch, struct error *err)
 {

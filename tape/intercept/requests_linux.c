@@ -162,7 +162,7 @@ static int begin_subject(struct conn *c, const struct exec_request *request, str
 	struct process *p = c->peer->process;
 
 	c->peer->was_in_place = p->in_place;
-	p->in_place = true;
+	p->in_place = !p->decision.hands_over;
 	p->spreads = p->decision.spreads;
 	p->subject_id = p->decision.subject_id;
 	if (check_subject(c, request, err) < 0)

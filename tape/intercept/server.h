@@ -52,6 +52,7 @@ struct peer {
 struct server {
 	struct interceptor common;
 	char *dir; /* private; holds the socket and the links */
+	int lock;  /* of it, see tmpdir_make() */
 	int listen_fd;
 	int life_fd; /* when it is closed, the shims end (shim/life_linux.c) */
 	void *listen_watch;

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/fs.h"
+#include "base/tmpdir.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +22,8 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define DIR_PREFIX "sandtape-shims-"
 
 int server_watch(struct server *s, int fd, intercept_ready ready, void *ctx, void **ret_watch,
 		 struct error *err)
@@ -45,20 +48,14 @@ void server_unwatch(struct server *s, void **watch)
 static int make_dir(struct server *s, struct error *err)
 {
 	const char *tmp = getenv("TMPDIR");
-	char path[4096];
 
-	snprintf(path, sizeof(path), "%s/sandtape-XXXXXX", tmp && tmp[0] == '/' ? tmp : "/tmp");
 	/* A socket's path has 108 bytes (unix(7)), and LD_PRELOAD and PATH know no quotes. */
-	if (strpbrk(path, ": \t\n") ||
-	    strlen(path) + sizeof("/" WIRE_SOCKET) > sizeof(((struct sockaddr_un *)0)->sun_path))
-		snprintf(path, sizeof(path), "/tmp/sandtape-XXXXXX");
-	if (!mkdtemp(path))
-		return error_sys(err, errno, "cannot make the directory %s", path);
-	s->dir = strdup(path);
-	if (s->dir)
-		return 0;
-	rmdir(path);
-	return error_no_memory(err);
+	if (!tmp || tmp[0] != '/' || strpbrk(tmp, ": \t\n") ||
+	    strlen(tmp) + sizeof("/" DIR_PREFIX "XXXXXX/" WIRE_SOCKET) >
+		    sizeof(((struct sockaddr_un *)0)->sun_path))
+		tmp = "/tmp";
+	tmpdir_sweep(tmp, DIR_PREFIX);
+	return tmpdir_make(tmp, DIR_PREFIX, &s->dir, &s->lock, err);
 }
 
 static int add_link(const struct server *s, const char *name, const char *target, struct error *err)
@@ -366,6 +363,8 @@ static void server_close(struct interceptor *t)
 	/* Links and a socket of our own: a failure leaves nothing but clutter. */
 	if (s->dir)
 		fs_remove_all(s->dir, NULL);
+	if (s->dir)
+		close(s->lock);
 	free(s->dir);
 }
 

@@ -133,6 +133,42 @@ static void tell_member(void *ctx, struct task *task)
 		s->result = tell_signal(s->t, p, s->signal, s->err);
 }
 
+/* Whoever sees what the process is about to do has what its unit has written before. */
+static int flush(struct interceptor *t, struct process *p, struct error *err)
+{
+	return p->role == ROLE_UNIT && t->ops.flush ? t->ops.flush(t->ctx, p, err) : 0;
+}
+
+static bool hits_parent(const struct task *task, pid_t target)
+{
+	pid_t parent = task->process->unit ? task->process->unit->parent : 0;
+	pid_t group;
+
+	if (parent == 0 || target > 0)
+		return parent != 0 && target == parent;
+	group = tracer_target_group(task, target);
+	return group == 0 || getpgid(parent) == group;
+}
+
+/* Whether it is allowed to is known at the exit of the call, if it comes to that. */
+static int on_kill_of_unit(struct interceptor *t, struct task *task, pid_t target,
+			   const uint64_t *args, struct error *err)
+{
+	const bool watched = task->process->role == ROLE_UNIT && args[1] != 0 && t->ops.sent &&
+			     hits_parent(task, target);
+	int r = flush(t, task->process, err);
+
+	if (r == 0 && watched)
+		r = t->ops.sent(t->ctx, task->process, (int)args[1], err);
+	if (r < 0)
+		return r;
+	if (!watched)
+		return tracer_resume(task, PTRACE_CONT, 0, err);
+	task->call_args[1] = args[1];
+	task->watch = WATCH_KILL;
+	return tracer_resume(task, PTRACE_SYSCALL, 0, err);
+}
+
 /* A signal is sent: units that one of the subject's hits are told to the client. */
 int tracer_on_kill(struct interceptor *t, struct task *task, const struct arch_call *call,
 		   const uint64_t *args, struct error *err)
@@ -149,7 +185,7 @@ int tracer_on_kill(struct interceptor *t, struct task *task, const struct arch_c
 	if (tracer_hold_kill(t, task, target))
 		return 0;
 	if (task->process->role != ROLE_SUBJECT)
-		return tracer_resume(task, PTRACE_CONT, 0, err);
+		return on_kill_of_unit(t, task, target, args, err);
 	p = target > 0 ? tasks_find_process(&t->tasks, target) : NULL;
 	if (p && is_hit(p))
 		s.result = tell_signal(t, p, s.signal, err);
@@ -227,7 +263,10 @@ int tracer_on_signal(struct interceptor *t, struct task *task, int signal, struc
 	int r = 0;
 
 	p->may_be_stopped |= is_stop(signal);
-	if (p->role == ROLE_UNIT && p->main)
+	r = tracer_on_confined_signal(t, task, signal, err);
+	if (r == 0 && is_stop(signal))
+		r = flush(t, p, err);
+	if (r == 0 && p->role == ROLE_UNIT && p->main)
 		r = on_job_signal(t, task, signal, err);
 	if (r < 0)
 		return r;

@@ -22,6 +22,8 @@ int tracer_ptrace_error(int negative_errno, const char *what, struct error *err)
 
 int tracer_resume(const struct task *task, int request, int signal, struct error *err)
 {
+	if (request == PTRACE_CONT && task->confined)
+		request = PTRACE_SYSCALL;
 	if (ptrace(request, task->tid, 0, signal) < 0)
 		return tracer_ptrace_error(-errno, "resume", err);
 	return 0;
@@ -87,6 +89,7 @@ static int on_child(struct interceptor *t, struct task *parent, int event, struc
 		return error_no_memory(err);
 	process->threads++;
 	child->process = process;
+	parent->confined = false; /* its call has succeeded */
 	if (child->stopped_early) {
 		child->stopped_early = false;
 		if (go_on(child, err) < 0)
@@ -181,23 +184,52 @@ static int on_untraced_clone(struct interceptor *t, const struct task *task, str
 	return r < 0 ? r : go_on(task, err);
 }
 
+/* Of two filters that want a stop the newest has its number told, so what is behind one of a
+ * restriction is told by the call. To ask whether a process is there (kill(pid, 0)) is nothing. */
+static int on_other_filter(struct interceptor *t, struct task *task,
+			   const struct __ptrace_syscall_info *info, struct error *err)
+{
+	const struct arch_call *call = find_call(info);
+	const bool asks = call && (call->kind == CALL_KILL || call->kind == CALL_PIDFD_KILL) &&
+			  info->seccomp.args[1] == 0;
+
+	if (call && !asks)
+		return on_call(t, task, info, err);
+	if (!call && task->confined)
+		return tracer_on_io_call(t, task, info, err);
+	return go_on(task, err);
+}
+
+static int on_stopped_call(struct interceptor *t, struct task *task,
+			   const struct __ptrace_syscall_info *info, struct error *err)
+{
+	switch (info->seccomp.ret_data) {
+	case COOKIE_CALL:
+		return on_call(t, task, info, err);
+	case COOKIE_UNTRACED:
+		return on_untraced_clone(t, task, err);
+	case COOKIE_IO:
+		return tracer_on_io_call(t, task, info, err);
+	default: /* perhaps a filter of the program itself asked for a tracer: as without one */
+		return task->confined ? on_other_filter(t, task, info, err) : go_on(task, err);
+	}
+}
+
 int tracer_on_seccomp(struct interceptor *t, struct task *task, struct error *err)
 {
 	struct __ptrace_syscall_info info;
 	long n = ptrace(PTRACE_GET_SYSCALL_INFO, task->tid, sizeof(info), &info);
+	bool refused = false;
+	int r;
 
 	if (n < 0)
 		return tracer_ptrace_error(-errno, "ask", err);
 	if (info.op != PTRACE_SYSCALL_INFO_SECCOMP)
 		return go_on(task, err);
-	if (info.seccomp.ret_data == COOKIE_CALL)
-		return on_call(t, task, &info, err);
-	if (info.seccomp.ret_data == COOKIE_UNTRACED)
-		return on_untraced_clone(t, task, err);
-	if (info.seccomp.ret_data == COOKIE_IO)
-		return tracer_on_io_call(t, task, &info, err);
-	/* A filter of the program itself asked for a tracer: as without one. */
-	return go_on(task, err);
+	r = tracer_on_confined_call(t, task, &info, &refused, err);
+	if (r < 0 || refused)
+		return r < 0 ? r : go_on(task, err);
+	return on_stopped_call(t, task, &info, err);
 }
 
 static int on_call_exit(struct interceptor *t, struct task *task, struct error *err)
@@ -205,16 +237,21 @@ static int on_call_exit(struct interceptor *t, struct task *task, struct error *
 	enum task_watch watch = task->watch;
 	struct __ptrace_syscall_info info;
 	int64_t result;
-	int r = 0;
+	int r;
 
 	task->watch = WATCH_NONE;
 	if (ptrace(PTRACE_GET_SYSCALL_INFO, task->tid, sizeof(info), &info) < 0)
 		return tracer_ptrace_error(-errno, "ask", err);
+	r = tracer_on_confined_call_end(t, task, &info, err);
+	if (r < 0)
+		return r;
 	result = info.exit.rval;
 	if (watch == WATCH_EXEC && result < 0)
 		r = tracer_on_exec_failed(t, task, (int)-result, err);
 	else if (watch == WATCH_IO && result >= 0)
 		r = tracer_on_io_done(t, task, (uint64_t)result, err);
+	else if (watch == WATCH_KILL && result < 0 && t->ops.not_sent)
+		r = t->ops.not_sent(t->ctx, task->process, (int)task->call_args[1], err);
 	if (r == 0 && watch == WATCH_IO)
 		r = tracer_end_writer(t, task->tid, err);
 	return r < 0 ? r : go_on(task, err);
@@ -244,6 +281,8 @@ int tracer_on_stop(struct interceptor *t, pid_t tid, int status, struct error *e
 		return tracer_on_exec_done(t, task, err);
 	case PTRACE_EVENT_SECCOMP:
 		return tracer_on_seccomp(t, task, err);
+	case PTRACE_EVENT_EXIT:
+		return tracer_on_exit(t, task, err);
 	case PTRACE_EVENT_STOP:
 		return tracer_on_event_stop(t, task, signal, err);
 	default:
@@ -324,6 +363,9 @@ int tracer_on_end(struct interceptor *t, pid_t tid, int wait_status, struct erro
 	}
 	if (!p->ended) {
 		p->ended = true;
+		r = tracer_on_confined_end(t, task, wait_status, err);
+		if (r < 0)
+			return r;
 		r = t->ops.ended(t->ctx, p, wait_status, &hold, err);
 	}
 	if (r == 0 && hold) {

@@ -69,7 +69,7 @@ static void list_filter(struct inject_list *list, unsigned what)
 	memcpy(list->data + program_at, program, sizeof(program));
 	memcpy(list->data + code_at, code, count * sizeof(code[0]));
 	list->data_len = code_at + count * sizeof(code[0]);
-	list->pointer_at = program_at + sizeof(program[0]);
+	list->pointer_at[list->pointers++] = program_at + sizeof(program[0]);
 	add_call(list, SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, INJECT_DATA(program_at), 0);
 }
 

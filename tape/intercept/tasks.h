@@ -7,7 +7,8 @@
 enum task_watch {
 	WATCH_NONE = 0,
 	WATCH_EXEC, /* at the exit of this call, the exec has failed */
-	WATCH_IO    /* at the exit of this call, bytes were moved */
+	WATCH_IO,   /* at the exit of this call, bytes were moved */
+	WATCH_KILL  /* at the exit of this call, the subject was sent a signal */
 };
 
 struct injection;
@@ -17,6 +18,7 @@ struct task {
 	struct process *process; /* NULL: seen before its parent told of it */
 	bool stopped_early;	 /* it waits for its parent to tell of it */
 	enum task_watch watch;
+	bool confined;	      /* what restricts it is to see the exit of its call */
 	uint64_t call_number; /* of the watched call */
 	uint64_t call_args[6];
 	uint64_t io_began_ns;	     /* of the client, for io_done */

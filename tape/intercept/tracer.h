@@ -85,6 +85,23 @@ int tracer_on_exec_done(struct interceptor *t, struct task *task, struct error *
 int tracer_on_exec_failed(struct interceptor *t, struct task *task, int sys_errno,
 			  struct error *err);
 
+/* confined_linux.c: a unit that is restricted, and what it is denied; nothing for any other task */
+/* A filter has stopped its call. *ret_refused: it has been skipped. */
+int tracer_on_confined_call(struct interceptor *t, struct task *task,
+			    const struct __ptrace_syscall_info *info, bool *ret_refused,
+			    struct error *err);
+int tracer_on_confined_call_end(struct interceptor *t, struct task *task,
+				const struct __ptrace_syscall_info *info, struct error *err);
+int tracer_on_confined_signal(struct interceptor *t, struct task *task, int signal,
+			      struct error *err);
+int tracer_on_confined_end(struct interceptor *t, struct task *task, int wait_status,
+			   struct error *err);
+/* The stop of a task that exits. */
+int tracer_on_exit(struct interceptor *t, struct task *task, struct error *err);
+/* Whether what restricts units keeps this program from being executed. */
+int tracer_refuses_exec(struct interceptor *t, struct process *p,
+			const struct exec_request *request, bool *ret, struct error *err);
+
 /* vdso_linux.c: room in the memory of every process */
 int tracer_find_room(struct interceptor *t, struct error *err);
 /* The address of the room in a process that has just executed a program and not begun to run it
@@ -106,32 +123,16 @@ int tracer_swap(struct interceptor *t, struct process *p, struct task *task,
 
 /*
  * Makes the process run system calls of its own before its program starts; only from `started`.
- * `done` sees the results of a list at a stop, and says how to go on. `data` is copied into the
- * tracee, and back before `done`; pointers to it are written as INJECT_DATA(offset).
+ * `done` sees the results of a list at a stop, and says how to go on.
  */
-#define INJECT_MAX	    48
-#define INJECT_DATA(offset) (0xda7a000000000000ull + (offset))
-
-struct inject_list {
-	struct runner_call call[INJECT_MAX];
-	unsigned count;
-	char data[4096];
-	size_t data_len;
-	size_t pointer_at; /* where in `data` an INJECT_DATA() stands, or 0 */
-};
-
-enum inject_next {
-	INJECT_GO,   /* the program starts */
-	INJECT_LAST, /* `list` has been written anew: run it, then the program starts */
-	INJECT_AGAIN /* the same, but with a stop and a call of `done` after it */
-};
-
 typedef int (*inject_done)(void *ctx, struct process *p, struct inject_list *list,
 			   enum inject_next *ret_next, struct error *err);
 int tracer_inject(struct interceptor *t, struct task *task, const struct inject_list *list,
 		  inject_done done, void *ctx, struct error *err);
 
 /* inject_linux.c */
+/* Likewise, the calls of options.confiner, after those that it is about to make already. */
+int tracer_confine(struct interceptor *t, struct task *task, struct error *err);
 int tracer_on_injected(struct interceptor *t, struct task *task, struct error *err);
 
 #endif

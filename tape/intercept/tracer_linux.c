@@ -7,6 +7,7 @@
  */
 #include "tape/intercept/tracer.h"
 
+#include "base/monotonic.h"
 #include "tape/intercept/memory.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +21,6 @@
 #include <sys/ptrace.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 static void kill_task(void *ctx, struct task *task)
@@ -40,8 +40,11 @@ static void tracer_end_all(struct interceptor *t)
 	tasks_each(&t->tasks, kill_task, NULL);
 	/* A newborn whose parent had not told of it yet shows up with its first stop. */
 	while ((tid = waitpid(-1, &status, __WALL)) > 0) {
-		if (WIFSTOPPED(status))
-			kill(tid, SIGKILL);
+		if (!WIFSTOPPED(status))
+			continue;
+		kill(tid, SIGKILL);
+		/* One that has been killed may stop at its exit. */
+		ptrace(PTRACE_CONT, tid, 0, 0);
 	}
 }
 
@@ -90,7 +93,7 @@ static int spin(struct interceptor *t, bool *ret_found, struct epoll_event *even
 		struct error *err)
 {
 	struct tracer *tracer = tracer_of(t);
-	uint64_t until = loop_now_ns() + SPIN_NS;
+	uint64_t until = monotonic_ns() + SPIN_NS;
 	int r = 0;
 
 	*ret_count = 0;
@@ -102,7 +105,7 @@ static int spin(struct interceptor *t, bool *ret_found, struct epoll_event *even
 		*ret_found = has_event(tracer, events, ret_count);
 		if (!*ret_found && t->ops.idle)
 			r = t->ops.idle(t->ctx, err);
-	} while (r == 0 && !*ret_found && loop_now_ns() < until);
+	} while (r == 0 && !*ret_found && monotonic_ns() < until);
 	if (*ret_found && tracer->spin_trust < SPIN_TRUST)
 		tracer->spin_trust++;
 	else if (!*ret_found && tracer->spin_trust > 0)

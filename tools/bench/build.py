@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""What a whole build costs: native, recorded, replayed, in a sandbox, with each denial explained.
+"""What a whole build costs: native, recorded, replayed, in a sandbox, with each denial explained,
+and observed for a policy.
 
     python3 tools/bench/build.py BUILD [ROUNDS]
 
@@ -50,6 +51,7 @@ RATIOS = [
     ("`run` / native", "run", "native", 0, ""),
     ("`run --explain` / `run`", "explain", "run", 0, "at most 2"),
     ("the same, of processors", "explain", "run", 1, ""),
+    ("`learn` / native", "learn", "native", 0, "at most 3"),
 ]
 
 
@@ -100,6 +102,7 @@ def measure_round(sandtape, directory, tape):
         "replay": measure([sandtape, "replay", "-q", "-t", tape, "--"] + build, directory),
         "run": measure([sandtape, "run", "-q", "--"] + build, directory),
         "explain": measure([sandtape, "run", "-q", "--explain", "--"] + build, directory),
+        "learn": measure([sandtape, "learn", "-q", "-o", tape + ".json", "--"] + build, directory),
     }
 
 
@@ -119,7 +122,7 @@ def main():
     print("| a build of %d commands, `make -j2` | median s | of processors |\n|---|---:|---:|" %
           (FILES + 2))
     for name, title in (("native", "native"), ("record", "record"), ("replay", "replay"),
-                        ("run", "`run`"), ("explain", "`run --explain`")):
+                        ("run", "`run`"), ("explain", "`run --explain`"), ("learn", "`learn`")):
         print("| %s | %.2f | %.2f |" % (title, *(statistics.median(t[name][i] for t in times)
                                                for i in (0, 1))))
     print("\n| ratio within a round | median | least to most | goal |\n|---|---:|---:|---|")

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 
 from harness import (FIXTURES, SANDTAPE, case, expect, expect_equal, expect_same, expect_status, expect_text,
@@ -10,6 +9,8 @@ from harness import (FIXTURES, SANDTAPE, case, expect, expect_equal, expect_same
 import lives
 import many
 import programs
+import pythons
+import shells
 from table import BACKENDS, add_backend_rows
 
 STDIN = "what a command reads from a pipe is not seen, so a replay cannot take part of it"
@@ -20,6 +21,7 @@ UNBORN = "a command that is killed before its shim speaks leaves no record"
 STATIC = "a library cannot be loaded into a static program"
 NO_PATH = "a program that is called by its path is not looked for in PATH"
 CORE = "the shim ends by the same signal, and the core is the command's"
+PARENT = "the parent of a command is the shim, which gets what the command sends to it"
 NO_ERROR = "an exec that fails does not reach the shim"
 
 # What a backend cannot see: row -> backend -> why. A row that passes in spite of it fails.
@@ -58,6 +60,10 @@ BLIND = {
     "an empty argv[0], and none": {"path": NO_PATH},
     "interpreter lines with and without an argument": {"path": NO_PATH},
     "memory that a limit refuses": {"path": NO_PATH},
+    "what a command wrote before it sends a signal is there when that comes":
+        {"preload": PARENT, "path": PARENT},
+    "signals that commands send to the program, and to its group":
+        {"preload": PARENT, "path": PARENT},
 }
 
 # Where chance decides what comes of it, it is not run: with none of them, or not with one.
@@ -86,7 +92,8 @@ UNSURE = {
     ("node: exec, execFile, spawn and their kin", "path"),
 }
 
-TABLES = (*programs.TABLES, lives.BEGIN_ROWS, lives.END_ROWS, lives.DATA_ROWS, many.MANY_ROWS)
+TABLES = (*programs.TABLES, shells.SHELL_ROWS, pythons.PYTHON_ROWS, lives.BEGIN_ROWS, lives.END_ROWS,
+          lives.DATA_ROWS, many.MANY_ROWS)
 add_backend_rows(BLIND, UNSURE, *TABLES)
 
 SCRIPT = "printf 'b\\na\\n' | sort; sh -c 'echo out; echo err >&2; exit 3'; uname >f; exit 4"
@@ -150,6 +157,18 @@ def ptrace_refused(place):
     expect_equal("tape", tape, open(os.path.join(place.tape, "tape.jsonl"), "rb").read())
     expect_status(place.sandtape("record", "-t", "new.tape", "--", *ARGV), 125)
     expect_equal("left of a new tape", [], os.listdir(place.work))
+
+
+@case("a signal that a command sends to its parent is sent by the other backends, too")
+def parent_signalled(place):
+    argv = ["/bin/sh", "-c", "trap 'echo got it' USR1; sh -c 'echo a; kill -USR1 $PPID; exit 3'; "
+            "echo $?"]
+    recorded = place.record(argv, "-q")
+    expect_equal("stdout", b"a\ngot it\n3\n", recorded.out)
+    expect_equal("sent", [["SIGUSR1"]], [u["sent"] for u in place.units()])
+    for place.backend in BACKENDS:
+        expect_same(f"replay with {place.backend}", recorded,
+                    place.replay(argv, "-q", hidden=False))
 
 
 @case("ptrace is refused: the other backends record and replay")
@@ -362,10 +381,10 @@ def killed(place):
         process.wait()
         wait_until(lambda: not place.marked(), "nothing runs")
         expect(not os.path.exists(os.path.join(place.work, "after")), "the subject went on")
-    # What it was killed over stays until the next one; nothing of it is in anybody's way.
-    for name in os.listdir(place.tmp):
-        expect(name.startswith("sandtape-"), name)
-        shutil.rmtree(os.path.join(place.tmp, name))
+    # What it was killed over stays until the next one.
+    expect(os.listdir(place.tmp), "it has left nothing to be cleared up")
+    expect_status(place.record(["/bin/sh", "-c", "uname"], "-q"), 0, "the next one")
+    expect_equal("what is left", [], os.listdir(place.tmp))
 
 
 

@@ -10,7 +10,9 @@ from programs import copy_of
 
 TIMES = int(os.environ.get("SANDTAPE_E2E_TIMES") or 3)
 
-# Chains of commands, side by side and in no order. (Equal commands that do different things keep
+# Chains of commands, side by side and in no order, beside one that runs all the time: without it all
+# of them could by chance be between two commands, and what comes then in another order is a change,
+# by the standard. (Equal commands that do different things keep
 # their order, by the standard, when they did not run at the same time: there are none here.)
 THREADS = """
 import random, subprocess, time
@@ -21,9 +23,12 @@ def one(i):
     out = subprocess.run(["sh", "-c", script], stdout=subprocess.PIPE).stdout
     subprocess.run(["sh", "-c", f"cksum; : {i}"], input=out, stdout=subprocess.PIPE)
     return subprocess.run(["uname", "-s"], stdout=subprocess.PIPE).stdout
+beside = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
 with ThreadPoolExecutor(8) as pool:
     for _ in range(3):
         list(pool.map(one, range(8)))
+beside.stdin.close()
+beside.wait()
 """
 
 

@@ -1,8 +1,10 @@
 """Interruptions and damage: Ctrl-C, kill -9, two recorders, torn and damaged tapes."""
 
+import json
 import os
 import shutil
 import signal
+import sys
 
 from harness import (SANDTAPE, case, expect, expect_equal, expect_status, expect_text, kill_group,
                      shell_status, wait_until)
@@ -98,6 +100,68 @@ def recorder_killed(place):
     place.record_script("uname -m\n")
     expect_equal("units", [["uname", "-m"]], [u["argv"] for u in place.units()])
     expect("journal.jsonl" not in os.listdir(place.tape), "the journal is still there")
+
+
+def break_off(place, script, *others):
+    """Kills the recorder of the script in its `sleep 20`, and in others that have begun."""
+    process = start_record(place, script)
+    wait_for_unit(place, "sleep 20")
+    for begun in b'"20"', *others:
+        wait_for_record(place, begun)
+    os.kill(process.pid, signal.SIGKILL)
+    place.finish(process)
+    place.check_nothing_runs()
+
+
+@case("a replay of what broke off ends with a miss in the command that it broke off in")
+def broken_off_replayed(place):
+    break_off(place, SLOW)
+    result = place.replay(["/bin/sh", "s.sh"], "--report", "r.json")
+    expect_status(result, 123, "replay")
+    expect_equal("stdout", os.uname().sysname.encode() + b"\n", result.out)
+    expect_text(result, f"{place.tape}: the recording broke off in this command", "sleep 20",
+                "record it again with: sandtape record -t")
+    told = [(d["kind"], d["argv"]) for d in json.loads(place.content("r.json"))["divergences"]]
+    expect_equal("told", [("unfinished", ["sleep", "20"]), ("no_record", ["uname", "-m"])], told)
+
+
+@case("what broke off is waited for by a program that reads it, one after the other")
+def broken_off_pipe(place):
+    break_off(place, "sleep 20 | cat\n", b'"cat"')
+    result = place.replay(["/bin/sh", "s.sh"], "-q")
+    expect_status(result, 123, "replay")
+    expect_text(result, "the recording broke off in this command", "cat")
+
+
+@case("what broke off is waited for no longer by a program that asks again and again")
+def broken_off_polled(place):
+    break_off(place, f"exec {sys.executable} -c '\nimport subprocess, time\n"
+                     "p = subprocess.Popen([\"sleep\", \"20\"])\n"
+                     "while p.poll() is None:\n  time.sleep(0.01)\nprint(p.poll())'\n")
+    result = place.replay(["/bin/sh", "s.sh"], "-q")
+    expect_status(result, 123, "replay")
+    expect_equal("stdout", b"123\n", result.out)
+    expect_text(result, "the recording broke off in this command")
+
+
+@case("a replay of what broke off goes on when the program kills the command")
+def broken_off_killed(place):
+    # What uname wrote is written again when its record is on the tape.
+    script = "sleep 20 & p=$!; x=$(uname -s); echo $x; read line <fifo; kill $p; wait $p; echo $?\n"
+    place.fresh({"s.sh": script})
+    os.mkfifo(os.path.join(place.work, "fifo"))
+    argv = ["/bin/sh", "s.sh"]
+    process = place.start([SANDTAPE, "record", "-t", place.tape, "--", *argv])
+    name = os.uname().sysname.encode() + b"\n"
+    expect_equal("stdout", name, process.stdout.readline())
+    wait_for_record(place, b'"20"')
+    os.kill(process.pid, signal.SIGKILL)
+    place.finish(process)
+    os.remove(os.path.join(place.work, "fifo"))
+    place.write("fifo", "go on\n")
+    result = place.replay(argv, "-q")
+    expect_status(result, 0, "replay")
+    expect_equal("stdout", name + b"143\n", result.out)
 
 
 @case("kill -9 of a re-recording keeps the old tape")

@@ -221,9 +221,10 @@ class Place:
             self.kill_marked()
             raise Failed(f"still ran after {TIMEOUT} s: {named(process)}") from None
 
-    def run(self, argv, mode="pipe", stdin=None, env=None, hidden=False, cwd=None):
+    def run(self, argv, mode="pipe", stdin=None, env=None, hidden=False, cwd=None,
+            patience=TIMEOUT):
         """mode: one of wiring.MODES. stdin: bytes, the name of a file, None for /dev/null, or a
-        dialogue (mode "pty")."""
+        dialogue (mode "pty"). patience: seconds."""
         if isinstance(stdin, str):
             stdin = os.path.join(self.work, stdin)
         wiring = Wiring(mode, stdin, self.root)
@@ -232,11 +233,11 @@ class Place:
                                  **wiring.popen_streams())
             wiring.started()
             try:
-                wiring.talk(TIMEOUT)
-                process.wait(TIMEOUT)
+                wiring.talk(patience)
+                process.wait(patience)
                 return Result(shell_status(process.returncode), *wiring.outputs(), wiring.left())
             except subprocess.TimeoutExpired:
-                raise Failed(f"still ran after {TIMEOUT} s: {named(process)}") from None
+                raise Failed(f"still ran after {patience} s: {named(process)}") from None
             finally:
                 if process.returncode is None:
                     kill_group(process)

@@ -46,6 +46,16 @@ for i in range(2):
         time.sleep(20)
     put(os.waitpid(pid, 0)[1] >> 8)
 """),
+    # What it is told is not twice the same: pointers, as Java's is.
+    Row("a helper that executes the command in its place", units=2, files={
+        "jspawnhelper": ("#!/bin/sh\nread -r told <&$1; shift; exec \"$@\"\n", 0o755)}, py="""
+for command in ("read -r x; echo got $x; exit 3", "echo e >&2"):
+    r, w = os.pipe()
+    os.write(w, b"%d\\n" % id(object()) + b"%d\\n" % os.getpid())
+    done = run("./jspawnhelper", str(r), "sh", "-c", command, pass_fds=[r], input=b"in\\n")
+    put(done.stdout, done.stderr, done.returncode)
+    os.close(r), os.close(w)
+"""),
     Row("an empty argv[0], and none", units=2, py=EXEC + """
 for argv in (b"", b"-c", b"echo \\"<$0>\\"; exit 3"), ():
     pid = os.fork()
@@ -181,6 +191,52 @@ p = subprocess.Popen(["sh", "-c", "kill -STOP $$; echo not reached"], stdout=PIP
 put(os.WSTOPSIG(os.waitpid(p.pid, os.WUNTRACED)[1]))
 p.kill()
 put(p.stdout.read(), p.wait())
+"""),
+    Row("what a command wrote before it stopped is there when it has", units=40, py="""
+got = set()
+for _ in range(40):
+    p = subprocess.Popen(["sh", "-c", "echo up; kill -STOP $$"], stdout=PIPE, bufsize=0)
+    os.waitpid(p.pid, os.WUNTRACED)
+    os.set_blocking(p.stdout.fileno(), False)
+    got.add(p.stdout.read(100))
+    p.kill()
+    p.wait()
+put(got)
+"""),
+    Row("what a command wrote before it sends a signal is there when that comes", units=40, py="""
+import signal, time
+got, came = set(), []
+signal.signal(signal.SIGUSR1, lambda *_: came.append(1))
+for _ in range(40):
+    p = subprocess.Popen(["sh", "-c", "echo up; kill -USR1 $PPID; exec sleep 20"], stdout=PIPE,
+                         bufsize=0)
+    end = time.monotonic() + 5
+    while not came and time.monotonic() < end:
+        time.sleep(0.001)
+    os.set_blocking(p.stdout.fileno(), False)
+    got.add((p.stdout.read(100), tuple(came)))
+    p.kill()
+    p.wait()
+    if not came:
+        break
+    came.clear()
+put(got)
+"""),
+    Row("signals that commands send to the program, and to its group", units=4, py="""
+import signal
+if os.getpgrp() != os.getpid():
+    os.setpgid(0, 0)
+came = []
+for name in ("USR1", "USR2", "HUP"):
+    signal.signal(getattr(signal, "SIG" + name), lambda number, _: came.append(number))
+def call(script):
+    p = run("sh", "-c", script)
+    put(p.stdout, p.returncode, sorted(came))  # of two at once Python takes the lower first
+    came.clear()
+call("kill -USR1 $PPID; echo one; kill -USR2 $PPID; kill -0 $PPID; exit 3")
+call("trap '' USR1; kill -USR1 0; echo two; (kill -HUP $PPID) & wait; exit 4")
+call("setsid sh -c 'trap \"\" USR1; kill -USR1 0'; echo none")
+call("kill -USR1 $PPID; kill -KILL $$")
 """),
     Row("a command that its own child makes go on", units=1, py="""
 put(run("sh", "-c", "(sleep 0.2; kill -CONT $$) & kill -STOP $$; echo on; wait; exit 3").stdout)

@@ -17,6 +17,8 @@ import kinds  # noqa: F401
 import lives  # noqa: F401
 import many  # noqa: F401
 import programs  # noqa: F401
+import pythons  # noqa: F401
+import shells  # noqa: F401
 import stdin  # noqa: F401
 import cli  # noqa: F401
 import canonical  # noqa: F401
@@ -46,6 +48,10 @@ import sandbox_ends  # noqa: F401
 import sandbox_places  # noqa: F401
 import sandbox_options  # noqa: F401
 import sandbox_explain  # noqa: F401
+import sandbox_explain_run  # noqa: F401
+import sandbox_learn  # noqa: F401
+import record_denials  # noqa: F401
+import record_policies  # noqa: F401
 
 
 def arguments():

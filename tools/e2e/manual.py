@@ -11,7 +11,7 @@ HEADERS = ("tape/tape.h", "tape/command.h", "tape/clock.h", "base/error.h",
            "sandbox/sandbox.h", "sandbox/plan.h", "sandbox/denial.h")
 COMMANDS = ("record", "replay", "run", "verify", "tape show", "tape stats", "tape check",
             "tape diff", "tape gc", "tape merge", "tape import", "tape migrate", "policy check",
-            "policy show", "policy import-oci", "doctor")
+            "policy show", "policy import-oci", "learn", "doctor")
 SESSION = {"--backend", "--env", "--real", "--root", "--through"}
 
 
@@ -86,3 +86,15 @@ def library(_place):
                for name in pair if name]
     expect(len(constants) > 140 and len(members) > 95, f"{len(constants)}, {len(members)}")
     expect_equal("not told of", set(), set(constants + members) - words)
+
+
+# Pages that are not installed where the tests run, and a section that no list of mandoc's has.
+NOT_OURS = re.compile(r"mandoc\.db|referenced manual not found|Sh REPORTS instead of ERRORS")
+
+
+@case("manual: mandoc has nothing to say of the pages", needs=("mandoc",))
+def lint(place):
+    for name in sorted(os.listdir(MAN)):
+        said = place.run(["mandoc", "-Tlint", "-W", "style", os.path.join(MAN, name)])
+        expect_equal(name, [], [line for line in (said.out + said.err).decode().splitlines()
+                                if not NOT_OURS.search(line)])

@@ -121,6 +121,22 @@ os.close(w)
 with os.fdopen(r) as f:
     put(*f)
 """),
+    Row("two pipes of one command as they come", units=1, by_chance=True, replays=3, py="""
+import selectors
+p = subprocess.Popen(["sh", "-c", "for i in 1 2 3; do echo o$i; sleep 0.2; echo e$i >&2;"
+    "sleep 0.2; done"], stdout=PIPE, stderr=PIPE)
+with selectors.DefaultSelector() as both:
+    both.register(p.stdout, selectors.EVENT_READ, "out")
+    both.register(p.stderr, selectors.EVENT_READ, "err")
+    while both.get_map():
+        for key, _ in both.select():
+            got = os.read(key.fd, 100)
+            if got:
+                put(f"{key.data} {got}")
+            else:  # of which end is seen first nothing tells: they come together
+                both.unregister(key.fileobj)
+put(p.wait())
+"""),
     Row("wait -n over 8 jobs that end in another order", argv=["bash", "s"], needs=("bash",),
         by_chance=True, replays=3, files={"s": """
         for i in 5 1 7 3 8 2 6 4; do sh -c "sleep 0.$i; exit $i" & done
@@ -180,7 +196,7 @@ put(*(p.poll() for p in several))
         sleep 0.3
         wait -n -p p; echo $? $((p == a)) $((p == b))
         wait -n -p p; echo $? $((p == a)) $((p == b))
-        sh -c 'sleep 0.1; exit 5' & sh -c 'exit 6' & sh -c 'sleep 0.9; exit 7' & sleep 0.4
+        sh -c 'sleep 0.1; exit 5' & sh -c 'exit 6' & sh -c 'sleep 2.5; exit 7' & sleep 1.2
         uname; jobs -r | grep -c Running; exit 0"""}),
     Row("wait for each job by its number", argv=["bash", "s"], needs=("bash",), files={"s": """
         for i in 1 2 3 4 5 6; do sh -c "exit $i" & pids[i]=$!; done

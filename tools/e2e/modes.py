@@ -44,6 +44,31 @@ def once(place):
     expect_status(run(place, "replay", "--all-used", hidden=True), 0)
 
 
+@case("a program that cannot be executed leaves the tape as it was")
+def not_executed(place):
+    place.fresh({"s.sh": FIRST, "file": "no program\n"})
+    commands = [["record", "-t", "@"]]
+    commands += [["run", "-t", "@", "--mode", mode] for mode in ("once", "record", "new-episodes")]
+    for wanted in (None, "a tape"):
+        if wanted:
+            place.record(ARGV, "-q")
+            wanted = lines(place)
+        for command in [*commands, ["verify", "-t", "@"]][:5 if wanted else 4]:
+            for subject, status in (("./typo.sh", 127), ("typo", 127), ("./file", 126)):
+                words = [place.tape if word == "@" else word for word in command]
+                result = place.sandtape(*words, "--", subject)
+                expect_status(result, status)
+                expect_text(result, f"cannot execute {subject}")
+                expect(b"sandtape: recorded" not in result.err and b"drifted" not in result.err,
+                       f"it tells more than that: {result.err!r}")
+                if wanted:
+                    expect_equal(f"the tape after {command}", wanted, lines(place))
+                    expect_equal("files", ["tape.jsonl", "timing.jsonl"],
+                                 sorted(n for n in os.listdir(place.tape) if n != "blobs"))
+                else:
+                    expect(not os.path.exists(place.tape), f"{command} made a tape")
+
+
 @case("run: a mode that there is not")
 def wrong_mode(place):
     place.fresh({"s.sh": "echo >ran\n"})
@@ -51,6 +76,16 @@ def wrong_mode(place):
     expect_status(result, 125)
     expect_text(result, "new-episodes", "'some'")
     expect(not os.path.exists(os.path.join(place.work, "ran")), "it ran")
+
+
+@case("run: options of the sandbox are refused with a tape, and say what takes them")
+def sandbox_with_tape(place):
+    place.fresh({"s.sh": "echo >ran\n"})
+    for options in (("--policy", "p.json"), ("--explain",), ("--net", "none"), ("--write", ".")):
+        result = run(place, "once", *options)
+        expect_status(result, 125)
+        expect_text(result, "with a tape there is no sandbox", f"'{options[0]}'", "record --policy")
+        expect(not os.path.exists(os.path.join(place.work, "ran")), "it ran")
 
 
 @case("run new-episodes: no tape is a recording")

@@ -1,7 +1,8 @@
 """What a test can come to, what a run of a program did, and how two of them are compared."""
 
 import difflib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatch
 
 
 class Failed(Exception):
@@ -25,6 +26,19 @@ class Result:
     err: bytes
     left: object = None  # of stdin, for whoever shares it: an offset, or bytes
     files: dict = field(default_factory=dict)  # path -> content, of those that are compared
+
+
+def sort_lines(text):
+    return text and b"".join(sorted(text.splitlines(True)))
+
+
+def comparable(row, result, files):
+    """What must be the same in each run of a row: with `any_order` its lines as a set, and but for
+    those that it `differs` in, the files that it has left."""
+    if row.any_order:
+        result = replace(result, out=sort_lines(result.out), err=sort_lines(result.err))
+    return replace(result, files={name: content for name, content in files.items()
+                                  if not any(fnmatch(name, glob) for glob in row.differs)})
 
 
 def short(text, most=160):

@@ -6,10 +6,10 @@ import shutil
 import sys
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from fnmatch import fnmatch
+from dataclasses import dataclass, field
 
 from harness import MARK, Failed, Skipped, add_case, expect, expect_equal, expect_status, short
+from outcome import comparable
 
 IS_ROOT = os.geteuid() == 0
 
@@ -22,7 +22,7 @@ KEEP_MARK = ("--env", MARK)
 
 # Python rows begin with this. tell() prints what became of an attempt.
 PRELUDE = """\
-import ctypes, errno, os, signal, socket, subprocess, sys, time
+import ctypes, errno, os, signal, socket, struct, subprocess, sys, time
 def tell(what, act):
     try:
         print(what, "=", act(), flush=True)
@@ -92,21 +92,13 @@ class Work:
     says: str = None  # what its stdout must have, so that it did what it is here for
 
 
-def sort_lines(text):
-    return text and b"".join(sorted(text.splitlines(True)))
-
-
 def check_work(place, row):
     how = {"mode": row.mode, "stdin": row.stdin, "env": row.env}
 
     def once(run, *args):
         place.fresh(row.files)
         result = run(place, script_argv(place, row.sh, row.py), *args, **how)
-        if row.any_order:
-            result = replace(result, out=sort_lines(result.out), err=sort_lines(result.err))
-        files = {name: content for name, content in place.snapshot().items()
-                 if not any(fnmatch(name, glob) for glob in row.differs)}
-        return replace(result, files=files)
+        return comparable(row, result, place.snapshot())
 
     native = once(lambda place, argv, **how: place.run(argv, **how))
     expect_status(native, row.status, "native")

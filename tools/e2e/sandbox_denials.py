@@ -5,7 +5,7 @@ import os
 import socket
 import tempfile
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from harness import Skipped, add_case, expect, expect_status, kill_group, short
@@ -108,16 +108,26 @@ def outsiders(place, stack):
         f.write("tmp")
 
 
-def check_denial(place, row):
+@contextmanager
+def denied_place(place, row):
+    """The place of a denial whose act succeeds outside; the options of the row."""
     with ExitStack() as stack:
         stack.enter_context(outside_tmp(place))
         place.ports = listen(stack), listen(stack)
         outsiders(place, stack)
         expect_done(row, attempt(place, row, lambda argv: place.run(argv, mode=row.mode)),
                     "outside")
-        options = [fill(o, place) for o in row.options]
-        answer = attempt(place, row, lambda argv: inside(place, argv, *options, mode=row.mode))
-        expect(answer in row.denied.split("|"), f"inside: wanted {row.denied}, got {answer}")
+        yield [fill(o, place) for o in row.options]
+
+
+def expect_denied(row, answer):
+    expect(answer in row.denied.split("|"), f"inside: wanted {row.denied}, got {answer}")
+
+
+def check_denial(place, row):
+    with denied_place(place, row) as options:
+        expect_denied(row, attempt(place, row, lambda argv: inside(place, argv, *options,
+                                                                   mode=row.mode)))
         if row.allowed is not None:
             allowed = [fill(o, place) for o in row.allowed]
             expect_done(row, attempt(place, row, lambda argv: inside(place, argv, *allowed,

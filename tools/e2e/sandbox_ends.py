@@ -5,6 +5,7 @@ import os
 import shutil
 import stat
 import subprocess
+import tempfile
 from dataclasses import dataclass, field
 
 from harness import (SANDTAPE, Skipped, add_case, case, expect, expect_equal, expect_status,
@@ -42,8 +43,12 @@ STATUSES = [
     Use("no such file", ("--", "./none"), 127, err="./none"),
     Use("a file that is not executable", ("--", "./f"), 126, err="./f", files={"f": "x"}),
     Use("a directory", ("--", "./d"), 126, err="./d", files={"d": None}),
-    Use("a script without a loader", ("--", "./f"), 127, err="./f",
+    Use("a script without a loader", ("--", "./f"), 127,
+        err="cannot execute ./f: its interpreter /none/sh is not there",
         files={"f": ("#!/none/sh\n", 0o755)}),
+    Use("a script of a script without a loader, at the end of a line of Windows", ("--", "./g"), 127,
+        err="cannot execute ./g: its interpreter $'/none/sh\\x0d' is not there",
+        files={"f": ("#!/none/sh\r\n", 0o755), "g": ("#!./f\n", 0o755)}),
     Use("a script that names no loader is the shell's", ("--", "./f"), 6,
         files={"f": ("exit 6\n", 0o755)}),
     Use("a program that the policy does not let", ("--deny", "@WORK/f", "--", "./f"), 126, err="./f",
@@ -239,7 +244,11 @@ for r in REPORTS:
 def report_bytes(place):
     place.fresh({})
     expect_status(inside(place, ["/bin/echo", b"\xff"], "--report", "r.json"), 0)
-    expect(len(json.loads(place.content("r.json"))["argv"]) == 2, "argv")
+    expect_equal("argv", ["/bin/echo", {"base64": "/w=="}],
+                 json.loads(place.content("r.json"))["argv"])
+    expect_status(inside(place, [b"/bin/none\xff"], "--report", "r.json"), 127)
+    expect_equal("argv", [{"base64": "L2Jpbi9ub25l/w=="}],
+                 json.loads(place.content("r.json"))["argv"])
 
 
 @case("run: report: a directory that is not there stops the run before it begins")
@@ -379,3 +388,24 @@ def descriptors(place):
         result = place.run(["/bin/sh", "-c", script, "sh", *RUN, *KEEP_MARK, *options])
         expect_status(result, status, str(options))
         expect_equal("stdout", b"" if status else b"planted", result.out)
+
+
+# As sandtape-policy(5) has it: they are those over the sandbox's own user namespace.
+@case("run: capabilities of an ordinary user hold in the sandbox alone")
+def own_capabilities(place):
+    with tempfile.TemporaryDirectory(prefix="sandtape-e2e-", dir="/var/tmp") as work:
+        os.chmod(work, 0o755)
+        argv = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if IS_ROOT else []
+        if place.run([*argv, "test", "-x", SANDTAPE]).status != 0:
+            raise Skipped("others may not execute what is tested")
+        script = ("sed -n 's/^CapEff:[\t0]*//p' /proc/self/status; "
+                  "cat /etc/shadow >/dev/null 2>&1 && echo read")
+        for names, expected in (([], b"\n"), (["dac_override", "net_admin"], b"1002\n")):
+            with open(os.path.join(work, "p.json"), "w", encoding="utf-8") as f:
+                json.dump({"version": 1, "level": "process_exec", "capabilities": names,
+                           "fs": {"workspace": [], "read": ["/etc/shadow", work]}}, f)
+            result = place.run([*argv, SANDTAPE, "run", "--policy", "p.json", "--", "/bin/sh", "-c",
+                                script], cwd=work)
+            if b"namespace" in result.err:
+                raise Skipped("no user namespace can be made here: " + short(result.err))
+            expect_equal(f"{names}", expected, result.out)

@@ -25,6 +25,20 @@ class Limit:
     says: str = ""  # on its stdout, with the limit
 
 
+MANY = """
+started = []
+try:
+    for _ in range({}):
+        started.append(subprocess.Popen(["sleep", "20"]))
+    print("all")
+except BlockingIOError:
+    print("EAGAIN")
+for p in started:
+    p.kill()
+for p in started:
+    p.wait()
+"""
+
 LIMITS = [
     Limit("memory", ("--mem", "100M"), ("--mem", "2G"), (0, 137), py="""
 try:
@@ -39,19 +53,10 @@ except MemoryError:
 while time.process_time() < 1.5:
     pass
 """),
-    Limit("processes", ("--procs", "20"), ("--procs", "200"), (0,), py="""
-started = []
-try:
-    for _ in range(40):
-        started.append(subprocess.Popen(["sleep", "20"]))
-    print("all")
-except BlockingIOError:
-    print("EAGAIN")
-for p in started:
-    p.kill()
-for p in started:
-    p.wait()
-""", says="EAGAIN\n"),
+    Limit("processes", ("--procs", "20"), ("--procs", "200"), (0,), py=MANY.format(40),
+          says="EAGAIN\n"),
+    Limit("processes, as many as the default", ("--procs", "64"), ("--procs", "200"), (0,),
+          py=MANY.format(90), says="EAGAIN\n"),
     Limit("open files", ("--files", "40"), ("--files", "200"), (0,), py="""
 opened = []
 try:

@@ -2,12 +2,13 @@
 
 import json
 import os
+import pwd
 import shutil
 import subprocess
 
 from harness import (SANDTAPE, Skipped, case, expect, expect_equal, expect_status, expect_text,
                      short)
-from sandbox import KEEP_MARK, PYTHON, inside, outside_tmp
+from sandbox import IS_ROOT, KEEP_MARK, PYTHON, inside, outside_tmp
 from sandbox_ends import check_layers
 
 TOUCH = ["/bin/sh", "-c", "echo x >new && cat new && pwd"]
@@ -66,10 +67,46 @@ def deleted(place):
 
 @case("run: places: HOME not set, empty, missing")
 def homes(place):
-    for home, status in ((None, 0), ("/none/x", 0), ("", 0)):
+    try:
+        own = pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        own = None
+    place.write("p.json", '{"version": 1}')
+    for home in (None, "", "relative", "/none/x"):
         argv = ["env", "-u", "HOME"] if home is None else ["env", "HOME=" + home]
         result = place.run([*argv, SANDTAPE, "run", "--", *TOUCH])
-        expect(result.status == status, f"HOME={home!r}: {result.status}: {short(result.err)}")
+        expect_status(result, 0, f"HOME={home!r}")
+        told = b"" if home == "/none/x" else \
+            b"keys and tokens in a home are not denied" if own is None else \
+            b"the policy takes %s, of /etc/passwd" % own.encode()
+        expect(told in result.err and (told or not result.err),
+               f"HOME={home!r}: {short(result.err)}")
+        place.run(["rm", "new"])
+        # Its secrets are those of the user.
+        result = place.run([*argv, SANDTAPE, "policy", "show", "p.json"])
+        secrets = home if home == "/none/x" else own
+        denied = [root for root in json.loads(result.out)["fs"]["deny"] if "/.npmrc" in root]
+        expect_equal(f"HOME={home!r}", [f"?{secrets}/.npmrc"] if secrets else [], denied)
+
+
+@case("run: places: HOME not set, of a user whom /etc/passwd does not have")
+def homeless(place):
+    if not IS_ROOT:
+        raise Skipped("it takes root to become such a user")
+    argv = ["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups", "env", "-u", "HOME",
+            SANDTAPE, "run", "--level", "none", "--", "true"]
+    if place.run([*argv[:4], "test", "-x", SANDTAPE]).status != 0:
+        raise Skipped("others may not execute what is tested")
+    result = place.run(argv, cwd="/")
+    expect_status(result, 0)
+    expect_text(result, "keys and tokens in a home are not denied")
+
+
+@case("learn: what HOME does not say is told once")
+def told_once(place):
+    result = place.run(["env", "-u", "HOME", SANDTAPE, "learn", "-o", "p.json", "--", "true"])
+    expect_status(result, 0)
+    expect_equal("times", 1, result.err.count(b"HOME is no absolute path"))
 
 
 @case("run: places: TMPDIR not set, missing")

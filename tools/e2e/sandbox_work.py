@@ -228,6 +228,8 @@ signal.pause(); print(os.sched_getaffinity(0) != set(), os.getpriority(os.PRIO_P
 """),
 ]
 
+QUIET_NPM = {"npm_config_update_notifier": "false"}
+
 NODE = [
     Work("node: worker_threads, child_process, fs.watch", needs=("node",), files={"s.js": """
 const { Worker, isMainThread, parentPort } = require('worker_threads');
@@ -261,16 +263,21 @@ const s = http.createServer((q, r) => r.end('body')).listen('./sock', () => {
     r.on('data', d => console.log(d.toString())); r.on('end', () => s.close()); }); });
 """}, sh="node s.js", says="body\n"),
     Work("npm: a local package, a script", needs=("npm", "node"),
-         differs=("app/package-lock.json", "app/node_modules/*"), files={
+         differs=("app/package-lock.json", "app/node_modules/*"), env=QUIET_NPM, files={
              "pkg/package.json": '{"name": "pkg", "version": "1.0.0", "main": "i.js"}\n',
              "pkg/i.js": "module.exports = 'from pkg';\n",
              "app/package.json": '{"name": "app", "version": "1.0.0", "scripts": '
                                  '{"test": "node t.js"}}\n',
              "app/t.js": "console.log(require('pkg'));\n"},
-         env={"npm_config_cache": "/tmp/none", "npm_config_update_notifier": "false"},
-         sh="export npm_config_cache=$PWD/cache npm_config_update_notifier=false\n"
-            "cd app && npm install --offline --no-audit --no-fund ../pkg >/dev/null && npm -s test; "
-            "s=$?; rm -rf ../cache; exit $s", says="from pkg\n"),
+         sh="cd app && npm install --offline --no-audit --no-fund ../pkg >/dev/null && npm -s test",
+         says="from pkg\n"),
+    Work("npm: a package as a file, of which npm has a copy in its cache", needs=("npm", "node"),
+         differs=("app/package-lock.json", "app/node_modules/*", "*.tgz"), env=QUIET_NPM, files={
+             "pkg/package.json": '{"name": "pkg", "version": "1.0.0", "main": "i.js"}\n',
+             "pkg/i.js": "module.exports = 'from pkg';\n",
+             "app/package.json": '{"name": "app", "version": "1.0.0"}\n'},
+         sh="npm pack ./pkg >/dev/null && cd app && npm install --offline --no-audit --no-fund "
+            "../pkg-1.0.0.tgz >/dev/null && node -p 'require(\"pkg\")'", says="from pkg\n"),
 ]
 
 TOOLS = [
@@ -334,6 +341,8 @@ seq 200 | xargs -P8 -n1 sh -c 'exit 0' && echo eight
 seq 40 | xargs -P8 -n4 echo | tr ' ' '\\n' | sort -n | tail -n1
 """),
     Work("man", needs=("man",), sh="man -w ls >/dev/null 2>&1 || exit 0; man ls 2>&1 | head -n3"),
+    Work("what apt and dpkg know", needs=("apt", "dpkg"),
+         sh="dpkg -s dpkg | sed -n 1,2p; apt list --installed dpkg 2>/dev/null | grep -c ^dpkg/"),
     Work("script(1)", needs=("script",), differs=("log",),
          sh="script -q -e -c 'tty >/dev/null && echo on a terminal; exit 4' log </dev/null; echo $?",
          says="on a terminal"),

@@ -3,10 +3,10 @@ to connect its streams (wiring.MODES). In each of its cells the subject is run b
 and replayed with its commands hidden, and all that can be seen of the runs must be the same."""
 
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatch
 
 from harness import (EXAMPLES, FIXTURES, Differs, Failed, add_case, expect, expect_same,
                      expect_status, find_program)
+from outcome import comparable
 
 # Python rows begin with this.
 PRELUDE = """\
@@ -83,10 +83,6 @@ def files_of(row, replayed):
     return files
 
 
-def sort_lines(text):
-    return text and b"".join(sorted(text.splitlines(True)))
-
-
 def check_row(place, row, mode, backend=None):
     place.backend = backend
     argv = argv_of(row)
@@ -95,11 +91,7 @@ def check_row(place, row, mode, backend=None):
     def once(run, *options, **more):
         place.fresh(files_of(row, run == place.replay))
         result = run(argv, *options, **how, **more)
-        if row.any_order:
-            result = replace(result, out=sort_lines(result.out), err=sort_lines(result.err))
-        files = {name: content for name, content in place.snapshot().items()
-                 if not any(fnmatch(name, glob) for glob in row.differs)}
-        return replace(result, files=files)
+        return comparable(row, result, place.snapshot())
 
     def kept(result):
         return replace(result, files={name: result.files.get(name) for name in row.keeps})

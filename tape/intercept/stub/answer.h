@@ -21,7 +21,9 @@ enum stub_op_kind {
 			     ms */
 	STUB_MODE,	  /* ioctl(terminal, arg, data[offset, offset+len)): sets its modes */
 	STUB_STOP,	  /* stops itself by the signal `arg` */
+	STUB_TELL,	  /* sends the signal `arg` to `parent` */
 	STUB_CLOSE,	  /* the descriptor `arg` */
+	STUB_HOLD,	  /* wait to be killed, and ask every `len` ms whether to go on with it */
 	STUB_LEAVE,	  /* fork: the parent carries out `end`, the child what follows */
 	STUB_MORE	  /* ask the player for the next operations */
 };
@@ -53,6 +55,7 @@ struct stub_answer {
 	uint32_t keep_core;	 /* STUB_KILL: leave RLIMIT_CORE as it is */
 	uint32_t end_kind;
 	int32_t end_arg;
+	int32_t parent; /* who has spawned it; another parent is sent nothing */
 	uint32_t op_count;
 	struct stub_op op[STUB_OPS_MAX];
 	char data[STUB_DATA_MAX];
@@ -73,13 +76,14 @@ struct stub_room {
  * STUB_DO_WITHOUT, and the stub goes on as though it had come.
  */
 enum stub_ask {
-	STUB_ASK_MORE = 1, /* the operations are carried out: always STUB_ANEW */
-	STUB_ASK_STDIN,	   /* (address, len) was taken from stdin; len 0: its end */
-	STUB_ASK_BLOCKED,  /* a write has to wait for its reader */
-	STUB_ASK_NOTHING,  /* nothing has come on stdin for a while */
-	STUB_ASK_INPUT,	   /* as STUB_ASK_STDIN, from the descriptor STUB_INPUT_FD(len) */
-	STUB_ASK_NO_SIGNAL /* a signal has not come yet that may have come too early; len: how
-			      often this was asked for it, with this time */
+	STUB_ASK_MORE = 1,  /* the operations are carried out: always STUB_ANEW */
+	STUB_ASK_STDIN,	    /* (address, len) was taken from stdin; len 0: its end */
+	STUB_ASK_BLOCKED,   /* a write has to wait for its reader */
+	STUB_ASK_NOTHING,   /* nothing has come on stdin for a while */
+	STUB_ASK_INPUT,	    /* as STUB_ASK_STDIN, from the descriptor STUB_INPUT_FD(len) */
+	STUB_ASK_NO_SIGNAL, /* a signal has not come yet that may have come too early; len: how
+			       often this was asked for it, with this time */
+	STUB_ASK_HELD	    /* STUB_HOLD: nobody has killed it yet */
 };
 
 /* STUB_ASK_INPUT: both in one argument. */

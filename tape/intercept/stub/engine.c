@@ -16,6 +16,7 @@ enum {
 	SIG_BLOCK_ = 0,
 	SIG_UNBLOCK_ = 1,
 	SIG_SETMASK_ = 2,
+	SIGKILL_ = 9,
 	SIGPIPE_ = 13,
 	EAGAIN_ = 11,
 	EINTR_ = 4,
@@ -266,6 +267,23 @@ _Noreturn void stub_die(int signal, int keep_core)
 		CALL1(__NR_exit_group, 128 + signal);
 }
 
+/* Nobody knows how it went on. */
+static int hold(unsigned long ask_ms)
+{
+	long reply;
+
+	open_for(SIGKILL_);
+	do {
+		long time[2] = {(long)(ask_ms / 1000), (long)(ask_ms % 1000) * 1000000};
+
+		stub_call(__NR_ppoll, 0, 0, (long)time, 0, 8, 0);
+		reply = stub_ask(STUB_ASK_HELD, 0, 0);
+	} while (reply == STUB_GO_ON);
+	if (reply != STUB_ANEW) /* as for STUB_MORE */
+		CALL1(__NR_exit_group, 125);
+	return STUB_ANEW;
+}
+
 _Noreturn static void end(const struct stub_answer *answer)
 {
 	switch (answer->end_kind) {
@@ -319,9 +337,15 @@ static int do_op(struct stub_room *room, const struct stub_op *op, int *is_child
 	case STUB_STOP:
 		stub_stop(op->arg);
 		return STUB_GO_ON;
+	case STUB_TELL:
+		if (stub_call(__NR_getppid, 0, 0, 0, 0, 0, 0) == answer->parent)
+			CALL2(__NR_kill, answer->parent, op->arg);
+		return STUB_GO_ON;
 	case STUB_CLOSE:
 		CALL1(__NR_close, op->arg);
 		return STUB_GO_ON;
+	case STUB_HOLD:
+		return hold(op->len);
 	case STUB_LEAVE:
 		if (stub_call(__NR_fork, 0, 0, 0, 0, 0, 0) != 0)
 			end(answer);

@@ -1,5 +1,5 @@
-/* Directories in place of a /tmp: made, and removed when their maker is dead. */
-#include "sandbox/child.h"
+/* Directories are made, and removed when their maker is dead. */
+#include "base/tmpdir.h"
 
 #include "base/cleanup.h"
 #include "base/fs.h"
@@ -11,6 +11,8 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define PREFIX "sandtape-tmp-"
 
 static char base[64];
 
@@ -59,11 +61,11 @@ START_TEST(one_in_use_stays_and_a_dead_one_goes)
 	cleanup_free char *path = NULL;
 	int fd = -1;
 
-	ck_assert_int_eq(tmp_make(base, &path, &fd, NULL), 0);
-	tmp_sweep(base);
+	ck_assert_int_eq(tmpdir_make(base, PREFIX, &path, &fd, NULL), 0);
+	tmpdir_sweep(base, PREFIX);
 	ck_assert_int_eq(access(path, F_OK), 0);
 	close(fd);
-	tmp_sweep(base);
+	tmpdir_sweep(base, PREFIX);
 	ck_assert_int_ne(access(path, F_OK), 0);
 }
 END_TEST
@@ -78,7 +80,7 @@ START_TEST(all_that_is_in_a_dead_one_goes_and_nothing_that_links_lead_to)
 	ck_assert_int_eq(symlink(at("outside"), at("sandtape-tmp-AAAAAA/link")), 0);
 	ck_assert_int_eq(chmod(at("sandtape-tmp-AAAAAA/closed"), 0), 0);
 	ck_assert_int_eq(symlink(at("outside"), at("sandtape-tmp-BBBBBB")), 0);
-	tmp_sweep(base);
+	tmpdir_sweep(base, PREFIX);
 	ck_assert(!is("sandtape-tmp-AAAAAA"));
 	ck_assert(is("sandtape-tmp-BBBBBB"));
 	ck_assert(is("outside/file"));
@@ -97,7 +99,7 @@ START_TEST(what_has_another_name_or_owner_stays)
 	make_dir("sandtape-tmp-OTHERS");
 	if (geteuid() == 0)
 		ck_assert_int_eq(chown(at("sandtape-tmp-OTHERS"), 61000, 61000), 0);
-	tmp_sweep(base);
+	tmpdir_sweep(base, PREFIX);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		ck_assert_msg(is(names[i]), "%s", names[i]);
 	ck_assert(is("sandtape-tmp-FFFFFF"));
@@ -126,12 +128,12 @@ START_TEST(a_sweep_ends_and_the_next_goes_on)
 		snprintf(name, sizeof(name), "sandtape-tmp-%06d", i);
 		make_dir(name);
 	}
-	tmp_sweep(base);
+	tmpdir_sweep(base, PREFIX);
 	ck_assert_int_eq(count(), 12);
-	tmp_sweep(base);
-	tmp_sweep(base);
+	tmpdir_sweep(base, PREFIX);
+	tmpdir_sweep(base, PREFIX);
 	ck_assert_int_eq(count(), 0);
-	tmp_sweep(at("none"));
+	tmpdir_sweep(at("none"), PREFIX);
 }
 END_TEST
 
@@ -141,17 +143,17 @@ START_TEST(where_none_can_be_made_is_told)
 	char *path = NULL;
 	int fd = -1;
 
-	ck_assert_int_eq(tmp_make(at("none"), &path, &fd, &err), ERR_SYSTEM);
+	ck_assert_int_eq(tmpdir_make(at("none"), PREFIX, &path, &fd, &err), ERR_SYSTEM);
 	ck_assert_ptr_nonnull(strstr(err.text, "cannot make a directory in"));
 	ck_assert_ptr_null(path);
 	ck_assert_int_eq(fd, -1);
 }
 END_TEST
 
-Suite *sandbox_tmp_suite(void)
+Suite *base_tmpdir_suite(void)
 {
-	Suite *suite = suite_create("sandbox_tmp");
-	TCase *tc = tcase_create("tmp");
+	Suite *suite = suite_create("base/tmpdir");
+	TCase *tc = tcase_create("tmpdir");
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, one_in_use_stays_and_a_dead_one_goes);

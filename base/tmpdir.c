@@ -1,22 +1,18 @@
-/*
- * A directory in place of a /tmp of the program's own, where no mount can make one. Its maker holds
- * a lock on it, so that the next one can tell what was left by a kill from what is in use.
- */
-#include "sandbox/child.h"
+#include "base/tmpdir.h"
 
 #include "base/cleanup.h"
 #include "base/fs.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PREFIX	   "sandtape-tmp-"
-#define NAME_LEN   (sizeof(PREFIX "XXXXXX") - 1)
+#define UNIQUE	   "XXXXXX"
 #define MAKE_TRIES 100
 #define SWEEP_MAX  8 /* a start does not pay for all that was ever left */
 
@@ -43,13 +39,15 @@ static bool is_locked_by_another(int fd)
 }
 
 /* -EAGAIN: it was swept before it was locked. */
-static int make_once(const char *parent, char **ret_path, int *ret_fd)
+static int make_once(const char *parent, const char *prefix, char **ret_path, int *ret_fd)
 {
-	cleanup_free char *path = fs_join(parent, PREFIX "XXXXXX");
+	cleanup_free char *path = NULL;
 	cleanup_close int fd = -1;
 
-	if (!path)
+	if (asprintf(&path, "%s/%s" UNIQUE, parent, prefix) < 0) {
+		path = NULL; /* which is undefined then */
 		return -ENOMEM;
+	}
 	if (!mkdtemp(path))
 		return -errno;
 	fd = open_dir(AT_FDCWD, path);
@@ -62,12 +60,13 @@ static int make_once(const char *parent, char **ret_path, int *ret_fd)
 	return 0;
 }
 
-int tmp_make(const char *parent, char **ret_path, int *ret_fd, struct error *err)
+int tmpdir_make(const char *parent, const char *prefix, char **ret_path, int *ret_fd,
+		struct error *err)
 {
 	int rc = -EAGAIN;
 
 	for (int i = 0; rc == -EAGAIN && i < MAKE_TRIES; i++)
-		rc = make_once(parent, ret_path, ret_fd);
+		rc = make_once(parent, prefix, ret_path, ret_fd);
 	if (rc == -ENOMEM)
 		return error_no_memory(err);
 	return rc < 0 ? error_sys(err, -rc, "cannot make a directory in %s", parent) : 0;
@@ -84,15 +83,16 @@ static bool remove_dead(const char *parent, int parent_fd, const char *name)
 	       is_there(parent_fd, name, fd, geteuid()) && fs_remove_all(path, NULL) == 0;
 }
 
-void tmp_sweep(const char *parent)
+void tmpdir_sweep(const char *parent, const char *prefix)
 {
 	cleanup_closedir DIR *dir = opendir(parent);
+	size_t len = strlen(prefix);
 	const struct dirent *entry;
 	int removed = 0;
 
 	while (dir && removed < SWEEP_MAX && (entry = readdir(dir))) {
-		if (strlen(entry->d_name) == NAME_LEN &&
-		    strncmp(entry->d_name, PREFIX, sizeof(PREFIX) - 1) == 0)
+		if (strlen(entry->d_name) == len + sizeof(UNIQUE) - 1 &&
+		    strncmp(entry->d_name, prefix, len) == 0)
 			removed += remove_dead(parent, dirfd(dir), entry->d_name);
 	}
 }
