@@ -21,6 +21,8 @@ STUB_LDFLAGS ?= -Wl,--section-start=.answer=0x440000 -Wl,-z,noseparate-code
 PUBLIC_HEADERS := sandbox/sandbox.h sandbox/plan.h sandbox/denial.h tape/tape.h tape/clock.h tape/command.h base/error.h
 
 LIB_DIRS := base sandbox tape tape/intercept
+SUITE_DIR := conformance
+PROBE_DIR := conformance/probe
 STUB_DIR := tape/intercept/stub
 SHIM_DIR := tape/intercept/shim
 PRELOAD_DIR := tape/intercept/preload
@@ -42,9 +44,12 @@ native     = $(foreach f,$1,$(if $(call is_foreign,$f),,$f))
 sources_in = $(call native,$(sort $(wildcard $(addsuffix /*.c,$1) $(addsuffix /*.S,$1))))
 
 ALL_LIB_SRCS := $(call sources_in,$(LIB_DIRS))
-TEST_SRCS    := $(filter %_test.c,$(ALL_LIB_SRCS) $(call sources_in,$(SHIM_DIR) $(PRELOAD_DIR) tools)) \
+TEST_SRCS    := $(filter %_test.c,$(ALL_LIB_SRCS) $(call sources_in,$(SHIM_DIR) $(PRELOAD_DIR) tools \
+		$(SUITE_DIR))) \
 		tools/test_main.c
 LIB_SRCS     := $(filter-out %_test.c,$(ALL_LIB_SRCS))
+SUITE_SRCS   := $(filter-out %_test.c,$(call sources_in,$(SUITE_DIR)))
+PROBE_SRCS   := $(filter-out %_test.c,$(call sources_in,$(PROBE_DIR)))
 STUB_SRCS    := $(filter-out %_test.c,$(call sources_in,$(STUB_DIR)))
 SHIM_SRCS    := $(filter-out %_test.c,$(call sources_in,$(SHIM_DIR)))
 PRELOAD_SRCS := $(filter-out %_test.c,$(call sources_in,$(PRELOAD_DIR)))
@@ -63,6 +68,8 @@ TESTED_OBJS  := $(call objects,tools/options.c $(SHIM_DIR)/wire_linux.c $(SHIM_D
 		  $(PRELOAD_DIR)/environment.c)
 PROGRAM_OBJS := $(call objects,$(PROGRAM_SRCS))
 BENCH_OBJS   := $(call objects,$(BENCH_SRCS))
+SUITE_OBJS   := $(call objects,$(SUITE_SRCS))
+PROBE_OBJS   := $(call objects,$(PROBE_SRCS))
 STUB_OBJS    := $(call objects,$(STUB_SRCS))
 FUZZ_OBJS    := $(call objects,$(FUZZ_SRCS))
 # The shim carries out answers as the stub does; the library shares what asks the server.
@@ -76,6 +83,7 @@ PRELOAD_OBJS := $(patsubst $(BUILD)/obj/%,$(BUILD)/pic/%, \
 PROGRAM    := $(if $(PROGRAM_SRCS),$(BUILD)/sandtape)
 STUB       := $(if $(STUB_SRCS),$(BUILD)/sandtape-stub)
 SHIM       := $(if $(SHIM_SRCS),$(BUILD)/sandtape-shim)
+PROBE      := $(if $(PROBE_SRCS),$(BUILD)/sandtape-probe)
 PRELOAD    := $(if $(PRELOAD_SRCS),$(BUILD)/libsandtape-preload.so)
 LIB_A      := $(BUILD)/libsandtape.a
 LIB_SO     := $(BUILD)/libsandtape.so
@@ -84,7 +92,7 @@ TESTS      := $(BUILD)/sandtape-tests
 FIXTURES   := $(patsubst fixtures/programs/%.c,$(BUILD)/fixtures/%,$(FIXTURE_SRCS))
 BENCHES    := $(patsubst tools/%.c,$(BUILD)/%,$(BENCH_SRCS))
 # Each target twice: run with files, and by libFuzzer.
-FUZZ_TARGETS := tape text policy
+FUZZ_TARGETS := tape text policy report
 FUZZ_FILES   := $(addprefix $(BUILD)/fuzz_files_,$(FUZZ_TARGETS))
 FUZZERS      := $(addprefix $(BUILD)/fuzz_,$(FUZZ_TARGETS))
 
@@ -135,7 +143,7 @@ endif
 # nor a sanitizer may put a runtime into it.
 STUB_CFLAGS := $(LANGUAGE) $(WARNINGS) -O2 -g -ffreestanding -fno-stack-protector -fno-pie \
 	       -fno-asynchronous-unwind-tables
-STUB_LINK   = -nostdlib -static -no-pie -Wl,--build-id=none $(STUB_LDFLAGS)
+STUB_LINK   = -nostdlib -static -Wl,--build-id=none $(STUB_LDFLAGS)
 
 # So do the shim and the library in the subject, with a C library each: its own, and the subject's.
 SHIM_CFLAGS    := $(LANGUAGE) $(WARNINGS) -O2 -g
@@ -151,10 +159,10 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .SECONDARY:
-.PHONY: all check unit demo valgrind asan tsan bench suites install includes format format-check tidy clean
+.PHONY: all check unit demo valgrind asan tsan bench suites conformance install includes format format-check tidy clean
 .PHONY: fuzz fuzz-corpus FORCE
 
-all: $(PROGRAM) $(STUB) $(SHIM) $(PRELOAD) $(LIB_A) $(LIB_SO) $(FIXTURES)
+all: $(PROGRAM) $(STUB) $(SHIM) $(PROBE) $(PRELOAD) $(LIB_A) $(LIB_SO) $(FIXTURES)
 
 # A stamp changes only when its text does, so that other flags or a file more or less rebuild
 # what they touch, and nothing else is rebuilt.
@@ -169,7 +177,7 @@ $(BUILD)/flags: FORCE
 	$(write_stamp)
 
 $(BUILD)/sources: export STAMP = $(LIB_SRCS) $(TEST_SRCS) $(PROGRAM_SRCS) $(STUB_SRCS) \
-	$(SHIM_SRCS) $(PRELOAD_SRCS)
+	$(SHIM_SRCS) $(PRELOAD_SRCS) $(SUITE_SRCS) $(PROBE_SRCS)
 $(BUILD)/sources: FORCE
 	$(write_stamp)
 
@@ -189,6 +197,10 @@ $(call objects,$(filter %.S,$(SHIM_SRCS))): $(BUILD)/obj/%.o: %.S
 	@mkdir -p $(@D)
 	$(CC) $(SHIM_CFLAGS) -c -o $@ $<
 
+$(PROBE_OBJS): $(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(SHIM_CFLAGS) -c -o $@ $<
+
 $(PRELOAD_OBJS): $(BUILD)/pic/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(PRELOAD_CFLAGS) -c -o $@ $<
@@ -202,8 +214,11 @@ $(BUILD)/obj/%.o: %.S
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 $(LIB_OBJS) $(TEST_OBJS) $(PROGRAM_OBJS) $(BENCH_OBJS) $(STUB_OBJS) $(SHIM_OBJS) \
+	$(SUITE_OBJS) $(PROBE_OBJS) \
 	$(PRELOAD_OBJS) $(TESTED_OBJS) $(FUZZ_OBJS) $(FIXTURES): $(BUILD)/flags
 $(TEST_OBJS): EXTRA_CFLAGS = $(CHECK_CFLAGS)
+
+$(BUILD)/obj/$(SUITE_DIR)/page_linux.o: $(SUITE_DIR)/page.html
 
 # Made anew each time: ar would keep the members whose source is gone.
 $(LIB_A): $(LIB_OBJS) $(BUILD)/sources
@@ -217,14 +232,19 @@ $(LIB_SONAME): $(LIB_OBJS) $(BUILD)/sources tools/dev/libsandtape.map
 $(LIB_SO): $(LIB_SONAME)
 	ln -sf $(<F) $@
 
-$(BUILD)/sandtape: $(PROGRAM_OBJS) $(LIB_A)
-	$(CC) $(ALL_LDFLAGS) $(STATIC_LINK) -o $@ $(PROGRAM_OBJS) $(LIB_A) $(PKG_LIBS)
+$(BUILD)/sandtape: $(PROGRAM_OBJS) $(SUITE_OBJS) $(LIB_A)
+	$(CC) $(ALL_LDFLAGS) $(STATIC_LINK) -o $@ $(PROGRAM_OBJS) $(SUITE_OBJS) $(LIB_A) $(PKG_LIBS)
 
 $(BUILD)/sandtape-stub: $(STUB_OBJS) $(BUILD)/sources
 	$(CC) $(STUB_LINK) -o $@ $(STUB_OBJS)
 
 $(BUILD)/sandtape-shim: $(SHIM_OBJS) $(BUILD)/sources
 	$(CC) -static -Wl,-e,shim_entry -o $@ $(SHIM_OBJS)
+
+# The same addresses in every process of it: -static alone is never position-independent, and clang
+# warns of -no-pie besides.
+$(BUILD)/sandtape-probe: $(PROBE_OBJS) $(BUILD)/sources
+	$(CC) -static -o $@ $(PROBE_OBJS)
 
 $(BUILD)/libsandtape-preload.so: $(PRELOAD_OBJS) $(BUILD)/sources
 	$(CC) -shared -pthread -Wl,-z,defs -o $@ $(PRELOAD_OBJS)
@@ -234,8 +254,8 @@ CHAOS_CALLS   := malloc calloc realloc reallocarray strdup strndup vasprintf rea
 		 posix_spawn_file_actions_adddup2 posix_spawn_file_actions_addchdir_np
 CHAOS_LDFLAGS := $(addprefix -Wl$(COMMA)--wrap=,$(CHAOS_CALLS))
 
-$(TESTS): $(TEST_OBJS) $(TESTED_OBJS) $(LIB_A)
-	$(CC) $(ALL_LDFLAGS) $(CHAOS_LDFLAGS) -o $@ $(TEST_OBJS) $(TESTED_OBJS) $(LIB_A) \
+$(TESTS): $(TEST_OBJS) $(TESTED_OBJS) $(SUITE_OBJS) $(LIB_A)
+	$(CC) $(ALL_LDFLAGS) $(CHAOS_LDFLAGS) -o $@ $(TEST_OBJS) $(TESTED_OBJS) $(SUITE_OBJS) $(LIB_A) \
 		$(CHECK_LIBS) $(PKG_LIBS)
 
 $(BENCHES): $(BUILD)/bench_%: $(BUILD)/obj/tools/bench_%.o $(LIB_A)
@@ -243,12 +263,13 @@ $(BENCHES): $(BUILD)/bench_%: $(BUILD)/obj/tools/bench_%.o $(LIB_A)
 
 $(FUZZ_FILES): $(BUILD)/fuzz_files_%: $(BUILD)/obj/tools/fuzz/fuzz_%.o \
 		$(BUILD)/obj/tools/fuzz/files_main.o $(LIB_A)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	$(CC) $(ALL_LDFLAGS) -o $@ $(filter-out $(LIB_A),$^) $(LIB_A) $(PKG_LIBS)
 
 $(FUZZERS): $(BUILD)/fuzz_%: $(BUILD)/obj/tools/fuzz/fuzz_%.o $(LIB_A)
-	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS)
+	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $(filter-out $(LIB_A),$^) $(LIB_A) $(PKG_LIBS)
 
 $(BUILD)/fuzz_tape: $(BUILD)/obj/tools/fuzz/seal.o
+$(BUILD)/fuzz_report $(BUILD)/fuzz_files_report: $(SUITE_OBJS)
 
 # Programs that use the library.
 $(BUILD)/fixtures/%_tape: fixtures/programs/%_tape.c $(LIB_A)
@@ -287,6 +308,11 @@ bench: all $(BENCHES)
 # SUITE_FLAGS: --quick, or the name of one.
 suites: all
 	tools/suites.sh $(SUITE_FLAGS)
+
+# What this kernel denies, against what is known of kernels. CONFORMANCE_FLAGS: other options.
+CONFORMANCE_BASELINE ?= $(if $(filter x86_64,$(ARCH)),conformance/baseline.json)
+conformance: all
+	$(PROGRAM) conformance $(addprefix --baseline ,$(CONFORMANCE_BASELINE)) $(CONFORMANCE_FLAGS)
 
 valgrind: all $(TESTS)
 	CK_FORK=no WRAPPER="$(VALGRIND) -q --error-exitcode=1 --leak-check=full \
@@ -334,7 +360,7 @@ format-check:
 	@test -n "$(firstword $(FORMAT_FILES))"
 	$(CLANG_FORMAT) --dry-run -Werror $(FORMAT_FILES)
 
-TIDY_SRCS  = $(filter %.c,$(LIB_SRCS) $(TEST_SRCS) $(PROGRAM_SRCS) $(BENCH_SRCS) $(FUZZ_SRCS))
+TIDY_SRCS  = $(filter %.c,$(LIB_SRCS) $(SUITE_SRCS) $(TEST_SRCS) $(PROGRAM_SRCS) $(BENCH_SRCS) $(FUZZ_SRCS))
 TIDY_FLAGS = $(filter-out -Werror -MMD -MP,$(BASE_CFLAGS)) $(CHECK_CFLAGS)
 STUB_TIDY_FLAGS = $(filter-out -Werror -MMD -MP,$(STUB_CFLAGS))
 
@@ -345,7 +371,7 @@ tidy_files = printf '%s\n' $1 | xargs -r -P "$$(nproc)" -I{} \
 tidy:
 	$(call tidy_files,$(filter-out base/error.c,$(TIDY_SRCS)),-include tools/dev/tidy.h $(TIDY_FLAGS))
 	$(call tidy_files,base/error.c,$(TIDY_FLAGS))
-	$(call tidy_files,$(filter %.c,$(SHIM_SRCS) $(PRELOAD_SRCS)),\
+	$(call tidy_files,$(filter %.c,$(SHIM_SRCS) $(PRELOAD_SRCS) $(PROBE_SRCS)),\
 		$(filter-out -Werror -MMD -MP,$(PRELOAD_CFLAGS)))
 	$(if $(STUB_SRCS),$(call tidy_files,$(filter %.c,$(STUB_SRCS)),$(STUB_TIDY_FLAGS)))
 
@@ -364,7 +390,7 @@ $(BUILD)/sandtape.pc: tools/dev/sandtape.pc.in Makefile FORCE
 install: all $(BUILD)/sandtape.pc
 	install -d $(AT)/bin $(AT)/lib/pkgconfig $(AT)/libexec/sandtape $(AT)/include/sandtape
 	install -m 755 $(BUILD)/sandtape $(AT)/bin/
-	install -m 755 $(STUB) $(SHIM) $(PRELOAD) $(AT)/libexec/sandtape/
+	install -m 755 $(STUB) $(SHIM) $(PROBE) $(PRELOAD) $(AT)/libexec/sandtape/
 	install -m 644 $(LIB_A) $(AT)/lib/
 	install -m 755 $(LIB_SONAME) $(AT)/lib/
 	ln -sf $(notdir $(LIB_SONAME)) $(AT)/lib/$(notdir $(LIB_SO))
@@ -381,5 +407,5 @@ clean:
 	rm -rf $(BUILD) build-asan build-clang build-fuzz build-tsan
 
 -include $(LIB_OBJS:.o=.d) $(TEST_OBJS:.o=.d) $(PROGRAM_OBJS:.o=.d) $(BENCH_OBJS:.o=.d)
--include $(FUZZ_OBJS:.o=.d) $(TESTED_OBJS:.o=.d)
+-include $(FUZZ_OBJS:.o=.d) $(TESTED_OBJS:.o=.d) $(SUITE_OBJS:.o=.d) $(PROBE_OBJS:.o=.d)
 -include $(STUB_OBJS:.o=.d) $(SHIM_OBJS:.o=.d) $(PRELOAD_OBJS:.o=.d) $(addsuffix .d,$(FIXTURES))

@@ -16,4 +16,6 @@ python3 tools/bench/tapes.py "${BUILD:-build}"
 echo
 python3 tools/bench/build.py "${BUILD:-build}"
 echo
+python3 tools/bench/conformance.py "${BUILD:-build}"
+echo
 exec python3 tools/bench/many.py "${BUILD:-build}"

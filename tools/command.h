@@ -34,6 +34,7 @@ extern const struct command learn_command;
 extern const struct command verify_command;
 extern const struct command policy_command;
 extern const struct command doctor_command;
+extern const struct command conformance_command;
 extern const struct command tape_command;
 extern const struct command policy_import_command;
 extern const struct command tape_check_command;

@@ -30,6 +30,8 @@ for target; do
 		done
 	elif [ "$target" = policy ]; then
 		cp fixtures/policies/*/*.json "$dir/corpus/policy/"
+	elif [ "$target" = report ]; then
+		cp conformance/baseline.json "$dir/corpus/report/"
 	fi
 	"$dir/fuzz_$target" -max_total_time=$((seconds / $#)) -max_len=8192 -timeout=20 \
 		-rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$dir/found/$target-" \

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct command *const commands[] = {&record_command, &replay_command, &run_command,
-						 &learn_command,  &verify_command, &tape_command,
-						 &policy_command, &doctor_command};
+static const struct command *const commands[] = {
+	&record_command, &replay_command, &run_command,	   &learn_command,	&verify_command,
+	&tape_command,	 &policy_command, &doctor_command, &conformance_command};
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 static void print_usage(FILE *to)

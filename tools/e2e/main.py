@@ -52,6 +52,9 @@ import sandbox_explain_run  # noqa: F401
 import sandbox_learn  # noqa: F401
 import record_denials  # noqa: F401
 import record_policies  # noqa: F401
+import conformance_self  # noqa: F401
+import conformance_cases  # noqa: F401
+import conformance_reports  # noqa: F401
 
 
 def arguments():

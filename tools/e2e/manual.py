@@ -11,7 +11,7 @@ HEADERS = ("tape/tape.h", "tape/command.h", "tape/clock.h", "base/error.h",
            "sandbox/sandbox.h", "sandbox/plan.h", "sandbox/denial.h")
 COMMANDS = ("record", "replay", "run", "verify", "tape show", "tape stats", "tape check",
             "tape diff", "tape gc", "tape merge", "tape import", "tape migrate", "policy check",
-            "policy show", "policy import-oci", "learn", "doctor")
+            "policy show", "policy import-oci", "learn", "doctor", "conformance")
 SESSION = {"--backend", "--env", "--real", "--root", "--through"}
 
 
