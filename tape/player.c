@@ -249,7 +249,7 @@ static int answer_command(struct player *player, struct process *p,
 	size_t first;
 	int r;
 
-	turns_wait_for_detached(player);
+	detached_wait(player);
 	r = find_candidates(player, command, candidates, &count, err);
 	if (r < 0)
 		return r;
@@ -469,7 +469,7 @@ int player_report(struct player *player, const struct tape_options *options, str
 
 void player_close(struct player *player)
 {
-	turns_forget_detached(player);
+	detached_forget(player);
 	intercept_free(player->interceptor);
 	while (player->units)
 		unit_free(player->units);

@@ -49,6 +49,12 @@ struct put_off {
 	uint64_t since_ns;
 };
 
+/* A stub that was let go. */
+struct detached {
+	int pidfd;
+	pid_t pid;
+};
+
 struct player {
 	struct session session;
 	struct interceptor *interceptor;
@@ -70,7 +76,7 @@ struct player {
 	unsigned idle_looks;   /* how often in a row nothing moved, and it was idle */
 	unsigned in_vain;      /* how often it was given up */
 	bool unsettled; /* a unit has its turn, but the subject has not digested the last one */
-	int detached[DETACHED_MAX]; /* pidfds of stubs that were let go */
+	struct detached detached[DETACHED_MAX];
 	unsigned detached_count;
 	struct put_off put_off[PUT_OFF_MAX];
 	unsigned put_off_count;
@@ -140,13 +146,20 @@ int turns_on_hypercall(void *ctx, struct process *p, const uint64_t args[6], lon
 		       bool *ret_later, struct error *err);
 /* The unit's process has ended. */
 void turns_end(struct played_unit *u);
-/* Stubs that were let go have ended, since the units that they stand for ended before the next one
- * began; or do not end for want of a reader. */
-void turns_wait_for_detached(struct player *player);
-void turns_forget_detached(struct player *player);
 int turns_on_idle(void *ctx, struct error *err);
 int turns_on_patience_us(void *ctx);
 int turns_on_timeout(void *ctx, struct error *err);
+
+/*
+ * detached.c: stubs that were let go, since their answer is complete in itself. The units that they
+ * stand for had ended before the next one began.
+ */
+void detached_add(struct player *player, pid_t pid);
+/* Whether one has not ended, and may soon: it was waited for `waited_ns` so far. */
+bool detached_is_awaited(struct player *player, uint64_t waited_ns);
+/* Returns when all have ended, or do not for want of a reader. */
+void detached_wait(struct player *player);
+void detached_forget(struct player *player);
 
 /* put_off.c: execs that wait. */
 

@@ -7,12 +7,9 @@
 #include "base/cleanup.h"
 #include "tape/streams.h"
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 /* A subject that does otherwise than it did may never spawn what a unit waits for. It is given up
  * when the subject sleeps and nothing has happened for so long, and in the end in any case. How
@@ -139,6 +136,8 @@ static bool is_settled(struct player *player)
 	uint64_t now_ns = session_now(&player->session);
 	enum subject_rest rest;
 
+	if (detached_is_awaited(player, now_ns - player->moved_ns))
+		return false;
 	if (now_ns < player->next_look_ns)
 		return false;
 	rest = look(player);
@@ -249,37 +248,6 @@ static int choose_first(struct played_unit *u, struct process *p, struct error *
 	return index == CHOICE_NONE ? choose(u, p, false, err) : chosen(u, p, index, err);
 }
 
-#define DETACHED_PATIENCE_MS 1000
-
-void turns_forget_detached(struct player *player)
-{
-	for (unsigned i = 0; i < player->detached_count; i++)
-		close(player->detached[i]);
-	player->detached_count = 0;
-}
-
-void turns_wait_for_detached(struct player *player)
-{
-	for (unsigned i = 0; i < player->detached_count; i++) {
-		struct pollfd ended = {player->detached[i], POLLIN, 0};
-
-		while (poll(&ended, 1, DETACHED_PATIENCE_MS) < 0 && errno == EINTR)
-			;
-	}
-	turns_forget_detached(player);
-}
-
-/* A stub without a pidfd (no descriptor is free) is not waited for. */
-static void note_detached(struct player *player, pid_t pid)
-{
-	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-
-	if (player->detached_count == DETACHED_MAX)
-		turns_wait_for_detached(player);
-	if (fd >= 0)
-		player->detached[player->detached_count++] = fd;
-}
-
 /* A stub does something. */
 static void note_active(struct player *player)
 {
@@ -305,8 +273,10 @@ int turns_start(struct played_unit *u, struct process *p, bool *ret_detach, stru
 		r = intercept_block_signals(player->interceptor, p, answer_signals(u->answer), err);
 	if (*ret_detach && u->index != NO_INDEX)
 		score_end(player->score, u->index);
-	if (*ret_detach)
-		note_detached(player, p->pid);
+	if (*ret_detach) {
+		detached_add(player, p->pid);
+		player->any_end = true;
+	}
 	/* Units may have waited for this one to be spawned. */
 	return r < 0 ? r : let_go_on(player, err);
 }

@@ -1,5 +1,9 @@
 """Many commands at once, in shells, make, Python and Node."""
 
+import os
+import subprocess
+import sys
+
 from harness import case, expect_equal, expect_status, find_program
 from table import PRELUDE, Row, add_rows
 
@@ -359,3 +363,39 @@ def check_equal(place):
     result = place.replay(argv + ["a last"], "-q")
     expect_status(result, 0, "replay")
     expect_equal("stdout of the replay", b"a\nb\n", result.out)
+
+
+# A command that was over before the next. In the replay it comes late, and hardly gets a processor.
+LATE = PRELUDE + """
+import time
+cpus = [int(cpu) for cpu in sys.argv[1:]]
+if os.fork() == 0:
+    if cpus:
+        time.sleep(0.2)
+        os.sched_setaffinity(0, cpus)
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    os.execvp("uname", ["uname"])
+if not cpus:
+    time.sleep(0.2)
+run("sleep", "0.1")
+os.write(1, b"next\\n")
+os.wait()
+"""
+
+
+@case("what was over comes first, though it is late and slow", ["python3"])
+def check_late(place):
+    argv = [find_program("python3"), "s.py"]
+    place.fresh({"s.py": LATE})
+    expect_status(place.record(argv, "-q"), 0, "record")
+    cpu = min(os.sched_getaffinity(0))
+    busy = subprocess.Popen([sys.executable, "-c", "while True: pass"],
+                            preexec_fn=lambda: os.sched_setaffinity(0, [cpu]))
+    try:
+        for _ in range(3):
+            result = place.replay(argv + [str(cpu)], "-q")
+            expect_status(result, 0, "replay")
+            expect_equal("stdout", os.uname().sysname + "\nnext\n", result.out.decode())
+    finally:
+        busy.kill()
+        busy.wait()
