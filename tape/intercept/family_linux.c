@@ -200,12 +200,20 @@ static bool waits_for_us(const struct server *s, pid_t pid)
 	return c || s->leaving || s->ends;
 }
 
+/* A shim that was told to end may wait for a processor, and its parent for that end. */
+static bool any_leaves(const struct server *s)
+{
+	return s->ends || (s->leaving && intercept_runs(s->leaving->process->pid));
+}
+
 enum subject_rest server_rest(struct interceptor *t, pid_t of)
 {
 	struct subject_search search = {server_of(t), false};
 
 	if (of)
 		search.found = waits_for_us(search.server, of) || !threads_are_idle(of);
+	else if (any_leaves(search.server))
+		search.found = true;
 	else
 		family_each(look_for_work, &search);
 	return search.found ? SUBJECT_WORKS : SUBJECT_SEEMS_TO_REST;

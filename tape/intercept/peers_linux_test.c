@@ -29,8 +29,8 @@ static const struct {
 	{EXEC_REAL, {X}, "exec /bin/x 'x' 'y' ended 0"},
 };
 
-/* Says it all without waiting for replies, and dies. */
-static pid_t fork_client(const int *said)
+/* Says it all without waiting for replies, and then to `told`, unless that is -1, that it has. */
+static pid_t fork_client(const int *said, int told)
 {
 	pid_t pid = fork();
 
@@ -43,10 +43,24 @@ static pid_t fork_client(const int *said)
 			else
 				served_say(sock, (struct wire_ask){.kind = (uint32_t)said[i]});
 		}
+		if (told >= 0)
+			ck_assert_int_eq(write(told, "x", 1), 1);
 		pause();
 	}
 	ck_assert_int_gt(pid, 0);
 	return pid;
+}
+
+/* Serves until it comes. */
+static char next_told(int told)
+{
+	struct pollfd ready = {.fd = told, .events = POLLIN};
+	char number;
+
+	while (poll(&ready, 1, 1) == 0)
+		served_serve();
+	ck_assert_int_eq(read(told, &number, 1), 1);
+	return number;
 }
 
 static void wait_for_log(const char *last)
@@ -60,23 +74,26 @@ static void die(int row, bool early)
 {
 	pid_t pid;
 	siginfo_t info;
+	int told[2];
 
 	served.action = deaths[row].action;
-	pid = fork_client(deaths[row].said);
-	if (early)
-		for (int i = 0; i < 20; i++) {
-			served_serve();
-			poll(NULL, 0, 1);
-		}
+	ck_assert_int_eq(pipe(told), 0);
+	pid = fork_client(deaths[row].said, told[1]);
+	if (early) {
+		next_told(told[0]);
+		served_serve();
+	}
 	kill(pid, SIGKILL);
 	waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT);
 	if (early)
 		wait_for_log(deaths[row].log);
 	served_serve();
+	close(told[0]);
+	close(told[1]);
 }
 
 /* A shim whose program has ended: says its number when it may end as well, and does not. */
-static pid_t fork_ended(char number, int told)
+static pid_t fork_ended_that(char number, int told, bool computes)
 {
 	static const int said[] = {X, WIRE_STARTED, WIRE_ENDED};
 	struct wire_reply reply = {.kind = 0};
@@ -95,19 +112,15 @@ static pid_t fork_ended(char number, int told)
 	while (reply.kind != WIRE_END)
 		ck_assert_int_eq(wire_receive(sock, &reply, fds, &count), 0);
 	ck_assert_int_eq(write(told, &number, 1), 1);
-	for (;;)
-		pause();
+	for (;;) {
+		if (!computes)
+			pause();
+	}
 }
 
-static char next_told(int told)
+static pid_t fork_ended(char number, int told)
 {
-	struct pollfd ready = {.fd = told, .events = POLLIN};
-	char number;
-
-	while (poll(&ready, 1, 1) == 0)
-		served_serve();
-	ck_assert_int_eq(read(told, &number, 1), 1);
-	return number;
+	return fork_ended_that(number, told, false);
 }
 
 #define ONE_ENDED "exec /bin/x 'x' 'y' started unit ended 0"
@@ -143,6 +156,37 @@ START_TEST(ends_come_one_after_the_other)
 }
 END_TEST
 
+static void expect_rest_in_time(enum subject_rest wanted)
+{
+	while (intercept_subject_rest(served.t) != wanted) /* the test's time limit ends it */
+		served_serve();
+}
+
+START_TEST(a_subject_works_until_an_end_has_reached_it)
+{
+	pid_t pid;
+	int told[2];
+
+	served.action = EXEC_UNIT;
+	ck_assert_int_eq(pipe(told), 0);
+	pid = fork_ended_that('a', told[1], true);
+	ck_assert_int_eq(next_told(told[0]), 'a');
+	for (int i = 0; i < 50; i++) {
+		served_serve();
+		ck_assert_int_eq(intercept_subject_rest(served.t), SUBJECT_WORKS);
+	}
+	/* One that does not end keeps nobody waiting. */
+	kill(pid, SIGSTOP);
+	expect_rest_in_time(SUBJECT_SEEMS_TO_REST);
+	kill(pid, SIGCONT);
+	expect_rest_in_time(SUBJECT_WORKS);
+	kill(pid, SIGKILL);
+	expect_rest_in_time(SUBJECT_SEEMS_TO_REST);
+	close(told[0]);
+	close(told[1]);
+}
+END_TEST
+
 START_TEST(a_process_that_dies_has_its_end)
 {
 	die(_i, true);
@@ -167,7 +211,7 @@ START_TEST(an_end_that_is_held_is_released_once)
 
 	served.action = EXEC_UNIT;
 	served.hold = true;
-	pid = fork_client((const int[3]){X, WIRE_STARTED, WIRE_ENDED});
+	pid = fork_client((const int[3]){X, WIRE_STARTED, WIRE_ENDED}, -1);
 	wait_for_log("exec /bin/x 'x' 'y' started unit ended 0");
 	kill(pid, SIGKILL);
 	for (int i = 0; i < 50 && served.s->conns; i++)
@@ -290,6 +334,7 @@ Suite *intercept_peers_suite(void)
 
 	tcase_add_checked_fixture(c, served_enter, served_leave);
 	tcase_add_test(c, ends_come_one_after_the_other);
+	tcase_add_test(c, a_subject_works_until_an_end_has_reached_it);
 	tcase_add_loop_test(c, a_process_that_dies_has_its_end, 0, COUNT(deaths));
 	tcase_add_loop_test(c, a_process_that_dies_unserved_is_over, 0, COUNT(deaths));
 	tcase_add_test(c, an_end_that_is_held_is_released_once);
