@@ -391,7 +391,8 @@ for r in OVERS:
 def plain_report(place):
     place.fresh({})
     argv = script_argv(place, None, "while time.process_time() < 20:\n    pass\n")
-    inside(place, argv, "--cpu", "1s", "--report", "r.json")
+    result = inside(place, argv, "--cpu", "1s", "--report", "r.json")
+    expect_status(result, 128 + signal.SIGXCPU, "run")
     report = read_report(os.path.join(place.work, "r.json"))
     expect_equal("denials_known", False, report["denials_known"])
     expect_equal("signals", ["SIGXCPU"], [d["signal"] for d in report["denials"]])
