@@ -15,7 +15,8 @@
 #define BLOCKED_MS  1000 /* where nothing but it is waited for */
 #define NS_PER_MS   UINT64_C(1000000)
 
-/* pidfd_open(2): it can be read from when the process has ended, before its parent learns of that. */
+/* pidfd_open(2): it can be read from when the process has ended, before its parent learns of that.
+ */
 static bool is_over(const struct detached *d, int timeout_ms)
 {
 	struct pollfd ended = {d->pidfd, POLLIN, 0};

@@ -54,6 +54,19 @@ void arch_set_path(struct arch_regs *regs, enum call_kind kind, unsigned long ad
 /* At the entry of any call: the kernel skips it and the program sees `result`. */
 void arch_skip_call(struct arch_regs *regs, long result);
 
+/* A call that has been made. */
+struct arch_made_call {
+	long number;
+	uint64_t args[6];
+	long result; /* negative: -errno */
+};
+
+/* Where a signal is about to be delivered: false unless it has come during a call. */
+bool arch_made_call(const struct arch_regs *regs, struct arch_made_call *ret);
+/* Where a call has been made: this one is made next, in its place. */
+void arch_call_again(struct arch_regs *regs, const struct arch_made_call *call);
+void arch_set_result(struct arch_regs *regs, long result);
+
 /*
  * The runner: position-independent code that makes the system calls of a list (struct runner_call
  * of base/calls.h), one after the other, and stores each result. An entry with the number

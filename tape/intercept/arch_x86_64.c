@@ -85,3 +85,34 @@ void arch_enter_runner(struct arch_regs *regs, unsigned long ip, unsigned long l
 	regs->user.rip = ip;
 	regs->user.rbx = list;
 }
+
+bool arch_made_call(const struct arch_regs *regs, struct arch_made_call *ret)
+{
+	const struct user_regs_struct *user = &regs->user;
+
+	*ret = (struct arch_made_call){
+		(long)user->orig_rax,
+		{user->rdi, user->rsi, user->rdx, user->r10, user->r8, user->r9},
+		(long)user->rax};
+	return ret->number >= 0;
+}
+
+/* "syscall" is two bytes long. */
+void arch_call_again(struct arch_regs *regs, const struct arch_made_call *call)
+{
+	struct user_regs_struct *user = &regs->user;
+
+	user->rip -= 2;
+	user->rax = (unsigned long)call->number;
+	user->rdi = call->args[0];
+	user->rsi = call->args[1];
+	user->rdx = call->args[2];
+	user->r10 = call->args[3];
+	user->r8 = call->args[4];
+	user->r9 = call->args[5];
+}
+
+void arch_set_result(struct arch_regs *regs, long result)
+{
+	regs->user.rax = (unsigned long)result;
+}

@@ -48,28 +48,44 @@ static bool is_hit(const struct process *p)
 	return intercept_unit_of(p) && !tracer_is_exiting(p);
 }
 
-/* Whether the process catches the signal, or may take it by sigwait(3) or signalfd(2); and how many
- * threads it has. */
-static bool is_noticed_by(pid_t pid, int signal, unsigned *ret_threads)
+/* proc(5), /proc/pid/status: the signals of a process, a bit each. */
+struct signal_sets {
+	unsigned long long blocked, caught, ignored;
+	unsigned threads;
+};
+
+static bool read_sets(pid_t pid, struct signal_sets *ret)
 {
 	char path[32];
 	char line[128];
 	cleanup_fclose FILE *f = NULL;
-	unsigned long long set;
-	unsigned long long sets = 0;
 
+	*ret = (struct signal_sets){.threads = 1};
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	*ret_threads = 1;
 	f = fopen(path, "re");
-	if (!f)
-		return true;
-	while (fgets(line, sizeof(line), f)) {
-		sscanf(line, "Threads: %u", ret_threads);
-		if (sscanf(line, "SigBlk: %llx", &set) == 1 ||
-		    sscanf(line, "SigCgt: %llx", &set) == 1)
-			sets |= set;
+	while (f && fgets(line, sizeof(line), f)) {
+		sscanf(line, "Threads: %u", &ret->threads);
+		sscanf(line, "SigBlk: %llx", &ret->blocked);
+		sscanf(line, "SigIgn: %llx", &ret->ignored);
+		sscanf(line, "SigCgt: %llx", &ret->caught);
 	}
-	return sets >> (signal - 1) & 1;
+	return f != NULL;
+}
+
+static bool has_signal(unsigned long long set, int signal)
+{
+	return set >> (signal - 1) & 1;
+}
+
+/* Whether the process catches the signal, or may take it by sigwait(3) or signalfd(2); and how many
+ * threads it has. */
+static bool is_noticed_by(pid_t pid, int signal, unsigned *ret_threads)
+{
+	struct signal_sets sets;
+	bool known = read_sets(pid, &sets);
+
+	*ret_threads = sets.threads;
+	return !known || has_signal(sets.blocked | sets.caught, signal);
 }
 
 static bool is_noticed(pid_t pid, int signal)
@@ -77,6 +93,15 @@ static bool is_noticed(pid_t pid, int signal)
 	unsigned threads;
 
 	return is_noticed_by(pid, signal, &threads);
+}
+
+bool tracer_drops(pid_t tid, int signal)
+{
+	bool by_default = signal == SIGCHLD || signal == SIGURG || signal == SIGWINCH;
+	struct signal_sets sets;
+
+	return read_sets(tid, &sets) && (has_signal(sets.ignored, signal) ||
+					 (by_default && !has_signal(sets.caught, signal)));
 }
 
 bool intercept_reaps_any(pid_t pid)
@@ -275,6 +300,8 @@ int tracer_on_signal(struct interceptor *t, struct task *task, int signal, struc
 		r = t->ops.terminal_signalled(t->ctx, p, signal, err);
 	if (p->role == ROLE_STUB && is_of_terminal(task, signal))
 		let_terminal_echo(t);
+	if (r == 0)
+		r = tracer_repeat_call(task, signal, err);
 	return r < 0 ? r : tracer_resume(task, PTRACE_CONT, signal, err);
 }
 

@@ -22,7 +22,7 @@ int tracer_ptrace_error(int negative_errno, const char *what, struct error *err)
 
 int tracer_resume(const struct task *task, int request, int signal, struct error *err)
 {
-	if (request == PTRACE_CONT && task->confined)
+	if (request == PTRACE_CONT && (task->confined || task->repeated))
 		request = PTRACE_SYSCALL;
 	if (ptrace(request, task->tid, 0, signal) < 0)
 		return tracer_ptrace_error(-errno, "resume", err);
@@ -239,9 +239,11 @@ static int on_call_exit(struct interceptor *t, struct task *task, struct error *
 	int64_t result;
 	int r;
 
-	task->watch = WATCH_NONE;
 	if (ptrace(PTRACE_GET_SYSCALL_INFO, task->tid, sizeof(info), &info) < 0)
 		return tracer_ptrace_error(-errno, "ask", err);
+	if (task->repeated && info.op == PTRACE_SYSCALL_INFO_ENTRY)
+		return go_on(task, err);
+	task->watch = WATCH_NONE;
 	r = tracer_on_confined_call_end(t, task, &info, err);
 	if (r < 0)
 		return r;
@@ -254,6 +256,8 @@ static int on_call_exit(struct interceptor *t, struct task *task, struct error *
 		r = t->ops.not_sent(t->ctx, task->process, (int)task->call_args[1], err);
 	if (r == 0 && watch == WATCH_IO)
 		r = tracer_end_writer(t, task->tid, err);
+	if (r == 0 && task->repeated)
+		r = tracer_on_repeated(task, result, err);
 	return r < 0 ? r : go_on(task, err);
 }
 

@@ -78,10 +78,7 @@ pid_t start_sleep(bool own_group)
 }
 
 static const struct subject *const tables[] = {
-	spawn_subjects,
-	exec_subjects,
-	signal_subjects,
-	session_subjects,
+	spawn_subjects, exec_subjects, signal_subjects, repeat_subjects, session_subjects,
 };
 
 /* Before main: the test program is a subject then, and nothing else. */

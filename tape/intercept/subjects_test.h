@@ -24,6 +24,7 @@ extern const struct subject spawn_subjects[];
 extern const struct subject exec_subjects[];
 extern const struct subject signal_subjects[];
 extern const struct subject session_subjects[];
+extern const struct subject repeat_subjects[];
 
 #define BROKEN 100
 
@@ -37,6 +38,8 @@ pid_t fork_sh(char *script);
 
 /* A subject. */
 int by_fork(void);
+/* A subject of repeat_subjects, in a file for each processor architecture. */
+int registers_stay(void);
 
 /* Returns when the child is a unit that runs, and has written to descriptor 9. */
 pid_t start_sh(const char *script, bool own_group);

@@ -56,6 +56,7 @@ void tasks_remove(struct tasks *t, struct task *task)
 	forget_file(t, task->syscall_fd);
 	forget_file(t, task->schedstat_fd);
 	free(task->injection);
+	free(task->repeated);
 	free(task);
 }
 

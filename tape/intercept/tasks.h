@@ -12,6 +12,7 @@ enum task_watch {
 };
 
 struct injection;
+struct repeated;
 
 struct task {
 	pid_t tid;
@@ -24,6 +25,7 @@ struct task {
 	uint64_t io_began_ns;	     /* of the client, for io_done */
 	bool io_waits;		     /* its call is to be alone, and another is under way */
 	struct injection *injection; /* owned */
+	struct repeated *repeated;   /* owned: the rest of its call is made (repeat_linux.c) */
 	uint64_t kill_since_ns;	     /* its kill is held since then (kill_linux.c), or 0 */
 	uint64_t quiet_since_ns;     /* and those that it would hit sleep since then, or 0 */
 	/* idle_linux.c: its files of /proc, kept open, or -1, what the last one says, and what it

@@ -47,6 +47,15 @@ int tracer_on_kill(struct interceptor *t, struct task *task, const struct arch_c
 int tracer_on_signal(struct interceptor *t, struct task *task, int signal, struct error *err);
 int tracer_on_event_stop(struct interceptor *t, const struct task *task, int signal,
 			 struct error *err);
+/* Whether nothing comes of the signal, in a thread that does not block it. */
+bool tracer_drops(pid_t tid, int signal);
+
+/* repeat_linux.c */
+/* The signal is about to be delivered: what it has interrupted is made again, should nothing come
+ * of it. */
+int tracer_repeat_call(struct task *task, int signal, struct error *err);
+/* The repeated call is over. */
+int tracer_on_repeated(struct task *task, int64_t result, struct error *err);
 
 /* kill_linux.c: a signal to what is about to execute something */
 /* Whether the sender has to wait in its stop; `target` is a pid as for kill(2). */

@@ -347,6 +347,32 @@ while len(ends) < 5:
     time.sleep(0.01)
 put(ends)
 """),
+    Row("the end of a child interrupts nothing", units=8, modes=PLAIN, py="""
+import ctypes, socket
+libc = ctypes.CDLL(None, use_errno=True)
+def two(script, **streams):
+    short = subprocess.Popen(["sh", "-c", "sleep 0.1"])
+    return short, subprocess.Popen(["sh", "-c", script], **streams)
+def end(*children):
+    return [child.wait() for child in children]
+for make in os.pipe, lambda: [end.detach() for end in socket.socketpair()]:
+    r, w = make()
+    children = two("sleep 0.4; wc -c", stdin=r)
+    os.close(r)
+    put(os.write(w, bytes(1000000)))
+    os.close(w)
+    put(end(*children))
+ours, theirs = socket.socketpair()
+children = two("echo a; sleep 0.4; echo b", stdout=theirs)
+theirs.close()
+put(ours.recv(100, socket.MSG_WAITALL), end(*children))
+r, w = os.pipe()
+epoll = libc.epoll_create1(0)
+event = (ctypes.c_uint32 * 3)(1)
+libc.epoll_ctl(epoll, 1, r, ctypes.byref(event))
+children = two("sleep 0.4; echo c", stdout=w)
+put(libc.epoll_wait(epoll, ctypes.byref(event), 1, -1), end(*children))
+"""),
     Row("the subject's alarm ends a unit", units=2, py="""
 import signal
 p = subprocess.Popen(["sh", "-c", "echo up; exec sleep 20"], stdout=PIPE)

@@ -349,7 +349,7 @@ with open("big", "wb", 0) as f:
         f.write(bytes(1 << 20))
 """, status=(128 + signal.SIGXFSZ,)),
     Over("processor time", ("--cpu", "1s"), {"mechanism": RLIMITS, "signal": "SIGXCPU"},
-         "while time.process_time() < 20:\n    pass\n", status=(128 + signal.SIGXCPU,)),
+         "while time.process_time() < 4:\n    pass\n", status=(128 + signal.SIGXCPU,)),
     Over("a call that kills", ("--policy", "kill.json"),
          {"mechanism": SECCOMP, "evidence": "kernel", "call": "kcmp", "signal": "SIGSYS"},
          "call(312, os.getpid(), os.getpid(), 0, 0, 0)\n", status=(128 + signal.SIGSYS,)),
