@@ -86,6 +86,18 @@ int sandbox_options_policy(const struct sandbox_options *o, sandbox_say say, voi
 /* A policy that asks nothing of any mechanism. */
 int sandbox_options_nothing(struct sandbox_policy *policy, struct error *err);
 void sandbox_options_free(struct sandbox_options *o);
+struct buf;
+/* As the option of a path takes it: from the working directory, without links being followed. */
+int sandbox_options_absolute(const char *path, struct buf *ret, struct error *err);
+
+/* --- workspace.c --- */
+
+/* The working directory, which is granted without having been named, unless `write` names it:
+ * ERR_INVALID for one of the system's. */
+int workspace_check(const struct option_list *write, const char *policy_home, sandbox_say say,
+		    void *ctx, struct error *err);
+/* What HOME does not say, and the policy is about. */
+void workspace_tell_home(const struct sandbox_policy *policy, sandbox_say say, void *ctx);
 
 /* --- record_policy.c --- */
 

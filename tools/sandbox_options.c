@@ -196,7 +196,7 @@ static int begin_at_cwd(struct buf *path, struct error *err)
 
 /* As it is written. Links in it are for the policy to follow: it refuses those that a program which
  * it lets write could have put there. */
-static int absolute(const char *path, struct buf *ret, struct error *err)
+int sandbox_options_absolute(const char *path, struct buf *ret, struct error *err)
 {
 	bool named = false;
 	int rc = path[0] == '/' ? 0 : begin_at_cwd(ret, err);
@@ -219,7 +219,7 @@ static int add_roots(struct sandbox_policy *policy, const char *option,
 {
 	for (size_t i = 0; i < list->count; i++) {
 		cleanup_buf struct buf path = BUF_INIT;
-		int rc = absolute(list->item[i], &path, err);
+		int rc = sandbox_options_absolute(list->item[i], &path, err);
 
 		if (rc == 0)
 			rc = sandbox_policy_add_root(policy, kind, path.data, false, err);
@@ -440,107 +440,6 @@ static void tell_off(const char *off, sandbox_say say, void *ctx)
 	say(ctx, text);
 }
 
-/* --- the default workspace -------------------------------------------------------------------- */
-
-/* Places of the system, which nobody means to give away by having begun there. */
-static const struct {
-	const char *path;
-	bool with_all; /* that is below */
-} system_places[] = {
-	{"/", false},	     {"/bin", true},	  {"/boot", true},	 {"/dev", false},
-	{"/etc", true},	     {"/home", false},	  {"/lib", true},	 {"/lib32", true},
-	{"/lib64", true},    {"/libx32", true},	  {"/proc", true},	 {"/run", false},
-	{"/sbin", true},     {"/sys", true},	  {"/usr", false},	 {"/usr/bin", true},
-	{"/usr/lib", false}, {"/usr/sbin", true}, {"/usr/local", false}, {"/usr/share", false},
-	{"/var", false},     {"/var/lib", false},
-};
-
-/* Below it, or the directory itself. */
-static bool is_in(const char *path, const char *dir)
-{
-	size_t len = strlen(dir);
-
-	return strncmp(path, dir, len) == 0 && (path[len] == '\0' || path[len] == '/');
-}
-
-static bool is_system(const char *cwd)
-{
-	for (size_t i = 0; i < sizeof(system_places) / sizeof(system_places[0]); i++)
-		if (strcmp(cwd, system_places[i].path) == 0 ||
-		    (system_places[i].with_all && is_in(cwd, system_places[i].path)))
-			return true;
-	return false;
-}
-
-static bool is_named(const struct option_list *write, const char *cwd)
-{
-	bool named = false;
-
-	for (size_t i = 0; i < write->count && !named; i++) {
-		cleanup_buf struct buf path = BUF_INIT;
-
-		named = absolute(write->item[i], &path, NULL) == 0 && strcmp(path.data, cwd) == 0;
-	}
-	return named;
-}
-
-static int refuse_workspace(const char *cwd, const char *why, struct error *err)
-{
-	return error_set(err, ERR_INVALID,
-			 "%s would be the workspace, and %s: cd to a directory of your own, or say "
-			 "--write %s when you mean it, or --level none for no workspace",
-			 cwd, why, cwd);
-}
-
-/* The working directory is granted without having been named. */
-static int check_workspace(const struct sandbox_options *o, const char *policy_home,
-			   sandbox_say say, void *ctx, struct error *err)
-{
-	cleanup_free char *cwd = getcwd(NULL, 0), *home = NULL;
-
-	if (!cwd)
-		return error_sys(err, errno, "cannot tell the working directory");
-	if (is_named(&o->write, cwd))
-		return 0;
-	if (is_system(cwd))
-		return refuse_workspace(cwd, "it is the system's", err);
-	home = policy_home ? realpath(policy_home, NULL) : NULL;
-	if (!home)
-		return 0;
-	if (strcmp(home, cwd) == 0)
-		say(ctx, "the workspace is your home directory: the program can use all in it but "
-			 "known keys and tokens; cd to a directory of its own to give it less");
-	else if (is_in(home, cwd))
-		return refuse_workspace(cwd, "your home directory is in it", err);
-	return 0;
-}
-
-static bool uses_home(const struct sandbox_policy *policy)
-{
-	const char *home = policy->places[POLICY_HOME];
-
-	for (size_t i = 0; i < policy->roots.count; i++)
-		if (policy_path_is_in(policy->roots.item[i].path, home, strlen(home)))
-			return true;
-	return false;
-}
-
-/* What HOME does not say, and the policy is about. */
-static void tell_home(const struct sandbox_policy *policy, sandbox_say say, void *ctx)
-{
-	char text[PATH_MAX + 128];
-
-	if (policy->home_missed) {
-		say(ctx, "warning: HOME is no absolute path, and /etc/passwd has no home of this "
-			 "user: keys and tokens in a home are not denied");
-	} else if (policy->home_found && uses_home(policy)) {
-		snprintf(text, sizeof(text),
-			 "HOME is no absolute path: the policy takes %s, of /etc/passwd",
-			 policy->places[POLICY_HOME]);
-		say(ctx, text);
-	}
-}
-
 /* --- all of it -------------------------------------------------------------------------------- */
 
 /* The level of a policy without a file, or -1 for one with. */
@@ -595,9 +494,9 @@ int sandbox_options_policy(const struct sandbox_options *o, sandbox_say say, voi
 	if (rc == 0 && off)
 		tell_off(off, say, say_ctx);
 	if (rc == 0 && !off)
-		tell_home(policy, say, say_ctx);
+		workspace_tell_home(policy, say, say_ctx);
 	if (rc == 0 && !off && level > SANDBOX_LEVEL_NONE)
-		rc = check_workspace(o, policy->places[POLICY_HOME], say, say_ctx, err);
+		rc = workspace_check(&o->write, policy->places[POLICY_HOME], say, say_ctx, err);
 	if (rc < 0)
 		sandbox_policy_free(policy);
 	else
