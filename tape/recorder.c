@@ -461,16 +461,19 @@ static int on_timeout(void *ctx, struct error *err)
 
 /* Whether it has come to the end of its stdin, or nobody is left who could write there, as when the
  * subject sent its own output through it (`exec > >(tee log)`): then it is about to end. What
- * sandtape was given says nothing of it. */
+ * sandtape was given says nothing of it. One that has closed its stdin may be at its end already:
+ * the kernel, or a shim, closes it before the end can be told. */
 static bool is_at_end_of_stdin(const struct recorded_unit *u)
 {
 	const struct stream *stream = unit_stream_const(&u->unit, 0);
 	cleanup_close int process = (int)syscall(SYS_pidfd_open, u->unit.time.pid, 0);
 	cleanup_close int copy = process < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, process, 0, 0);
+	bool is_closed = copy < 0 && (errno == EBADF || errno == ESRCH);
 	struct pollfd input = {.fd = copy};
 
-	if (stream && stream->eof && (stream->kind == STREAM_PIPE || stream->kind == STREAM_SOCKET))
-		return true; /* and may have closed it */
+	if (stream && (stream->eof || is_closed) &&
+	    (stream->kind == STREAM_PIPE || stream->kind == STREAM_SOCKET))
+		return true;
 	return copy >= 0 && poll(&input, 1, 0) == 1 && (input.revents & POLLHUP) &&
 	       !stream_same_file(copy, STDIN_FILENO);
 }

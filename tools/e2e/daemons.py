@@ -245,3 +245,10 @@ def job_control(place):
         finally:
             terminal.close()
         place.check_nothing_runs()
+
+
+@case("what has closed its stdin gets to its end", ["bash"])
+def closed_stdin(place):
+    place.fresh({"s.sh": "exec > >(exec sh -c 'exec <&-; sleep 0.3; exit 3')\nexit 0\n"})
+    expect_status(place.record([find_program("bash"), "s.sh"], "-q"), 0, "record")
+    expect_equal("ends", [3], [u["code"] for u in place.units()])
