@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -126,9 +125,8 @@ int tracer_repeat_call(struct task *task, int signal, struct error *err)
 	struct arch_regs regs;
 	bool is_wait;
 
-	if (task->confined || task->injection || task->repeated ||
-	    task->process->role == ROLE_STUB || arch_get_regs(task->tid, &regs) < 0 ||
-	    !arch_made_call(&regs, &call))
+	if (task->injection || task->repeated || task->process->role == ROLE_STUB ||
+	    arch_get_regs(task->tid, &regs) < 0 || !arch_made_call(&regs, &call))
 		return 0;
 	is_wait = call.result == -EINTR && waits_for_ever(&call);
 	if (!is_wait && !find_rest(task->tid, &call))
