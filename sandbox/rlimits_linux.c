@@ -93,10 +93,14 @@ static int judge_exempt(const struct judge *judge)
 	return 0;
 }
 
+/* What else a user runs may become more by so many threads before a limit that nobody has asked
+ * for fails a program in the sandbox: it is there to end a fork bomb. */
+#define MORE_OUTSIDE 1024
+
 /*
  * The kernel counts the threads of a user in a user namespace, and root's without limit. So the
  * count is that of the sandbox in a namespace of its own, and that of all that the user runs on
- * this host otherwise.
+ * this host otherwise, which is another one a moment later.
  */
 static int prepare_processes(const struct judge *judge, const struct rlimits_needs *needs,
 			     struct rlimits *rlimits)
@@ -118,10 +122,13 @@ static int prepare_processes(const struct judge *judge, const struct rlimits_nee
 	rc = rlimits_count_threads(getuid(), &others, judge->err);
 	if (rc < 0)
 		return rc;
-	add(rlimits, &row, value + others);
+	value += others;
+	if (!policy_limit_is_asked_for(judge->policy, SANDBOX_LIMIT_PROCESSES))
+		value += MORE_OUTSIDE;
+	add(rlimits, &row, value);
 	judge_partial(judge, SANDBOX_MECH_RLIMITS,
-		      "processes: counted with the %llu of this user outside",
-		      (unsigned long long)others);
+		      "processes: counted with those of this user outside, %llu in all",
+		      (unsigned long long)value);
 	return 0;
 }
 

@@ -225,6 +225,12 @@ static int fork_many_here(void *arg)
 	return apply() ? inside_fork_many(200) : 254;
 }
 
+static int fork_few_here(void *arg)
+{
+	(void)arg;
+	return apply() ? inside_fork_many(10) : 254;
+}
+
 /* As an ordinary user, prepares, with the processes that the user has then. */
 static int prepare_and_fork(void *arg)
 {
@@ -241,6 +247,29 @@ static int prepare_and_fork(void *arg)
 		return 252;
 	count = fork_many_here(NULL);
 	for (int i = 0; i < 10; i++) {
+		kill(others[i], SIGKILL);
+		waitpid(others[i], NULL, 0);
+	}
+	return count;
+}
+
+/* So many more of the user's run than when it was prepared, and then some of the program's own. */
+static int prepare_and_find_others(void *arg)
+{
+	pid_t others[100];
+	int count;
+
+	if (rlimits_prepare(&inside.judge, arg, &rlimits) < 0)
+		return 252;
+	for (size_t i = 0; i < 100; i++) {
+		others[i] = fork();
+		if (others[i] == 0) {
+			pause();
+			_exit(0);
+		}
+	}
+	count = inside_run(fork_few_here, NULL);
+	for (size_t i = 0; i < 100; i++) {
 		kill(others[i], SIGKILL);
 		waitpid(others[i], NULL, 0);
 	}
@@ -271,6 +300,19 @@ START_TEST(an_ordinary_user_starts_no_more_processes)
 		ck_assert_int_eq(count, 20);
 	else /* Others of the same user may come and go meanwhile. */
 		ck_assert_int_le(count, 150);
+}
+END_TEST
+
+/* A machine where the user does something else, too. */
+START_TEST(a_limit_that_nobody_asked_for_leaves_room_for_others)
+{
+	static struct rlimits_needs needs = {.processes = true};
+
+	ck_assert_int_eq(inside_run_as_user(prepare_and_find_others, &needs), 10);
+	if (getuid() != 0)
+		return; /* others of the same user may have ended meanwhile */
+	inside_limit(&inside, SANDBOX_LIMIT_PROCESSES, 64);
+	ck_assert_int_eq(inside_run_as_user(prepare_and_find_others, &needs), 0);
 }
 END_TEST
 
@@ -379,6 +421,7 @@ Suite *sandbox_rlimits_suite(void)
 	tcase_add_test(tcase, there_are_no_cores);
 	tcase_add_test(tcase, a_process_takes_no_more_memory);
 	tcase_add_test(tcase, an_ordinary_user_starts_no_more_processes);
+	tcase_add_test(tcase, a_limit_that_nobody_asked_for_leaves_room_for_others);
 	tcase_add_test(tcase, threads_are_counted);
 	tcase_add_test(tcase, root_is_exempt_and_that_is_said);
 	tcase_add_test(tcase, a_hard_limit_is_never_raised);

@@ -249,7 +249,8 @@ static int make_log(int which, char path[128])
 static int start_with(struct sandbox_plan *plan, int fd, const char *other)
 {
 	const char *const argv[] = {
-		"sh", "-c", "echo > /dev/stdout || exit 1; ! cat \"$0\" || exit 2", other, NULL};
+		"sh", "-c", "echo > /dev/stdout || exit 41; if cat \"$0\"; then exit 42; fi", other,
+		NULL};
 	const struct sandbox_start start = {
 		.argv = argv,
 		.cwd = started_scratch,
