@@ -90,6 +90,10 @@ static void let_go(struct observer *o, pid_t tid, const struct observe_call *cal
 /*
  * What the policy refuses is known from its filter, not from what the stop says: a filter that the
  * program has installed itself could say the same. Who asks for a tracer gets none.
+ *
+ * A thread that is killed in the stop, as by an exec of another one, is gone, or in its last stop,
+ * of which is told later. It does not make the call; and a signal to it would be one to its
+ * process, which is the program that was executed.
  */
 static void on_seccomp(struct observer *o, pid_t tid)
 {
@@ -97,11 +101,12 @@ static void on_seccomp(struct observer *o, pid_t tid)
 	struct observe_call call = {.filtered = true};
 	uint32_t answer;
 
-	ptrace(PTRACE_GET_SYSCALL_INFO, tid, sizeof(info), &info);
-	if (info.op != PTRACE_SYSCALL_INFO_SECCOMP) {
-		kill(tid, SIGKILL);
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, tid, sizeof(info), &info) < 0) {
+		check(tid, -errno);
 		return;
 	}
+	if (info.op != PTRACE_SYSCALL_INFO_SECCOMP)
+		return;
 	call.arch = info.arch;
 	call.number = (int)info.seccomp.nr;
 	for (size_t i = 0; i < 6; i++)

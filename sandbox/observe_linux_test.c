@@ -322,7 +322,7 @@ static const char *const acts[] = {
 	"getpid_of_x32 getpid_of_32_bits",
 	"fork_it vfork_it make_untraced leave_daemon many_at_once",
 	"many_forks",
-	"many_threads execute_in_thread",
+	"many_threads execute_in_thread execute_beside_threads",
 	"stop_and_go_on be_interrupted be_trapped write_too_much",
 	"ask_for_tracer ask_as_observer go_around_by_tracer",
 };
