@@ -231,25 +231,37 @@ static int fork_few_here(void *arg)
 	return apply() ? inside_fork_many(10) : 254;
 }
 
-/* As an ordinary user, prepares, with the processes that the user has then. */
-static int prepare_and_fork(void *arg)
+/* Processes that do nothing. */
+static void start_others(pid_t *ret, size_t count)
 {
-	int others[10], count;
-
-	for (int i = 0; i < 10; i++) {
-		others[i] = fork();
-		if (others[i] == 0) {
+	for (size_t i = 0; i < count; i++) {
+		ret[i] = fork();
+		if (ret[i] == 0) {
 			pause();
 			_exit(0);
 		}
 	}
-	if (rlimits_prepare(&inside.judge, arg, &rlimits) < 0)
-		return 252;
-	count = fork_many_here(NULL);
-	for (int i = 0; i < 10; i++) {
+}
+
+static void end_others(const pid_t *others, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
 		kill(others[i], SIGKILL);
 		waitpid(others[i], NULL, 0);
 	}
+}
+
+/* As an ordinary user, prepares, with the processes that the user has then. */
+static int prepare_and_fork(void *arg)
+{
+	pid_t others[10];
+	int count;
+
+	start_others(others, 10);
+	if (rlimits_prepare(&inside.judge, arg, &rlimits) < 0)
+		return 252;
+	count = fork_many_here(NULL);
+	end_others(others, 10);
 	return count;
 }
 
@@ -261,18 +273,9 @@ static int prepare_and_find_others(void *arg)
 
 	if (rlimits_prepare(&inside.judge, arg, &rlimits) < 0)
 		return 252;
-	for (size_t i = 0; i < 100; i++) {
-		others[i] = fork();
-		if (others[i] == 0) {
-			pause();
-			_exit(0);
-		}
-	}
+	start_others(others, 100);
 	count = inside_run(fork_few_here, NULL);
-	for (size_t i = 0; i < 100; i++) {
-		kill(others[i], SIGKILL);
-		waitpid(others[i], NULL, 0);
-	}
+	end_others(others, 100);
 	return count;
 }
 
