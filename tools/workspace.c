@@ -24,20 +24,15 @@ static const struct {
 	{"/var", false},     {"/var/lib", false},
 };
 
-/* Below it, or the directory itself. */
-static bool is_in(const char *path, const char *dir)
-{
-	size_t len = strlen(dir);
-
-	return strncmp(path, dir, len) == 0 && (path[len] == '\0' || path[len] == '/');
-}
-
 static bool is_system(const char *cwd)
 {
-	for (size_t i = 0; i < sizeof(system_places) / sizeof(system_places[0]); i++)
-		if (strcmp(cwd, system_places[i].path) == 0 ||
-		    (system_places[i].with_all && is_in(cwd, system_places[i].path)))
+	for (size_t i = 0; i < sizeof(system_places) / sizeof(system_places[0]); i++) {
+		const char *path = system_places[i].path;
+
+		if (strcmp(cwd, path) == 0 ||
+		    (system_places[i].with_all && policy_path_is_in(cwd, path, strlen(path))))
 			return true;
+	}
 	return false;
 }
 
@@ -79,7 +74,7 @@ int workspace_check(const struct option_list *write, const char *policy_home, sa
 	if (strcmp(home, cwd) == 0)
 		say(ctx, "the workspace is your home directory: the program can use all in it but "
 			 "known keys and tokens; cd to a directory of its own to give it less");
-	else if (is_in(home, cwd))
+	else if (policy_path_is_in(home, cwd, strlen(cwd)))
 		return refuse_workspace(cwd, "your home directory is in it", err);
 	return 0;
 }
